@@ -1,0 +1,58 @@
+using System.Buffers.Binary;
+
+namespace HangAnalysis.Targets;
+
+/// <summary>Reads of one address space: virtual, physical or an image's own.</summary>
+public interface IMemory
+{
+    /// <summary>
+    /// Copies bytes from <paramref name="address"/> on into <paramref name="buffer"/>.
+    /// </summary>
+    /// <returns>
+    /// The number of bytes copied from the start of the range: fewer than asked where a page is absent, 0 where
+    /// the first byte is. Never throws for an address.
+    /// </returns>
+    int Read(ulong address, Span<byte> buffer);
+}
+
+/// <summary>Little-endian reads of single values: false, and a zero, where any byte of the value is absent.</summary>
+public static class MemoryReading
+{
+    /// <summary>Fills the whole of <paramref name="buffer"/>, or says that it could not.</summary>
+    public static bool TryRead(this IMemory memory, ulong address, Span<byte> buffer) =>
+        memory.Read(address, buffer) == buffer.Length;
+
+    /// <summary>Reads one byte.</summary>
+    public static bool TryReadByte(this IMemory memory, ulong address, out byte value)
+    {
+        value = 0;
+        return memory.TryRead(address, new Span<byte>(ref value));
+    }
+
+    /// <summary>Reads two bytes.</summary>
+    public static bool TryReadUInt16(this IMemory memory, ulong address, out ushort value)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ushort)];
+        bool read = memory.TryRead(address, bytes);
+        value = read ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : (ushort)0;
+        return read;
+    }
+
+    /// <summary>Reads four bytes.</summary>
+    public static bool TryReadUInt32(this IMemory memory, ulong address, out uint value)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        bool read = memory.TryRead(address, bytes);
+        value = read ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
+        return read;
+    }
+
+    /// <summary>Reads eight bytes.</summary>
+    public static bool TryReadUInt64(this IMemory memory, ulong address, out ulong value)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        bool read = memory.TryRead(address, bytes);
+        value = read ? BinaryPrimitives.ReadUInt64LittleEndian(bytes) : 0;
+        return read;
+    }
+}

@@ -1,0 +1,50 @@
+namespace HangAnalysis.Targets;
+
+/// <summary>
+/// Every bound on what a dump or a symbol file may make us do. Each is far above what real systems hold and low enough
+/// that a damaged file costs seconds and not hours.
+/// </summary>
+public static class Limits
+{
+    /// <summary>Processes of one system. Real terminal servers hold a few thousand.</summary>
+    public const int Processes = 65_536;
+
+    /// <summary>Threads of one system. The largest published case held 5,272.</summary>
+    public const int Threads = 1_000_000;
+
+    /// <summary>Threads of one process.</summary>
+    public const int ThreadsPerProcess = 250_000;
+
+    /// <summary>Images of the kernel or of one process.</summary>
+    public const int Modules = 4_096;
+
+    /// <summary>Entries of one linked list that has no limit of its own.</summary>
+    public const int ListEntries = 1_000_000;
+
+    /// <summary>Frames of one stack.</summary>
+    public const int Frames = 512;
+
+    /// <summary>Bytes of one kernel stack that are read: the largest kernel stack of x64 Windows has 96 KB.</summary>
+    public const int StackBytes = 128 * 1024;
+
+    /// <summary>Characters of one string of a dump: UNICODE_STRING holds at most 32,767.</summary>
+    public const int StringCharacters = 32_767;
+
+    /// <summary>Processors: Windows runs on at most 2,048.</summary>
+    public const int Processors = 2_048;
+
+    /// <summary>ERESOURCEs of one system. Published dumps hold up to 108,531.</summary>
+    public const int Resources = 2_000_000;
+
+    /// <summary>Requests in one thread's list.</summary>
+    public const int RequestsPerThread = 4_096;
+
+    /// <summary>Links of one chain that are printed.</summary>
+    public const int ChainLinks = 64;
+
+    /// <summary>Bytes of one symbol file that is read whole (a compressed symbol table, unpacked).</summary>
+    public const int SymbolTableBytes = 512 * 1024 * 1024;
+
+    /// <summary>Bytes of one PDB or image that a symbol server may send.</summary>
+    public const long DownloadBytes = 2L * 1024 * 1024 * 1024;
+}

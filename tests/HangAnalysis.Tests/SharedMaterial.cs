@@ -1,0 +1,29 @@
+using NUnit.Framework;
+
+namespace HangAnalysis.Tests;
+
+/// <summary>Finds the material that lies beside the repository and is not part of it.</summary>
+internal static class SharedMaterial
+{
+    /// <summary>
+    /// Full path of a file or folder below <c>../shared</c>; the running test is skipped, with a message, where it is absent.
+    /// </summary>
+    public static string Require(string relativePath)
+    {
+        string path = Path.Combine(RepositoryRoot, "..", "shared", relativePath);
+        if (!File.Exists(path) && !Directory.Exists(path))
+            Assert.Ignore($"needs ../shared/{relativePath}, which is not here");
+        return Path.GetFullPath(path);
+    }
+
+    /// <summary>The folder that holds HangAnalysis.sln, found upwards from the test assembly.</summary>
+    public static string RepositoryRoot { get; } = FindRoot();
+
+    private static string FindRoot()
+    {
+        DirectoryInfo? folder = new(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "HangAnalysis.sln")))
+            folder = folder.Parent;
+        return folder?.FullName ?? throw new InvalidOperationException("HangAnalysis.sln is not above the tests");
+    }
+}
