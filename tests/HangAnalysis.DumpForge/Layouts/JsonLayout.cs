@@ -1,0 +1,95 @@
+using System.Text.Json;
+
+namespace HangAnalysis.DumpForge.Layouts;
+
+/// <summary>
+/// Reads the layout files. They number nested anonymous types by their place in the PDB, which differs from build to
+/// build: here such a type is named after the member that it is the type of, so that builds can be compared.
+/// </summary>
+internal static class JsonLayout
+{
+    public static KernelLayout Read(string path)
+    {
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+        JsonElement root = document.RootElement;
+        JsonElement pdb = root.GetProperty("pdb");
+        bool hasPdb = pdb.ValueKind == JsonValueKind.Object;
+        KernelIdentity identity = new(
+            root.GetProperty("version").GetString()!,
+            root.GetProperty("machine").GetString()!,
+            hasPdb ? pdb.GetProperty("name").GetString()! : "ntkrnlmp.pdb",
+            hasPdb ? Guid.ParseExact(pdb.GetProperty("guid").GetString()!, "N") : Guid.Empty,
+            hasPdb ? pdb.GetProperty("age").GetInt32() : 1);
+
+        Dictionary<string, TypeDefinition> types = ReadTypes(root.GetProperty("types"));
+        if (VisiblePartition(identity) is { } partition)
+            types.TryAdd(partition.Name, partition);
+
+        Dictionary<string, IReadOnlyDictionary<string, long>> enums = new(StringComparer.Ordinal);
+        if (root.TryGetProperty("enums", out JsonElement enumElement))
+            foreach (JsonProperty one in enumElement.EnumerateObject())
+                enums[one.Name] = one.Value.EnumerateObject()
+                    .ToDictionary(value => value.Name, value => value.Value.GetInt64(), StringComparer.Ordinal);
+
+        Dictionary<string, uint> symbols = new(StringComparer.Ordinal);
+        if (root.TryGetProperty("symbols", out JsonElement symbolElement))
+            foreach (JsonProperty symbol in symbolElement.EnumerateObject())
+                symbols[symbol.Name] = symbol.Value.GetUInt32();
+        return new KernelLayout(identity, types, enums, symbols);
+    }
+
+    private static Dictionary<string, TypeDefinition> ReadTypes(JsonElement source)
+    {
+        Dictionary<string, TypeDefinition> types = new(StringComparer.Ordinal);
+        Queue<(string Source, string Name)> work = new();
+        foreach (JsonProperty type in source.EnumerateObject())
+            if (!IsNumbered(type.Name))
+                work.Enqueue((type.Name, type.Name));
+        while (work.TryDequeue(out (string Source, string Name) next))
+        {
+            if (types.ContainsKey(next.Name))
+                continue;
+            JsonElement type = source.GetProperty(next.Source);
+            List<LayoutField> fields = [];
+            foreach (JsonProperty field in type.GetProperty("fields").EnumerateObject())
+            {
+                string text = field.Value[1].GetString()!;
+                TypeText parsed = TypeText.Parse(text);
+                if (IsNumbered(parsed.Name))
+                {
+                    string nested = next.Name + TypeDefinition.AnonymousMark + field.Name + ">";
+                    text = text.Replace(parsed.Name, nested, StringComparison.Ordinal);
+                    if (source.TryGetProperty(parsed.Name, out _))
+                        work.Enqueue((parsed.Name, nested));
+                }
+                fields.Add(new LayoutField(field.Name, field.Value[0].GetInt32(), text));
+            }
+            bool isUnion = type.GetProperty("kind").GetString() == "union";
+            types[next.Name] = new TypeDefinition(next.Name, isUnion, type.GetProperty("size").GetInt32(), fields);
+        }
+        return types;
+    }
+
+    private static bool IsNumbered(string name) =>
+        name.StartsWith("__unnamed_", StringComparison.Ordinal)
+        || name.StartsWith("__anonymous_", StringComparison.Ordinal);
+
+    // The layout files lack this type. The offsets are those that memory triage uses; they were compared with the field
+    // order in public PDBs and with values in dumps.
+    private static TypeDefinition? VisiblePartition(KernelIdentity identity)
+    {
+        string[] parts = identity.Version.Split('.');
+        int build = int.Parse(parts[2]);
+        if (identity.Machine != "x64" || build < 14393)
+            return null;
+        const string Number = "unsigned long long";
+        return new TypeDefinition("_MI_VISIBLE_PARTITION", false, 0x1200,
+        [
+            new LayoutField("NumberOfPhysicalPages", 0x10, Number),
+            new LayoutField("AvailablePages", 0xc0, Number),
+            new LayoutField("ResidentAvailablePages", 0x100, Number),
+            new LayoutField("TotalCommittedPages", build < 17763 ? 0x3a8 : 0x228, Number),
+            new LayoutField("TotalCommitLimit", build < 17763 ? 0x428 : build < 20348 ? 0x2a8 : 0x318, Number),
+        ]);
+    }
+}
