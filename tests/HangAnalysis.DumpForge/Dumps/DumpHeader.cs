@@ -1,0 +1,138 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace HangAnalysis.DumpForge.Dumps;
+
+/// <summary>The values of DUMP_HEADER64, the first 8 KB of a 64-bit kernel dump.</summary>
+public sealed class DumpHeader
+{
+    internal const int Size = 0x2000, ContextOffset = 0x348, ExceptionOffset = 0xf00;
+
+    /// <summary>15 for a free build, 12 for a checked one.</summary>
+    public uint MajorVersion { get; set; } = 0xf;
+
+    /// <summary>Build number.</summary>
+    public uint MinorVersion { get; set; }
+
+    public ulong DirectoryTableBase { get; set; }
+
+    public ulong PfnDataBase { get; set; }
+
+    public ulong PsLoadedModuleList { get; set; }
+
+    public ulong PsActiveProcessHead { get; set; }
+
+    public uint Machine { get; set; } = 0x8664;
+
+    public uint NumberProcessors { get; set; } = 1;
+
+    public uint BugCheckCode { get; set; }
+
+    public ulong[] BugCheckParameters { get; set; } = [0, 0, 0, 0];
+
+    public string VersionUser { get; set; } = "";
+
+    public ulong KdDebuggerDataBlock { get; set; }
+
+    /// <summary>CONTEXT of the crash, 0x4d0 bytes on x64.</summary>
+    public byte[] Context { get; set; } = new byte[0x4d0];
+
+    public uint ExceptionCode { get; set; } = 0x80000003;
+
+    public uint ExceptionFlags { get; set; } = 1;
+
+    public ulong ExceptionAddress { get; set; }
+
+    public ulong[] ExceptionParameters { get; set; } = [];
+
+    /// <summary>FILETIME.</summary>
+    public ulong SystemTime { get; set; }
+
+    /// <summary>In units of 100 ns.</summary>
+    public ulong SystemUpTime { get; set; }
+
+    public string Comment { get; set; } = "";
+
+    public uint MiniDumpFields { get; set; }
+
+    public uint SecondaryDataState { get; set; }
+
+    /// <summary>1 workstation, 2 domain controller, 3 server.</summary>
+    public uint ProductType { get; set; } = 1;
+
+    public uint SuiteMask { get; set; } = 0x110;
+
+    public uint WriterStatus { get; set; }
+
+    /// <summary>Writes the header; unused space holds the text PAGE, as Windows leaves it.</summary>
+    internal byte[] Build(uint type, IReadOnlyList<Memory.PageRun>? runs, ulong fileSize)
+    {
+        byte[] header = new byte[Size];
+        for (int i = 0; i < Size; i += 4)
+            "PAGE"u8.CopyTo(header.AsSpan(i));
+        void U32(int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(at), value);
+        void U64(int at, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(at), value);
+        "DU64"u8.CopyTo(header.AsSpan(4));
+        U32(8, MajorVersion);
+        U32(0xc, MinorVersion);
+        U64(0x10, DirectoryTableBase);
+        U64(0x18, PfnDataBase);
+        U64(0x20, PsLoadedModuleList);
+        U64(0x28, PsActiveProcessHead);
+        U32(0x30, Machine);
+        U32(0x34, NumberProcessors);
+        U32(0x38, BugCheckCode);
+        U32(0x3c, 0);
+        for (int i = 0; i < 4; i++)
+            U64(0x40 + 8 * i, BugCheckParameters[i]);
+        Text(header.AsSpan(0x60, 32), VersionUser);
+        U64(0x80, KdDebuggerDataBlock);
+        if (runs is not null)
+            WriteRuns(header.AsSpan(0x88, ContextOffset - 0x88), runs);
+        Span<byte> context = header.AsSpan(ContextOffset, ExceptionOffset - ContextOffset);
+        Context.CopyTo(context);
+        Span<byte> exception = header.AsSpan(ExceptionOffset, 0x98);
+        exception.Clear();
+        U32(ExceptionOffset, ExceptionCode);
+        U32(ExceptionOffset + 4, ExceptionFlags);
+        U64(ExceptionOffset + 0x10, ExceptionAddress);
+        U32(ExceptionOffset + 0x18, (uint)ExceptionParameters.Length);
+        for (int i = 0; i < ExceptionParameters.Length; i++)
+            U64(ExceptionOffset + 0x20 + 8 * i, ExceptionParameters[i]);
+        U32(0xf98, type);
+        U32(0xf9c, 0);
+        U64(0xfa0, fileSize);
+        U64(0xfa8, SystemTime);
+        Text(header.AsSpan(0xfb0, 128), Comment);
+        U64(0x1030, SystemUpTime);
+        U32(0x1038, MiniDumpFields);
+        U32(0x103c, SecondaryDataState);
+        U32(0x1040, ProductType);
+        U32(0x1044, SuiteMask);
+        U32(0x1048, WriterStatus);
+        header.AsSpan(0x104c).Clear();
+        return header;
+    }
+
+    private static void WriteRuns(Span<byte> block, IReadOnlyList<Memory.PageRun> runs)
+    {
+        if (16 + 16 * runs.Count > block.Length)
+            throw new ArgumentException($"{runs.Count} runs of pages do not fit into the header; give fewer, larger ones");
+        ulong pages = 0;
+        for (int i = 0; i < runs.Count; i++)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(block[(16 + 16 * i)..], runs[i].First);
+            BinaryPrimitives.WriteUInt64LittleEndian(block[(24 + 16 * i)..], runs[i].Count);
+            pages += runs[i].Count;
+        }
+        BinaryPrimitives.WriteUInt32LittleEndian(block, (uint)runs.Count);
+        BinaryPrimitives.WriteUInt32LittleEndian(block[4..], 0);
+        BinaryPrimitives.WriteUInt64LittleEndian(block[8..], pages);
+    }
+
+    private static void Text(Span<byte> field, string text)
+    {
+        field.Clear();
+        Encoding.ASCII.GetBytes(text, field[..^1]);
+    }
+}

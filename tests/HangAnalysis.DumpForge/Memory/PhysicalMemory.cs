@@ -1,0 +1,66 @@
+namespace HangAnalysis.DumpForge.Memory;
+
+/// <summary>Physical memory of a forged machine: pages of 4 KB by page frame number, most of them absent.</summary>
+/// <param name="firstPfn">Where allocation begins; page 0 is never used by Windows.</param>
+public sealed class PhysicalMemory(ulong firstPfn = 1)
+{
+    public const int PageSize = 0x1000;
+    private readonly SortedDictionary<ulong, byte[]> _pages = [];
+    private ulong _next = firstPfn;
+
+    /// <summary>Present pages by number.</summary>
+    public IReadOnlyCollection<KeyValuePair<ulong, byte[]>> Pages => _pages;
+
+    /// <summary>Where the next page will be; set it to leave a hole.</summary>
+    public ulong NextPfn
+    {
+        get => _next;
+        set => _next = value;
+    }
+
+    /// <summary>Makes the next page that is free, filled with zeros.</summary>
+    public ulong Allocate()
+    {
+        while (_pages.ContainsKey(_next))
+            _next++;
+        _pages.Add(_next, new byte[PageSize]);
+        return _next++;
+    }
+
+    /// <summary>Reserves numbers for a large page: its 4 KB pages come to exist when they are written.</summary>
+    public ulong Reserve(ulong count)
+    {
+        ulong first = _next + count - 1 & ~(count - 1);
+        _next = first + count;
+        return first;
+    }
+
+    /// <summary>The page of this number, made where it is absent.</summary>
+    public byte[] PageAt(ulong pfn)
+    {
+        if (!_pages.TryGetValue(pfn, out byte[]? page))
+            _pages.Add(pfn, page = new byte[PageSize]);
+        return page;
+    }
+
+    /// <summary>The page of this number, or null.</summary>
+    public byte[]? Find(ulong pfn) => _pages.GetValueOrDefault(pfn);
+
+    /// <summary>Takes a page out, as if the dump did not hold it.</summary>
+    public bool Remove(ulong pfn) => _pages.Remove(pfn);
+
+    /// <summary>Stretches of present pages.</summary>
+    public IReadOnlyList<PageRun> Runs()
+    {
+        List<PageRun> runs = [];
+        foreach (ulong pfn in _pages.Keys)
+            if (runs.Count > 0 && runs[^1].First + runs[^1].Count == pfn)
+                runs[^1] = runs[^1] with { Count = runs[^1].Count + 1 };
+            else
+                runs.Add(new PageRun(pfn, 1));
+        return runs;
+    }
+}
+
+/// <summary>A stretch of pages.</summary>
+public readonly record struct PageRun(ulong First, ulong Count);
