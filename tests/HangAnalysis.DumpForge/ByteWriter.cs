@@ -66,10 +66,12 @@ public sealed class ByteWriter
     public ByteWriter Align(int multiple, byte fill = 0) => Fill(fill, (multiple - Length % multiple) % multiple);
 
     /// <summary>Writes a number again at a place that is already written.</summary>
-    public void PatchU16(int at, int value) => BinaryPrimitives.WriteUInt16LittleEndian(At(at, 2), unchecked((ushort)value));
+    public void PatchU16(int at, int value) =>
+        BinaryPrimitives.WriteUInt16LittleEndian(At(at, 2), unchecked((ushort)value));
 
     /// <summary>Writes a number again at a place that is already written.</summary>
-    public void PatchU32(int at, long value) => BinaryPrimitives.WriteUInt32LittleEndian(At(at, 4), unchecked((uint)value));
+    public void PatchU32(int at, long value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(At(at, 4), unchecked((uint)value));
 
     public byte[] ToArray() => Written.ToArray();
 

@@ -117,7 +117,7 @@ public sealed class DumpHeader
     private static void WriteRuns(Span<byte> block, IReadOnlyList<Memory.PageRun> runs)
     {
         if (16 + 16 * runs.Count > block.Length)
-            throw new ArgumentException($"{runs.Count} runs of pages do not fit into the header; give fewer, larger ones");
+            throw new ArgumentException($"{runs.Count} runs of pages do not fit into the header");
         ulong pages = 0;
         for (int i = 0; i < runs.Count; i++)
         {

@@ -8,10 +8,11 @@ public static class PageDump
     private static readonly byte[] s_zeroPage = new byte[PhysicalMemory.PageSize];
 
     /// <summary>
-    /// Full dump: all pages of the runs, absent ones as zeros. Without <paramref name="runs"/> they follow from the present
-    /// pages; the header has room for 43.
+    /// Full dump: all pages of the runs, absent ones as zeros. Without <paramref name="runs"/> they follow from the
+    /// present pages; the header has room for 43.
     /// </summary>
-    public static void WriteFull(Stream file, DumpHeader header, PhysicalMemory memory, IReadOnlyList<PageRun>? runs = null)
+    public static void WriteFull(
+        Stream file, DumpHeader header, PhysicalMemory memory, IReadOnlyList<PageRun>? runs = null)
     {
         runs ??= memory.Runs();
         ulong pages = Total(runs);

@@ -45,8 +45,8 @@ public sealed class TriageDump
     public IList<TriageDriver> Drivers { get; } = [];
 
     /// <summary>
-    /// Size of a driver entry. The entry ends in a copy of the build's loader entry, so that it differs from build to build:
-    /// readers have to probe it.
+    /// Size of a driver entry. The debugger engine takes 0x90 on x64 and loses the second driver with anything else; other
+    /// sizes are for readers that probe.
     /// </summary>
     public int DriverStride { get; set; } = 0x90;
 
@@ -60,7 +60,8 @@ public sealed class TriageDump
     {
         ByteWriter body = new();
         int mm = Put(body, MemoryCounters), unloaded = PutUnloadedDrivers(body);
-        int prcb = Put(body, Prcb), process = Put(body, Process), thread = Put(body, Thread), stack = Put(body, CallStack);
+        int prcb = Put(body, Prcb), process = Put(body, Process), thread = Put(body, Thread);
+        int stack = Put(body, CallStack);
         (int drivers, int strings, int stringsEnd) = PutDrivers(body);
         int debugger = Put(body, DebuggerData);
         ByteWriter table = new();
@@ -100,8 +101,8 @@ public sealed class TriageDump
         foreach (UnloadedDriver driver in UnloadedDrivers)
         {
             string name = driver.Name.Length > 12 ? driver.Name[..12] : driver.Name;
-            list.U16(name.Length * 2).U16(24).U32(0).U64(0).Bytes(Encoding.Unicode.GetBytes(name)).Zero(24 - 2 * name.Length)
-                .U64(driver.Start).U64(driver.End);
+            list.U16(name.Length * 2).U16(24).U32(0).U64(0).Bytes(Encoding.Unicode.GetBytes(name))
+                .Zero(24 - 2 * name.Length).U64(driver.Start).U64(driver.End);
         }
         return Put(body, list.Written);
     }

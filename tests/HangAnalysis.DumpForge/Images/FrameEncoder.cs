@@ -79,7 +79,8 @@ internal static class FrameEncoder
     }
 
     /// <summary>The UNWIND_INFO of a frame; a chained one names the function table entry of its parent.</summary>
-    public static byte[] UnwindInfo(FunctionFrame frame, int[] ends, int prologSize, (uint Begin, uint End, uint Info)? parent)
+    public static byte[] UnwindInfo(
+        FunctionFrame frame, int[] ends, int prologSize, (uint Begin, uint End, uint Info)? parent)
     {
         ByteWriter codes = new();
         int frameRegister = 0, frameOffset = 0;

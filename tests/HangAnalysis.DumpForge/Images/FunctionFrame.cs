@@ -35,8 +35,8 @@ public enum FrameStepKind
 public readonly record struct FrameStep(FrameStepKind Kind, X64Register Register, int Value);
 
 /// <summary>
-/// What a function's prolog does to the stack, in order. Immutable: each method returns a longer frame. From it come the
-/// machine code and the unwind codes (format: Microsoft's "x64 exception handling").
+/// What a function's prolog does to the stack, in order. Immutable: each method returns a longer frame. From it come
+/// the machine code and the unwind codes (format: Microsoft's "x64 exception handling").
 /// </summary>
 public sealed class FunctionFrame
 {
@@ -55,8 +55,8 @@ public sealed class FunctionFrame
     public static FunctionFrame Empty { get; } = new(false, []);
 
     /// <summary>
-    /// The shape of KiSystemCall64: the processor's frame built by code, rbp, and the rest of a KTRAP_FRAME, with rbp at
-    /// its middle. The whole is 0x190 bytes: exactly a KTRAP_FRAME.
+    /// The shape of KiSystemCall64: the processor's frame built by code, rbp, and the rest of a KTRAP_FRAME, with rbp
+    /// at its middle. The whole is 0x190 bytes: exactly a KTRAP_FRAME.
     /// </summary>
     public static FunctionFrame SystemCall { get; } = new FunctionFrame(false,
         [new FrameStep(FrameStepKind.BuiltMachineFrame, default, 1)])
@@ -74,7 +74,9 @@ public sealed class FunctionFrame
     /// <summary>RVA of the exception handler; null for none.</summary>
     public uint? Handler { get; }
 
-    /// <summary>A separate part of another function, with that function's frame and maybe more saves of its own.</summary>
+    /// <summary>
+    /// A separate part of another function, with that function's frame and maybe more saves of its own.
+    /// </summary>
     public static FunctionFrame ChainTo(uint function) => new(false, [], function);
 
     /// <summary>A frame that only subtracts from rsp.</summary>

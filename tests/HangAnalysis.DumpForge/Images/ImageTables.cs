@@ -3,8 +3,8 @@ using System.Text;
 namespace HangAnalysis.DumpForge.Images;
 
 /// <summary>
-/// Writes the tables that point into each other: debug directory, unwind information, exports, and the function table. The
-/// function table has to be written after the read-only data has its final place.
+/// Writes the tables that point into each other: debug directory, unwind information, exports, and the function table.
+/// The function table has to be written after the read-only data has its final place.
 /// </summary>
 internal sealed class ImageTables(
     PeImageBuilder image,
@@ -12,7 +12,9 @@ internal sealed class ImageTables(
     Dictionary<uint, byte[]> unwind,
     SortedDictionary<string, uint> exports)
 {
-    /// <summary>Size of the debug directory's one entry, which the record follows; both begin the read-only data.</summary>
+    /// <summary>
+    /// Size of the debug directory's one entry, which the record follows; both begin the read-only data.
+    /// </summary>
     public const int DebugDirectorySize = 28;
 
     private readonly Dictionary<uint, uint> _unwindRvas = [];
@@ -25,7 +27,8 @@ internal sealed class ImageTables(
             byte[] path = Encoding.UTF8.GetBytes(pdb);
             (directories[12], directories[13]) = (rva, DebugDirectorySize);
             // The last number is the record's place in the file, known once all sections are placed.
-            data.U32(0).U32(image.TimeDateStamp).U32(0).U32(2).U32(24 + path.Length + 1).U32(rva + DebugDirectorySize).U32(0);
+            data.U32(0).U32(image.TimeDateStamp).U32(0).U32(2).U32(24 + path.Length + 1)
+                .U32(rva + DebugDirectorySize).U32(0);
             data.U32(0x53445352).Bytes(image.PdbGuid.ToByteArray()).U32(image.PdbAge).Text(pdb).Align(8);
         }
         WriteUnwind(data, rva);
@@ -58,7 +61,7 @@ internal sealed class ImageTables(
                 continue;
             (uint parentBegin, uint parentLength, FunctionFrame _) = functions.Find(function => function.Rva == parent);
             if (!_unwindRvas.TryGetValue(parent, out uint parentInfo))
-                throw new ArgumentException($"{image.Name}: {begin:x} is chained to {parent:x}, which has no unwind data");
+                throw new ArgumentException($"{image.Name}: {begin:x} is chained to {parent:x}, without unwind data");
             (byte[] prolog, int[] ends) = FrameEncoder.Prolog(frame);
             data.Align(4);
             _unwindRvas[begin] = rva + (uint)data.Length;

@@ -6,7 +6,7 @@ namespace HangAnalysis.DumpForge.Images;
 /// <param name="Name">Name, of at most 8 characters.</param>
 /// <param name="Rva">RVA of its start.</param>
 /// <param name="VirtualSize">Size in memory.</param>
-/// <param name="ContentSize">Size of the part that holds anything; the rest is not in the file and not in memory.</param>
+/// <param name="ContentSize">Size of the part that holds anything; the rest exists nowhere.</param>
 /// <param name="Characteristics">Flags of winnt.h.</param>
 /// <param name="FileOffset">Place in the file.</param>
 public sealed record PeSection(
@@ -23,8 +23,8 @@ public sealed class PeImage
     private readonly uint _headerSize;
 
     internal PeImage(
-        PeImageBuilder source, uint sizeOfImage, IReadOnlyList<PeSection> sections, SortedDictionary<uint, byte[]> pages,
-        uint headerSize)
+        PeImageBuilder source, uint sizeOfImage, IReadOnlyList<PeSection> sections,
+        SortedDictionary<uint, byte[]> pages, uint headerSize)
     {
         Name = source.Name;
         Base = source.Base;

@@ -3,9 +3,10 @@ using System.Buffers.Binary;
 namespace HangAnalysis.DumpForge.Images;
 
 /// <summary>
-/// Builds an x64 PE image from functions and data at chosen RVAs. The image may be sparse: functions can stand where a real
-/// kernel has them, and only pages that hold something exist. Sections follow from what lies where; unwind information,
-/// function table, exports, debug directory and version resource go to free pages behind all else, or into a gap.
+/// Builds an x64 PE image from functions and data at chosen RVAs. The image may be sparse: functions can stand where a
+/// real kernel has them, and only pages that hold something exist. Sections follow from what lies where; unwind
+/// information, function table, exports, debug directory and version resource go to free pages behind all else, or into
+/// a gap.
 /// </summary>
 public sealed class PeImageBuilder(string name, ulong imageBase)
 {
@@ -99,7 +100,9 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
         return rva;
     }
 
-    /// <summary>Puts a call instruction before a return address; it has to lie in the body of an added function.</summary>
+    /// <summary>
+    /// Puts a call instruction before a return address; it has to lie in the body of an added function.
+    /// </summary>
     public PeImageBuilder AddCall(uint returnRva, uint target)
     {
         _calls.Add((returnRva, target));
@@ -186,7 +189,8 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
     }
 
     private void Place(
-        List<(string Name, uint Rva, uint Size, uint Flags)> sections, string section, uint flags, Func<uint, byte[]> content)
+        List<(string Name, uint Rva, uint Size, uint Flags)> sections, string section, uint flags,
+        Func<uint, byte[]> content)
     {
         uint size = (uint)content(0).Length;
         if (size == 0)

@@ -4,9 +4,9 @@ using System.Text;
 namespace HangAnalysis.DumpForge.Memory;
 
 /// <summary>
-/// An x64 address space: page tables of four or five levels in physical memory. The kernel's half belongs to one address
-/// space, whose top-level entries all others copy, as Windows does; writing to it through any of them is the same.
-/// Writing maps what is not mapped.
+/// An x64 address space: page tables of four or five levels in physical memory. The kernel's half belongs to one
+/// address space, whose top-level entries all others copy, as Windows does; writing to it through any of them is the
+/// same. Writing maps what is not mapped.
 /// </summary>
 public sealed class AddressSpace
 {
@@ -118,7 +118,8 @@ public sealed class AddressSpace
         byte[] result = new byte[count];
         for (int done = 0; done < count;)
         {
-            ulong physical = Translate(va + (ulong)done) ?? throw new InvalidOperationException($"{va:x} is not mapped");
+            ulong physical = Translate(va + (ulong)done)
+                ?? throw new InvalidOperationException($"{va:x} is not mapped");
             int at = (int)(physical & 0xfff), part = Math.Min(count - done, PageSize - at);
             if (Memory.Find(physical >> 12) is { } page)
                 page.AsSpan(at, part).CopyTo(result.AsSpan(done));

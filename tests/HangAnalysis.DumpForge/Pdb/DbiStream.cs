@@ -2,7 +2,9 @@ using HangAnalysis.DumpForge.Images;
 
 namespace HangAnalysis.DumpForge.Pdb;
 
-/// <summary>Writes the DBI stream (format: LLVM's "The PDB DBI Stream"): one module that all sections belong to.</summary>
+/// <summary>
+/// Writes the DBI stream (format: LLVM's "The PDB DBI Stream"): one module that all sections belong to.
+/// </summary>
 internal static class DbiStream
 {
     public static byte[] Write(PdbBuilder pdb, IReadOnlyList<PeSection> sections, byte[] names, int moduleSymbols)
@@ -20,7 +22,8 @@ internal static class DbiStream
 
         // Flags 2: private symbols are stripped.
         ByteWriter stream = new();
-        stream.U32(0xffffffff).U32(19990903).U32(pdb.Age).U16(globals).U16(0x8e0b).U16(publics).U16(0).U16(records).U16(0)
+        stream.U32(0xffffffff).U32(19990903).U32(pdb.Age).U16(globals).U16(0x8e0b)
+            .U16(publics).U16(0).U16(records).U16(0)
             .U32(modules.Length).U32(contributions.Length).U32(map.Length).U32(files.Length).U32(0).U32(0)
             .U32(optional.Length).U32(names.Length).U16(2).U16(pdb.Machine).U32(0);
         return stream.Bytes(modules).Bytes(contributions).Bytes(map).Bytes(files).Bytes(names).Bytes(optional.Written)
@@ -46,7 +49,8 @@ internal static class DbiStream
     }
 
     private static void Contribution(ByteWriter list, int segment, PeSection section) =>
-        list.U16(segment).U16(0).U32(0).U32(section.VirtualSize).U32(section.Characteristics).U16(0).U16(0).U32(0).U32(0);
+        list.U16(segment).U16(0).U32(0).U32(section.VirtualSize).U32(section.Characteristics)
+            .U16(0).U16(0).U32(0).U32(0);
 
     private static byte[] SectionMap(IReadOnlyList<PeSection> sections)
     {
@@ -58,7 +62,8 @@ internal static class DbiStream
             int access = (flags >> 30 & 1) != 0 ? 1 : 0;
             access |= flags >> 31 != 0 ? 2 : 0;
             access |= (flags & 0x20000000) != 0 ? 4 : 0;
-            map.U16(0x108 | access).U16(0).U16(0).U16(i + 1).U16(0xffff).U16(0xffff).U32(0).U32(sections[i].VirtualSize);
+            map.U16(0x108 | access).U16(0).U16(0).U16(i + 1).U16(0xffff).U16(0xffff)
+                .U32(0).U32(sections[i].VirtualSize);
         }
         // The last entry stands for absolute addresses.
         map.U16(0x208).U16(0).U16(0).U16(sections.Count + 1).U16(0xffff).U16(0xffff).U32(0).U32(0xffffffff);

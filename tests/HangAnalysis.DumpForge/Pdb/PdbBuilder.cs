@@ -4,13 +4,13 @@ using HangAnalysis.DumpForge.Layouts;
 namespace HangAnalysis.DumpForge.Pdb;
 
 /// <summary>
-/// Writes a PDB (MSF 7.00) as Microsoft's symbol server has them for the kernel: full types and public symbols, one module,
-/// no lines and no private symbols.
+/// Writes a PDB (MSF 7.00) as Microsoft's symbol server has them for the kernel: full types and public symbols, one
+/// module, no lines and no private symbols.
 /// </summary>
 public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sections)
 {
-    private const int TypeHashes = 5, ItemHashes = 6, Names = 7, SectionHeaders = 8, GlobalStream = 9, PublicStream = 10;
-    private const int SymbolRecords = 11, ModuleStream = 12;
+    private const int TypeHashes = 5, ItemHashes = 6, Names = 7, SectionHeaders = 8, GlobalStream = 9;
+    private const int PublicStream = 10, SymbolRecords = 11, ModuleStream = 12;
     private readonly List<PeSymbol> _publics = [];
     private readonly List<(string Name, uint Rva, uint Type)> _globals = [];
 
@@ -43,7 +43,8 @@ public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sect
 
     public byte[] Build()
     {
-        (byte[] types, byte[] typeHashes) = TypeStream.Write(Types is null ? [] : new TypeRecords(Types).Records, TypeHashes);
+        (byte[] types, byte[] typeHashes) = TypeStream.Write(
+            Types is null ? [] : new TypeRecords(Types).Records, TypeHashes);
         (byte[] items, byte[] itemHashes) = TypeStream.Write([], ItemHashes);
         SymbolTable symbols = new();
         byte[] publics = symbols.Publics(_publics.Select(s =>
@@ -64,8 +65,8 @@ public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sect
         module.U32(0);
         return MsfWriter.Write(
         [
-            [], Information(), types, DbiStream.Write(this, sections, names, moduleSymbols), items, typeHashes, itemHashes,
-            names, Headers(), globals, publics, symbols.Records, module.ToArray(),
+            [], Information(), types, DbiStream.Write(this, sections, names, moduleSymbols), items,
+            typeHashes, itemHashes, names, Headers(), globals, publics, symbols.Records, module.ToArray(),
         ]);
     }
 
@@ -86,7 +87,8 @@ public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sect
     {
         ByteWriter stream = new();
         stream.U32(20000404).U32(0x5f000000).U32(age).Bytes(guid.ToByteArray());
-        // The map of named streams: its strings, then a hash table of 8 places with linear probing that holds one entry.
+        // The map of named streams: its strings, then a hash table of 8 places with linear probing that holds one
+        // entry.
         int place = (ushort)PdbHash.OfName("/names") % 8;
         stream.U32(7).Text("/names").U32(1).U32(8).U32(1).U32(1 << place).U32(0).U32(0).U32(Names).U32(0);
         return stream.U32(20140508).ToArray();
@@ -104,7 +106,8 @@ public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sect
             foreach (char c in section.Name)
                 headers.U8((byte)c);
             headers.Zero(8 - (headers.Length - start)).U32(section.VirtualSize).U32(section.Rva)
-                .U32(section.ContentSize + 0x1ff & ~0x1ffu).U32(section.FileOffset).Zero(12).U32(section.Characteristics);
+                .U32(section.ContentSize + 0x1ff & ~0x1ffu).U32(section.FileOffset).Zero(12)
+                .U32(section.Characteristics);
         }
         return headers.ToArray();
     }

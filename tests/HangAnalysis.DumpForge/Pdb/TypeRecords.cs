@@ -3,15 +3,16 @@ using HangAnalysis.DumpForge.Layouts;
 namespace HangAnalysis.DumpForge.Pdb;
 
 /// <summary>
-/// Turns a layout into CodeView type records (codes and forms: cvinfo.h in Microsoft's published PDB sources). Structures are
-/// referred to through forward references where a pointer leads to them and by their definition where they are embedded,
-/// as compilers do; a type that the layout lacks stays a forward reference. Nested anonymous types are
-/// <c>&lt;unnamed-tag&gt;</c>, as C compilers call them.
+/// Turns a layout into CodeView type records (codes and forms: cvinfo.h in Microsoft's published PDB sources).
+/// Structures are referred to through forward references where a pointer leads to them and by their definition where
+/// they are embedded, as compilers do; a type that the layout lacks stays a forward reference. Nested anonymous types
+/// are <c>&lt;unnamed-tag&gt;</c>, as C compilers call them.
 /// </summary>
 internal sealed class TypeRecords
 {
-    private const int LfPointer = 0x1002, LfFieldList = 0x1203, LfBitField = 0x1205, LfIndex = 0x1404, LfEnumerate = 0x1502;
-    private const int LfArray = 0x1503, LfStructure = 0x1505, LfUnion = 0x1506, LfEnum = 0x1507, LfMember = 0x150d;
+    private const int LfPointer = 0x1002, LfFieldList = 0x1203, LfBitField = 0x1205, LfIndex = 0x1404;
+    private const int LfEnumerate = 0x1502, LfArray = 0x1503, LfStructure = 0x1505, LfUnion = 0x1506;
+    private const int LfEnum = 0x1507, LfMember = 0x150d;
     private const int LargestFieldList = 0xf000, ForwardReference = 0x80;
     private const uint FirstIndex = 0x1000, NoType = 0, Quad = 0x23, Int = 0x74, Pointer64 = 0x600;
     private readonly KernelLayout _layout;

@@ -5,7 +5,8 @@ internal static class TypeStream
 {
     private const uint FirstIndex = 0x1000, Buckets = 0x3ffff;
 
-    // A reader that looks for a type by number starts at the last listed offset before it: one for every 8 KB of records.
+    // A reader that looks for a type by number starts at the last listed offset before it: one for every 8 KB of
+    // records.
     private const int IndexStep = 8192;
 
     public static (byte[] Types, byte[] Hashes) Write(List<(byte[] Bytes, uint Hash)> records, int hashStream)

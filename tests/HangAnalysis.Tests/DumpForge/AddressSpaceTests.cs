@@ -91,8 +91,9 @@ internal sealed class AddressSpaceTests
         space.InitializeList(Kernel);
         space.AppendToList(Kernel, Kernel + 0x100);
         space.AppendToList(Kernel, Kernel + 0x200);
-        Assert.That((space.ReadUInt64(Kernel), space.ReadUInt64(Kernel + 8)), Is.EqualTo((Kernel + 0x100, Kernel + 0x200)));
-        Assert.That((space.ReadUInt64(Kernel + 0x100), space.ReadUInt64(Kernel + 0x108)), Is.EqualTo((Kernel + 0x200, Kernel)));
-        Assert.That((space.ReadUInt64(Kernel + 0x200), space.ReadUInt64(Kernel + 0x208)), Is.EqualTo((Kernel, Kernel + 0x100)));
+        (ulong, ulong) links(ulong entry) => (space.ReadUInt64(entry), space.ReadUInt64(entry + 8));
+        Assert.That(links(Kernel), Is.EqualTo((Kernel + 0x100, Kernel + 0x200)));
+        Assert.That(links(Kernel + 0x100), Is.EqualTo((Kernel + 0x200, Kernel)));
+        Assert.That(links(Kernel + 0x200), Is.EqualTo((Kernel, Kernel + 0x100)));
     }
 }

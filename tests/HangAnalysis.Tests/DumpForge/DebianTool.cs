@@ -6,7 +6,9 @@ namespace HangAnalysis.Tests.DumpForge;
 /// <summary>Runs a Debian tool that judges what the forge wrote.</summary>
 internal static class DebianTool
 {
-    /// <summary>What the tool prints; the test is skipped where it is not installed and fails where it returns an error.</summary>
+    /// <summary>
+    /// What the tool prints; the test is skipped where it is not installed and fails where it returns an error.
+    /// </summary>
     public static string Run(string tool, params string[] arguments)
     {
         string path = Path.Combine("/usr/bin", tool);

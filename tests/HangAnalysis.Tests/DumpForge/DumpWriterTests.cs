@@ -6,7 +6,9 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.DumpForge;
 
-/// <summary>Compares dumps with offsets from the public descriptions of the format, and with a real dump's shape.</summary>
+/// <summary>
+/// Compares dumps with offsets from the public descriptions of the format, and with a real dump's shape.
+/// </summary>
 internal sealed class DumpWriterTests
 {
     private static uint U32(byte[] dump, int at) => BinaryPrimitives.ReadUInt32LittleEndian(dump.AsSpan(at));
@@ -53,7 +55,8 @@ internal sealed class DumpWriterTests
         Assert.That((U32(dump, 0x88), U64(dump, 0x90)), Is.EqualTo((2u, 3ul)));
         Assert.That((U64(dump, 0x98), U64(dump, 0xa0)), Is.EqualTo((1ul, 2ul)));
         Assert.That((U64(dump, 0xa8), U64(dump, 0xb0)), Is.EqualTo((0x41ul, 1ul)));
-        Assert.That((U32(dump, 0xf98), U64(dump, 0xfa0), U64(dump, 0x1030)), Is.EqualTo((1u, (ulong)dump.Length, 890000000000ul)));
+        Assert.That((U32(dump, 0xf98), U64(dump, 0xfa0), U64(dump, 0x1030)),
+            Is.EqualTo((1u, (ulong)dump.Length, 890000000000ul)));
         Assert.That((U32(dump, 0xf00), U64(dump, 0xf10)), Is.EqualTo((0x80000003u, 0xfffff80302150020ul)));
         Assert.That((dump[0x2000], dump[0x3000], dump[0x4000]), Is.EqualTo(((byte)1, (byte)2, (byte)0x41)));
         Assert.That(dump, Has.Length.EqualTo(0x5000));
@@ -76,7 +79,8 @@ internal sealed class DumpWriterTests
     public void Range_dump_lists_ranges_and_holds_their_pages(uint type)
     {
         byte[] dump = Write(file => PageDump.WriteRanges(file, Header(), ThreePages(), type));
-        Assert.That((U32(dump, 0xf98), U32(dump, 0x2000), Text(dump, 0x2004, 8)), Is.EqualTo((type, 0x40u, "RDMPDUMP")));
+        Assert.That((U32(dump, 0xf98), U32(dump, 0x2000), Text(dump, 0x2004, 8)),
+            Is.EqualTo((type, 0x40u, "RDMPDUMP")));
         Assert.That((U64(dump, 0x2010), U64(dump, 0x2018)), Is.EqualTo((0xfe0ul, 0x3000ul)));
         Assert.That((U64(dump, 0x2020), U64(dump, 0x2028)), Is.EqualTo((2ul, 3ul)));
         Assert.That((U64(dump, 0x2030), U64(dump, 0x2038), U64(dump, 0x2040)), Is.EqualTo((1ul, 2ul, 0x41ul)));
@@ -91,17 +95,19 @@ internal sealed class DumpWriterTests
             Header = Header(), Prcb = [.. Enumerable.Repeat((byte)0x11, 0x40)], Process = [0x22], Thread = [0x33],
             TopOfStack = 0xffffe00010005f00, CallStack = new byte[0x100], DebuggerData = new byte[0x3a8],
         };
-        triage.Drivers.Add(new TriageDriver("\\SystemRoot\\system32\\ntoskrnl.exe", 0xfffff80302000000, 0x800000, 0x5f, 0x77));
+        triage.Drivers.Add(new TriageDriver("\\SystemRoot\\ntoskrnl.exe", 0xfffff80302000000, 0x800000, 0x5f, 0x77));
         triage.Drivers.Add(new TriageDriver("foo.sys", 0xfffff80310000000, 0x6000, 0x60, 0));
         triage.UnloadedDrivers.Add(new UnloadedDriver("dump_storport.sys", 0x1000, 0x2000));
         triage.DataBlocks.Add(new DataBlock(0xfffff80302300000, "block"u8.ToArray()));
         byte[] dump = triage.Build();
         Assert.That((U32(dump, 0xf98), U32(dump, 0x1038)), Is.EqualTo((4u, 0xcffu)));
-        Assert.That((U32(dump, 0x2004), Text(dump, (int)U32(dump, 0x2008), 4)), Is.EqualTo(((uint)dump.Length, "TRGD")));
+        Assert.That((U32(dump, 0x2004), Text(dump, (int)U32(dump, 0x2008), 4)),
+            Is.EqualTo(((uint)dump.Length, "TRGD")));
         Assert.That((U32(dump, 0x200c), U32(dump, 0x2010)), Is.EqualTo((0x348u, 0xf00u)));
         Assert.That((dump[U32(dump, 0x201c)], dump[U32(dump, 0x2020)], dump[U32(dump, 0x2024)]),
             Is.EqualTo(((byte)0x11, (byte)0x22, (byte)0x33)));
-        Assert.That((U32(dump, 0x202c), U64(dump, 0x2048), U32(dump, 0x2074)), Is.EqualTo((0x100u, 0xffffe00010005f00ul, 0x3a8u)));
+        Assert.That((U32(dump, 0x202c), U64(dump, 0x2048), U32(dump, 0x2074)),
+            Is.EqualTo((0x100u, 0xffffe00010005f00ul, 0x3a8u)));
         int unloaded = (int)U32(dump, 0x2018) + 8;
         Assert.That((U64(dump, unloaded - 8), U64(dump, unloaded + 0x28)), Is.EqualTo((1ul, 0x1000ul)));
         Assert.That(Encoding.Unicode.GetString(dump, unloaded + 0x10, 24), Is.EqualTo("dump_storpor"));

@@ -27,7 +27,9 @@ internal sealed class PdbTests
         builder.AddFunction(layout.Symbols["KiSwapContext"], 0x100, FunctionFrame.Sub(0x138));
         PeImage image = builder.Build();
         string path = DebianTool.TemporaryFile($"nt-{version}.pdb");
-        File.WriteAllBytes(path, PdbBuilder.ForImage(image, layout).AddGlobal("NtGlobalFlag", image.Rva("NtBuildLab"), 0x22).Build());
+        PdbBuilder pdb = PdbBuilder.ForImage(image, layout);
+        pdb.AddGlobal("NtGlobalFlag", image.Rva("NtBuildLab"), 0x22);
+        File.WriteAllBytes(path, pdb.Build());
         return (path, image);
     }
 
@@ -58,15 +60,18 @@ internal sealed class PdbTests
     {
         KernelLayout layout = KernelLayout.BuiltIn(version);
         string text = DebianTool.Run("llvm-pdbutil-19", "dump", "-types", Forge(version).Path);
-        Dictionary<string, string> records = Regex.Matches(text, @"^\s+(0x[0-9A-F]+) \| (.*(?:\n {6,}.*)*)", RegexOptions.Multiline)
+        Dictionary<string, string> records = Regex
+            .Matches(text, @"^\s+(0x[0-9A-F]+) \| (.*(?:\n {6,}.*)*)", RegexOptions.Multiline)
             .ToDictionary(m => m.Groups[1].Value, m => m.Groups[2].Value);
-        foreach (string name in (string[])["_KTHREAD", "_EPROCESS", "_KPRCB", "_ALPC_PORT", "_IRP", "_DISPATCHER_HEADER"])
+        foreach (string name in (string[])["_KTHREAD", "_EPROCESS", "_KPRCB", "_ALPC_PORT", "_IRP", "_KTIMER"])
         {
-            string[] definitions = [.. records.Values.Where(r => r.Contains($"`{name}`") && r.Contains("field list: 0x"))];
+            string[] definitions =
+                [.. records.Values.Where(r => r.Contains($"`{name}`") && r.Contains("field list: 0x"))];
             Assert.That(definitions, Has.Length.EqualTo(1), name);
             Assert.That(definitions[0], Does.Contain($"sizeof {layout.Size(name)}"));
             string list = records[Regex.Match(definitions[0], "field list: (0x[0-9A-F]+)").Groups[1].Value];
-            (string Name, int Offset)[] members = [.. Regex.Matches(list, @"LF_MEMBER \[name = `(.*?)`, Type = .*?, offset = (\d+)")
+            (string Name, int Offset)[] members = [.. Regex
+                .Matches(list, @"LF_MEMBER \[name = `(.*?)`, Type = .*?, offset = (\d+)")
                 .Select(m => (m.Groups[1].Value, int.Parse(m.Groups[2].Value)))];
             Assert.That(members, Is.EqualTo(layout.Types[name].Fields.Select(f => (f.Name, f.Offset))), name);
         }
@@ -88,7 +93,8 @@ internal sealed class PdbTests
             enum _KWAIT_REASON { Executive } reason;
             void start(void) {}
             """);
-        DebianTool.Run("clang-19", "--target=x86_64-pc-windows-msvc", "-g", "-gcodeview", "-c", source, "-o", stem + ".obj");
+        DebianTool.Run("clang-19", "--target=x86_64-pc-windows-msvc", "-g", "-gcodeview", "-c", source,
+            "-o", stem + ".obj");
         DebianTool.Run("lld-link-19", stem + ".obj", "/out:" + stem + ".exe", "/debug", "/entry:start", "/nodefaultlib",
             "/subsystem:native", "/pdb:" + stem + ".pdb");
         Dictionary<string, uint> expected = Hashes(stem + ".pdb");
@@ -101,7 +107,8 @@ internal sealed class PdbTests
     {
         Dictionary<string, uint> hashes = [];
         string text = DebianTool.Run("llvm-pdbutil-19", "dump", "-types", "-type-extras", pdb);
-        foreach (Match record in Regex.Matches(text, @"\| LF_(?:STRUCTURE|ENUM) \[size = \d+, hash = (0x[0-9A-F]+)\] `(\w+)`(.*\n){1,3}"))
+        const string Definition = @"\| LF_(?:STRUCTURE|ENUM) \[size = \d+, hash = (0x[0-9A-F]+)\] `(\w+)`(.*\n){1,3}";
+        foreach (Match record in Regex.Matches(text, Definition))
             if (!record.Value.Contains("forward ref"))
                 hashes[record.Groups[2].Value] = uint.Parse(record.Groups[1].ValueSpan[2..], NumberStyles.HexNumber);
         return hashes;

@@ -19,7 +19,7 @@ internal sealed class PeImageTests
             PdbName = "ntkrnlmp.pdb",
             PdbGuid = new Guid("12345678-9abc-def0-1122-334455667788"),
             PdbAge = 3,
-            Version = new VersionInfo("Microsoft Corporation", "NT Kernel", "10.0.14393.1 (rs1)", "10.0.14393.1", "ntkrnlmp.exe")
+            Version = new VersionInfo("Microsoft Corporation", "NT Kernel", "10.0 (rs1)", "10.0.1", "ntkrnlmp.exe")
             {
                 FixedVersion = "10.0.14393.1",
             },
@@ -82,11 +82,13 @@ internal sealed class PeImageTests
         Assert.That(codes(0), Is.EqualTo((string[])["ALLOC_SMALL size=40"]));
         Assert.That(codes(1), Is.EqualTo((string[])
         [
-            "SAVE_XMM128 reg=XMM6, offset=0x60", "SAVE_NONVOL reg=R13, offset=0x70", "SAVE_NONVOL reg=RSI, offset=0x1D0",
+            "SAVE_XMM128 reg=XMM6, offset=0x60", "SAVE_NONVOL reg=R13, offset=0x70",
+            "SAVE_NONVOL reg=RSI, offset=0x1D0",
             "SET_FPREG reg=RBP, offset=0x80", "ALLOC_LARGE size=432", "PUSH_NONVOL reg=R12", "PUSH_NONVOL reg=RBP",
         ]));
         Assert.That(codes(2), Is.EqualTo((string[])
-            ["SET_FPREG reg=RBP, offset=0x80", "ALLOC_LARGE size=344", "PUSH_NONVOL reg=RBP", "PUSH_MACHFRAME errcode=yes"]));
+            ["SET_FPREG reg=RBP, offset=0x80", "ALLOC_LARGE size=344", "PUSH_NONVOL reg=RBP",
+                "PUSH_MACHFRAME errcode=yes"]));
         Assert.That(codes(3), Is.EqualTo((string[])["ALLOC_LARGE size=74560"]));
         Assert.That(functions[4], Does.Contain("ChainInfo (0x4)").And.Contain("SAVE_NONVOL reg=RDI, offset=0x1D8"));
         Assert.That(functions[4].Split("Chained {")[1], Does.Contain("151000"));
@@ -113,7 +115,8 @@ internal sealed class PeImageTests
         File.WriteAllBytes(path, Kernel().ToFile());
         string code = DebianTool.Run("llvm-objdump-19", "-d", "--no-show-raw-insn", "--no-leading-addr",
             "--start-address=0xfffff80302151000", "--stop-address=0xfffff80302151200", path);
-        IEnumerable<string> lines = code.Split('\n').Select(line => Regex.Replace(line.Trim(), @"^[0-9a-f]+:|\s+|#.*", " "))
+        IEnumerable<string> lines = code.Split('\n')
+            .Select(line => Regex.Replace(line.Trim(), @"^[0-9a-f]+:|\s+|#.*", " "))
             .Select(line => line.Trim()).Where(line => line.Length > 0 && line != "nop");
         Assert.That(string.Join('\n', lines), Does.EndWith("""
             pushq %rbp
