@@ -45,8 +45,8 @@ public sealed class TriageDump
     public IList<TriageDriver> Drivers { get; } = [];
 
     /// <summary>
-    /// Size of a driver entry. The debugger engine takes 0x90 on x64 and loses the second driver with anything else; other
-    /// sizes are for readers that probe.
+    /// Size of a driver entry. The debugger engine takes 0x90 on x64 and loses the second driver with anything else;
+    /// other sizes are for readers that probe.
     /// </summary>
     public int DriverStride { get; set; } = 0x90;
 

@@ -83,6 +83,23 @@ internal sealed class PdbTests
     }
 
     [Test]
+    public void Field_list_longer_than_a_record_is_continued()
+    {
+        KernelLayout small = KernelLayout.BuiltIn("10.0.19041.3570");
+        IEnumerable<LayoutField> fields = Enumerable.Range(0, 9000)
+            .Select(i => new LayoutField($"Field{i}", 4 * i, "long"));
+        Dictionary<string, TypeDefinition> types = new()
+            { ["_BIG"] = new TypeDefinition("_BIG", false, 36000, fields) };
+        KernelLayout layout = new(small.Identity, types, small.Enums, small.Symbols);
+        string path = DebianTool.TemporaryFile("big.pdb");
+        PeSection text = new(".text", 0x1000, 0x1000, 0x1000, 0x60000020, 0x400);
+        File.WriteAllBytes(path, new PdbBuilder(Guid.NewGuid(), 1, [text]) { Types = layout }.Build());
+        string dump = DebianTool.Run("llvm-pdbutil-19", "dump", "-types", path);
+        Assert.That(dump, Does.Contain("LF_INDEX").Or.Contain("continuation = 0x10"));
+        Assert.That(Regex.Count(dump, "LF_MEMBER"), Is.EqualTo(9000));
+    }
+
+    [Test]
     public void Hashes_by_which_readers_find_names_are_those_that_lld_writes()
     {
         string source = DebianTool.TemporaryFile("hash.c"), stem = Path.ChangeExtension(source, null);

@@ -136,6 +136,22 @@ internal sealed class PeImageTests
     }
 
     [Test]
+    public void Tables_go_into_a_gap_where_the_end_of_the_image_is_taken()
+    {
+        PeImageBuilder builder = new("full.sys", 0x140000000) { SizeOfImage = 0x10000, PdbName = "full.pdb" };
+        builder.AddFunction(0x1000, 0x100, FunctionFrame.Sub(0x28));
+        builder.AddData(0xf000, new byte[16], "Last");
+        PeImage image = builder.Build();
+        Assert.That(image.SizeOfImage, Is.EqualTo(0x10000));
+        Assert.That(image.Sections.Select(section => section.Rva),
+            Is.EqualTo((uint[])[0x1000, 0x2000, 0x3000, 0xf000]));
+        string path = DebianTool.TemporaryFile("full.sys");
+        File.WriteAllBytes(path, image.ToFile());
+        Assert.That(DebianTool.Run("llvm-readobj-19", "--unwind", "--coff-debug-directory", path),
+            Does.Contain("ALLOC_SMALL size=40").And.Contain("PDBFileName: full.pdb"));
+    }
+
+    [Test]
     public void Call_stands_before_its_return_address()
     {
         PeImage image = Kernel();
