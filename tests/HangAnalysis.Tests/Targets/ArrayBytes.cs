@@ -23,5 +23,6 @@ internal sealed class ArrayBytes(byte[] bytes, ulong baseAddress = 0) : IImageBy
         return count;
     }
 
-    public void Put(ulong address, ulong value) => BitConverter.TryWriteBytes(Bytes.AsSpan((int)(address - baseAddress)), value);
+    public void Put(ulong address, ulong value) =>
+        BitConverter.TryWriteBytes(Bytes.AsSpan((int)(address - baseAddress)), value);
 }

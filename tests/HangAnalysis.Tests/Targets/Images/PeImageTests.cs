@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Images;
@@ -133,6 +134,7 @@ public class PeImageTests
     {
         byte[] whole = LinkedImage.Load();
         Random random = new(20_260);
+        Stopwatch time = Stopwatch.StartNew();
         for (int i = 0; i < 500; i++)
         {
             byte[] damaged = (byte[])whole.Clone();
@@ -149,5 +151,6 @@ public class PeImageTests
             using ExportTable? exports = ExportTable.TryRead(image, "");
             exports?.TryFindNearest((uint)random.Next(0x7000), out _);
         }
+        Assert.That(time.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)));
     }
 }
