@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Targets;
 
-/// <summary>A DLL that clang and lld made from functions with every common prolog, and what llvm-readobj says of it.</summary>
+/// <summary>A DLL that clang and lld make of functions with every common prolog, and what llvm-readobj says.</summary>
 internal static class LinkedImage
 {
     private const string Assembly = """
@@ -178,7 +178,11 @@ internal static class LinkedImage
         FILEVERSION 10,0,14393,2430
         PRODUCTVERSION 10,0,14393,7
         {
-         BLOCK "StringFileInfo" { BLOCK "040904b0" { VALUE "CompanyName", "Example Corporation" VALUE "FileDescription", "Forged driver" VALUE "FileVersion", "10.0.14393.2430 (rs1)" } }
+         BLOCK "StringFileInfo" { BLOCK "040904b0" {
+          VALUE "CompanyName", "Example Corporation"
+          VALUE "FileDescription", "Forged driver"
+          VALUE "FileVersion", "10.0.14393.2430 (rs1)"
+         } }
          BLOCK "VarFileInfo" { VALUE "Translation", 0x409, 1200 }
         }
         """;

@@ -61,7 +61,8 @@ public sealed class FileImageBytes : IImageBytes, IDisposable
         foreach (ImageSection section in image.Sections)
         {
             uint mapped = section.VirtualSize != 0 ? section.VirtualSize : section.FileSize;
-            uint offset = image.SectionAlignment >= PageSize ? section.FileOffset & ~FileSectorMask : section.FileOffset;
+            uint mask = image.SectionAlignment >= PageSize ? FileSectorMask : 0;
+            uint offset = section.FileOffset & ~mask;
             sections.Add(new MappedSection(section.Rva, mapped, offset, Math.Min(section.FileSize, mapped)));
         }
         _sections = [.. sections];

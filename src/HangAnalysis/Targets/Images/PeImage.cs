@@ -28,7 +28,8 @@ public readonly record struct ImageSection(
 /// <param name="Size">Size in bytes.</param>
 public readonly record struct ImageDirectory(uint Rva, uint Size);
 
-/// <summary>Positions in the array of data directories (PE format document, "Optional Header Data Directories").</summary>
+/// <summary>Positions in the array of data directories.</summary>
+/// <remarks>"Optional Header Data Directories" of the PE format document.</remarks>
 public enum ImageDirectoryKind
 {
     /// <summary>Exported names.</summary>

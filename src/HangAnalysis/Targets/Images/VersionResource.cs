@@ -7,7 +7,7 @@ namespace HangAnalysis.Targets.Images;
 /// Reads the RT_VERSION resource of an image. Only the first resource and its first language are looked at: images of
 /// Windows have one, and any one names the maker.
 /// </summary>
-/// <remarks>Layouts: "The .rsrc Section" of the PE format document; VS_VERSIONINFO of the Windows SDK documentation.</remarks>
+/// <remarks>Layouts: "The .rsrc Section" of the PE format document; VS_VERSIONINFO of the Windows documentation.</remarks>
 internal static class VersionResource
 {
     private const uint TypeVersion = 16;
@@ -129,7 +129,9 @@ internal static class VersionResource
         public string? FileDescription;
     }
 
-    /// <summary>wLength, wValueLength, wType, a key that ends in a zero, padding to four bytes, then value and children.</summary>
+    /// <summary>
+    /// wLength, wValueLength, wType, a key that ends in a zero, padding to four bytes, then value and children.
+    /// </summary>
     private readonly ref struct Node
     {
         private const int HeaderSize = 6;
@@ -169,7 +171,7 @@ internal static class VersionResource
 
         public bool HasKey(string key) => Key.SequenceEqual(MemoryMarshal.AsBytes(key.AsSpan()));
 
-        /// <summary>The value as text, to its zero: writers disagree whether ValueLength counts bytes or characters.</summary>
+        // To the zero: writers disagree whether ValueLength counts bytes or characters.
         public string? Text()
         {
             ReadOnlySpan<char> text = MemoryMarshal.Cast<byte, char>(Rest);

@@ -89,7 +89,7 @@ public static class ReturnAddressScan
         return EndsInCall(before);
     }
 
-    /// <summary>Whether eight bytes end in a call instruction: E8 rel32, or FF /2 in any form, with REX or without.</summary>
+    /// <summary>Whether eight bytes end in a call instruction: E8 rel32, or FF /2 with REX or without.</summary>
     internal static bool EndsInCall(ReadOnlySpan<byte> before)
     {
         if (before[^5] == 0xe8)

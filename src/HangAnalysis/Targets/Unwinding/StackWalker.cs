@@ -45,10 +45,10 @@ public enum WalkEndReason
 
 /// <summary>How a walk ended.</summary>
 /// <param name="Reason">Why.</param>
-/// <param name="Address">The stack address or instruction pointer that stopped it; 0 at an end and at the limit.</param>
+/// <param name="Address">Stack address or instruction pointer that stopped it; 0 at an end and at the limit.</param>
 /// <param name="Context">
-/// The registers at that point: at <see cref="WalkEndReason.UserModeReached"/> those of user mode, from which a walk can
-/// go on with the process's own memory and images; otherwise those of the last frame.
+/// The registers at that point: at <see cref="WalkEndReason.UserModeReached"/> those of user mode, from which a walk
+/// can go on with the process's own memory and images; otherwise those of the last frame.
 /// </param>
 public readonly record struct WalkEnd(WalkEndReason Reason, ulong Address, X64Context Context);
 
@@ -56,7 +56,7 @@ public readonly record struct WalkEnd(WalkEndReason Reason, ulong Address, X64Co
 public static class StackWalker
 {
     /// <summary>Walks by unwind data alone.</summary>
-    /// <param name="start">Registers where the walk starts; the code there counts as stopped, not as having called.</param>
+    /// <param name="start">Registers where the walk starts; the code there counts as stopped, not as calling.</param>
     /// <param name="memory">Memory that holds the stack.</param>
     /// <param name="images">The images whose code runs on it.</param>
     /// <param name="frames">Receives the frames, innermost first.</param>

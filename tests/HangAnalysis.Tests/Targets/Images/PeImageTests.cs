@@ -18,7 +18,8 @@ public class PeImageTests
 
     private static uint Number(string[] lines, string field)
     {
-        string text = Array.Find(lines, line => line.StartsWith(field + ":", StringComparison.Ordinal))![(field.Length + 1)..];
+        string line = Array.Find(lines, line => line.StartsWith(field + ":", StringComparison.Ordinal))!;
+        string text = line[(field.Length + 1)..];
         int paren = text.IndexOf('(');
         text = (paren < 0 ? text : text[(paren + 1)..]).Trim(' ', ')');
         return text.StartsWith("0x", StringComparison.Ordinal)

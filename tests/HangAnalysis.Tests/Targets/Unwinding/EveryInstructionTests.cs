@@ -7,8 +7,8 @@ using NUnit.Framework;
 namespace HangAnalysis.Tests.Targets.Unwinding;
 
 /// <summary>
-/// Runs the prologs and epilogs of linked functions instruction by instruction: wherever execution stands, the caller is
-/// the same.
+/// Runs the prologs and epilogs of linked functions instruction by instruction: wherever execution stands, the
+/// caller is the same.
 /// </summary>
 public class EveryInstructionTests
 {

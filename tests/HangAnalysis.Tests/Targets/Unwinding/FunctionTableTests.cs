@@ -10,7 +10,8 @@ public class FunctionTableTests
     private static readonly string[] s_registers =
         ["RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"];
 
-    private static string Format(UnwindCode code, UnwindInfo info) => $"0x{code.PrologOffset:X2}: " + code.Operation switch
+    private static string Format(UnwindCode code, UnwindInfo info) =>
+        $"0x{code.PrologOffset:X2}: " + code.Operation switch
     {
         UnwindOperation.PushNonVolatile => $"PUSH_NONVOL reg={s_registers[code.Info]}",
         UnwindOperation.AllocateSmall => $"ALLOC_SMALL size={code.Value}",
@@ -80,7 +81,8 @@ public class FunctionTableTests
     public void A_table_out_of_order_is_put_in_order()
     {
         FunctionTable table = new HandImage()
-            .Function(0x1200, 0x1210, 0x3020).Function(0x1000, 0x1010, 0x3000).Function(0x1100, 0x1110, 0x3010).Table()!;
+            .Function(0x1200, 0x1210, 0x3020).Function(0x1000, 0x1010, 0x3000).Function(0x1100, 0x1110, 0x3010)
+            .Table()!;
 
         Assert.That(table.Find(0x1105, out RuntimeFunction function), Is.EqualTo(FunctionLookup.Found));
         Assert.That(function, Is.EqualTo(new RuntimeFunction(0x1100, 0x1110, 0x3010)));

@@ -251,7 +251,10 @@ public class StackWalkerTests
             byte[] damaged = (byte[])whole.Clone();
             // Headers beyond their start, code, unwind data and function table.
             for (int hits = random.Next(1, 300); hits > 0; hits--)
-                damaged[new[] { 0x80, 0x1000, 0x2000, 0x4000 }[random.Next(4)] + random.Next(0x240)] = (byte)random.Next(256);
+            {
+                int page = new[] { 0x80, 0x1000, 0x2000, 0x4000 }[random.Next(4)];
+                damaged[page + random.Next(0x240)] = (byte)random.Next(256);
+            }
             stack.CopyTo(_stack.Bytes, 0);
             for (int hits = random.Next(100); hits > 0; hits--)
                 _stack.Bytes[random.Next(0x1600)] = (byte)random.Next(256);

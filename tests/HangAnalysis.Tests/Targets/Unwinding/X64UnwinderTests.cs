@@ -48,8 +48,8 @@ public class X64UnwinderTests
     [TestCase(new byte[] { 1, 4, 3, 0, 4, 0x69, 0, 1, 0, 0 }, 0UL, Description = "SAVE_XMM128_FAR")]
     [TestCase(new byte[] { 1, 4, 2, 0, 4, 0x66, 2, 0 }, 0UL, Description = "SAVE_XMM of version 1")]
     [TestCase(new byte[] { 1, 4, 3, 0, 4, 0x67, 2, 0, 0, 0 }, 0UL, Description = "SAVE_XMM_FAR of version 1")]
-    [TestCase(new byte[] { 2, 4, 3, 0, 5, 0x16, 0, 6, 4, 0x22 }, 24UL, Description = "version 2, EPILOG and ALLOC_SMALL")]
-    [TestCase(new byte[] { 2, 4, 4, 0, 4, 7, 0, 0, 0, 0, 4, 0x22 }, 24UL, Description = "version 2, SPARE and ALLOC_SMALL")]
+    [TestCase(new byte[] { 2, 4, 3, 0, 5, 0x16, 0, 6, 4, 0x22 }, 24UL, Description = "EPILOG and ALLOC_SMALL")]
+    [TestCase(new byte[] { 2, 4, 4, 0, 4, 7, 0, 0, 0, 0, 4, 0x22 }, 24UL, Description = "SPARE and ALLOC_SMALL")]
     public void The_return_address_lies_behind_what_the_prolog_took(byte[] info, ulong offset)
     {
         X64Context context = At(0x1100);
