@@ -7,7 +7,7 @@ namespace HangAnalysis.Targets.Images;
 /// Reads the RT_VERSION resource of an image. Only the first resource and its first language are looked at: images of
 /// Windows have one, and any one names the maker.
 /// </summary>
-/// <remarks>Layouts: "The .rsrc Section" of the PE format document; VS_VERSIONINFO of the Windows documentation.</remarks>
+/// <remarks>Layouts: "The .rsrc Section" of the PE format document; VS_VERSIONINFO of the Windows SDK.</remarks>
 internal static class VersionResource
 {
     private const uint TypeVersion = 16;
