@@ -1,15 +1,70 @@
 using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Scenarios;
+using HangAnalysis.DumpForge.Systems;
 
 namespace HangAnalysis.DumpForge;
 
 /// <summary>The command: writes the dump, the symbols and the truth of a scenario.</summary>
 internal static class Program
 {
+    private const string Usage = """
+        usage: DumpForge SCENARIO --out DIR [--layout FILE-OR-VERSION] [--kind KIND]
+               DumpForge --list
+               DumpForge --make-layouts DIR FILE
+        KIND: full, bitmap, kernelbitmap, kernelranges, activeranges, completeranges, triage
+        """;
+
     private static int Main(string[] arguments)
     {
         if (arguments is ["--make-layouts", string folder, string file])
             return MakeLayouts.Run(folder, file);
-        Console.Error.WriteLine("usage: DumpForge SCENARIO --layout FILE --out DIR | --list | --make-layouts DIR FILE");
-        return 2;
+        if (arguments is ["--list"])
+        {
+            foreach (string name in ScenarioSet.Names)
+                Console.WriteLine(name);
+            return 0;
+        }
+        try
+        {
+            return Forge(arguments);
+        }
+        catch (ArgumentException error)
+        {
+            Console.Error.WriteLine(error.Message);
+            return 2;
+        }
+    }
+
+    private static int Forge(string[] arguments)
+    {
+        string? output = null, layout = "10.0.14393";
+        DumpKind? kind = null;
+        if (arguments.Length == 0 || arguments[0].StartsWith('-'))
+            throw new ArgumentException(Usage);
+        for (int i = 1; i < arguments.Length; i += 2)
+        {
+            string value = i + 1 < arguments.Length ? arguments[i + 1] : throw new ArgumentException(Usage);
+            switch (arguments[i])
+            {
+                case "--out":
+                    output = value;
+                    break;
+                case "--layout":
+                    layout = value;
+                    break;
+                case "--kind":
+                    kind = Enum.TryParse(value, ignoreCase: true, out DumpKind parsed)
+                        ? parsed : throw new ArgumentException(Usage);
+                    break;
+                default:
+                    throw new ArgumentException(Usage);
+            }
+        }
+        if (output is null)
+            throw new ArgumentException(Usage);
+        KernelLayout types = File.Exists(layout) ? KernelLayout.Load(layout) : KernelLayout.BuiltIn(layout);
+        SystemBuilder system = ScenarioSet.Build(arguments[0], types);
+        ForgedDump.Write(system, output, kind ?? system.PreferredKind);
+        return 0;
     }
 }

@@ -15,6 +15,9 @@ public sealed class AddressSpace
     private readonly AddressSpace? _kernel;
     private readonly List<AddressSpace> _users = [];
     private readonly int _topShift;
+    private ulong _lastPage = ulong.MaxValue;
+    private byte[] _lastBytes = [];
+    private int _lastRemappings;
 
     /// <summary>Makes the kernel's address space, or with <paramref name="kernel"/> a process's own.</summary>
     public AddressSpace(PhysicalMemory memory, AddressSpace? kernel = null, int levels = 4)
@@ -106,10 +109,22 @@ public sealed class AddressSpace
         while (bytes.Length > 0)
         {
             int at = (int)(va & 0xfff), count = Math.Min(bytes.Length, PageSize - at);
-            bytes[..count].CopyTo(Memory.PageAt(Map(va)).AsSpan(at));
+            bytes[..count].CopyTo(PageOf(va).AsSpan(at));
             bytes = bytes[count..];
             va += (ulong)count;
         }
+    }
+
+    // Structures are written field by field: the page of the last write is remembered.
+    private byte[] PageOf(ulong va)
+    {
+        ulong page = va >> 12;
+        if (page != _lastPage || _lastRemappings != Memory.Remappings)
+        {
+            _lastBytes = Memory.PageAt(Map(va));
+            (_lastPage, _lastRemappings) = (page, Memory.Remappings);
+        }
+        return _lastBytes;
     }
 
     /// <summary>Reads bytes; an absent page is an error of the scenario.</summary>
@@ -225,6 +240,11 @@ public sealed class AddressSpace
         WriteEntry(table, va, level, value);
     }
 
-    private void WriteEntry(ulong table, ulong va, int shift, ulong value) =>
-        BinaryPrimitives.WriteUInt64LittleEndian(Memory.PageAt(table).AsSpan(Index(va, shift) * 8), value);
+    private void WriteEntry(ulong table, ulong va, int shift, ulong value)
+    {
+        Span<byte> entry = Memory.PageAt(table).AsSpan(Index(va, shift) * 8, 8);
+        if ((BinaryPrimitives.ReadUInt64LittleEndian(entry) & Present) != 0)
+            Memory.Remappings++;
+        BinaryPrimitives.WriteUInt64LittleEndian(entry, value);
+    }
 }

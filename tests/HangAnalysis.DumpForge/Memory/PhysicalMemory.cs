@@ -5,11 +5,16 @@ namespace HangAnalysis.DumpForge.Memory;
 public sealed class PhysicalMemory(ulong firstPfn = 1)
 {
     public const int PageSize = 0x1000;
-    private readonly SortedDictionary<ulong, byte[]> _pages = [];
+    private readonly Dictionary<ulong, byte[]> _pages = [];
+    private KeyValuePair<ulong, byte[]>[]? _sorted;
     private ulong _next = firstPfn;
 
-    /// <summary>Present pages by number.</summary>
-    public IReadOnlyCollection<KeyValuePair<ulong, byte[]>> Pages => _pages;
+    /// <summary>Present pages by number, in ascending order.</summary>
+    public IReadOnlyCollection<KeyValuePair<ulong, byte[]>> Pages =>
+        _sorted ??= [.. _pages.OrderBy(page => page.Key)];
+
+    // Counts changes of entries that were present: what address spaces have remembered is then void.
+    internal int Remappings { get; set; }
 
     /// <summary>Where the next page will be; set it to leave a hole.</summary>
     public ulong NextPfn
@@ -24,6 +29,7 @@ public sealed class PhysicalMemory(ulong firstPfn = 1)
         while (_pages.ContainsKey(_next))
             _next++;
         _pages.Add(_next, new byte[PageSize]);
+        _sorted = null;
         return _next++;
     }
 
@@ -39,7 +45,10 @@ public sealed class PhysicalMemory(ulong firstPfn = 1)
     public byte[] PageAt(ulong pfn)
     {
         if (!_pages.TryGetValue(pfn, out byte[]? page))
+        {
             _pages.Add(pfn, page = new byte[PageSize]);
+            _sorted = null;
+        }
         return page;
     }
 
@@ -47,13 +56,18 @@ public sealed class PhysicalMemory(ulong firstPfn = 1)
     public byte[]? Find(ulong pfn) => _pages.GetValueOrDefault(pfn);
 
     /// <summary>Takes a page out, as if the dump did not hold it.</summary>
-    public bool Remove(ulong pfn) => _pages.Remove(pfn);
+    public bool Remove(ulong pfn)
+    {
+        _sorted = null;
+        Remappings++;
+        return _pages.Remove(pfn);
+    }
 
     /// <summary>Stretches of present pages.</summary>
     public IReadOnlyList<PageRun> Runs()
     {
         List<PageRun> runs = [];
-        foreach (ulong pfn in _pages.Keys)
+        foreach ((ulong pfn, byte[] _) in Pages)
             if (runs.Count > 0 && runs[^1].First + runs[^1].Count == pfn)
                 runs[^1] = runs[^1] with { Count = runs[^1].Count + 1 };
             else

@@ -1,0 +1,316 @@
+using System.Security.Cryptography;
+using System.Text;
+using HangAnalysis.DumpForge.Images;
+using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Pdb;
+
+namespace HangAnalysis.DumpForge.Systems;
+
+/// <summary>
+/// An image of a forged system. Frames put symbols and return addresses into it; the functions around them, with
+/// unwind information that fits the frames, are made at the end. Symbols and functions are independent: where another
+/// symbol lies between a symbol and the return address, or the distance is large, the function is a small one around
+/// the return address, as it is in optimised images whose cold parts were moved.
+/// </summary>
+public sealed class ForgedModule
+{
+    private const uint FarDistance = 0x2000, LeadIn = 0x30, LeadOut = 0x20, SystemCallLead = 0x200;
+    private readonly SortedDictionary<uint, string> _symbols = [];
+    private readonly Dictionary<string, uint> _rvas = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<uint, (string? Symbol, FunctionFrame Frame)> _sites = [];
+    private readonly List<(uint Begin, uint End)> _claims = [];
+    private readonly HashSet<uint> _labels = [];
+    private readonly List<(string Name, uint Rva, int Size)> _variables = [];
+    private readonly SortedSet<string> _exports = new(StringComparer.Ordinal);
+    private uint _nextVariable;
+
+    internal ForgedModule(string fileName, ulong imageBase, bool isUser)
+    {
+        FileName = fileName;
+        Base = imageBase;
+        IsUser = isUser;
+        Name = Path.GetFileNameWithoutExtension(fileName);
+        FullPath = isUser ? $@"C:\Windows\System32\{fileName}" : $@"\SystemRoot\System32\drivers\{fileName}";
+        // A link time that differs by module and not by run: between 2015 and 2018.
+        TimeDateStamp = 0x54a48e00 + (uint)(Hash(fileName) % 94_000_000);
+    }
+
+    /// <summary>Name before the '!' of a frame.</summary>
+    public string Name { get; set; }
+
+    public string FileName { get; set; }
+
+    public string FullPath { get; set; }
+
+    public ulong Base { get; }
+
+    public bool IsUser { get; }
+
+    public uint TimeDateStamp { get; set; }
+
+    public uint MinimumSize { get; set; }
+
+    public VersionInfo? Version { get; set; }
+
+    /// <summary>PDB's file name; null for an image that has none.</summary>
+    public string? PdbName { get; set; }
+
+    /// <summary>Where variables go.</summary>
+    public uint DataRva { get; set; } = 0x300000;
+
+    /// <summary>The finished image.</summary>
+    public PeImage? Image { get; private set; }
+
+    public ForgedModule WithVersion(string company, string version, string description = "")
+    {
+        Version = new VersionInfo(
+            company, description.Length > 0 ? description : FileName, version, version.Split(' ')[0], FileName)
+        {
+            FixedVersion = version.Split(' ')[0],
+        };
+        return this;
+    }
+
+    public ForgedModule WithPdb(string? pdbName = null)
+    {
+        PdbName = pdbName ?? Path.GetFileNameWithoutExtension(FileName) + ".pdb";
+        return this;
+    }
+
+    /// <summary>Gives a symbol, once it has a place, to the export table too.</summary>
+    public ForgedModule Export(string symbol)
+    {
+        _exports.Add(symbol);
+        return this;
+    }
+
+    /// <summary>Whether an address lies in the image; before the image is finished, in its least size.</summary>
+    public bool Contains(ulong address) => address - Base < (Image?.SizeOfImage ?? MinimumSize);
+
+    /// <summary>Address of a function, which gets a place where it has none.</summary>
+    public ulong Function(string symbol) => Base + SymbolRva(symbol, 0x20);
+
+    /// <summary>Address of a variable of zeros; with an address, there.</summary>
+    public ulong Variable(string name, int size, ulong? address = null)
+    {
+        if (_rvas.TryGetValue(name, out uint known))
+            return Base + known;
+        if (_nextVariable == 0)
+            _nextVariable = DataRva;
+        uint rva;
+        if (address is { } there)
+            rva = (uint)(there - Base);
+        else
+        {
+            rva = _nextVariable;
+            _nextVariable = rva + (uint)size + 15 & ~15u;
+        }
+        _rvas.Add(name, rva);
+        _variables.Add((name, rva, size));
+        return Base + rva;
+    }
+
+    /// <summary>Puts a return address into the module and says where, and what its frame is like.</summary>
+    public StackFrame PlaceFrame(string? symbol, uint offset, ulong? address, string text)
+    {
+        uint rva;
+        if (symbol is null)
+        {
+            rva = offset;
+            if (address is { } given && given != Base + rva)
+                throw new ArgumentException($"{text}: the module lies at {Base:x}");
+            Claim(rva - LeadIn, rva + LeadOut, text);
+        }
+        else if (address is { } given)
+        {
+            rva = (uint)(given - Base);
+            if (_rvas.TryGetValue(symbol, out uint known))
+            {
+                if (known + offset != rva)
+                    throw new ArgumentException($"{text}: {symbol} is already at {Base + known:x}");
+            }
+            else
+            {
+                uint start = symbol == SystemCallLabel ? rva - offset - SystemCallLead : rva - offset;
+                AddSymbol(symbol, rva - offset);
+                Claim(start, rva + LeadOut, text);
+            }
+        }
+        else
+            rva = SymbolRva(symbol, offset) + offset;
+        FunctionFrame frame = FrameOf(symbol, rva);
+        _sites.TryAdd(rva, (symbol, frame));
+        return new StackFrame(this, text, Base + rva, frame);
+    }
+
+    internal PeImage Build(string identity, KernelLayout? types)
+    {
+        PeImageBuilder builder = new(FileName, Base)
+        {
+            SizeOfImage = MinimumSize,
+            TimeDateStamp = TimeDateStamp,
+            Version = Version,
+            IsDll = IsUser && !FileName.EndsWith(".exe", StringComparison.OrdinalIgnoreCase),
+            Subsystem = IsUser ? 2 : 1,
+        };
+        if (PdbName is not null)
+        {
+            builder.PdbName = PdbName;
+            string seed = $"{identity}/{FileName}/{types?.Version}";
+            builder.PdbGuid = new Guid(SHA256.HashData(Encoding.UTF8.GetBytes(seed)).AsSpan(0, 16));
+        }
+        foreach ((string name, uint rva, int size) in _variables)
+            builder.AddData(rva, new byte[size], name);
+        AddFunctions(builder);
+        foreach ((uint rva, string symbol) in _symbols)
+            builder.AddSymbol(symbol, rva, isFunction: true);
+        foreach (string symbol in _exports)
+            if (_rvas.TryGetValue(symbol, out uint rva))
+                builder.AddExport(symbol, rva);
+        return Image = builder.Build();
+    }
+
+    internal byte[] BuildPdb(KernelLayout? types) => PdbBuilder.ForImage(Image!, types).Build();
+
+    private const string SystemCallLabel = "KiSystemServiceCopyEnd";
+
+    private uint SymbolRva(string symbol, uint offset)
+    {
+        if (_rvas.TryGetValue(symbol, out uint rva))
+        {
+            foreach ((uint other, string between) in _symbols)
+                if (other > rva && other <= rva + offset)
+                    throw new ArgumentException($"{FileName}: {between} lies before {symbol}+{offset:x}");
+            return rva;
+        }
+        uint lead = symbol == SystemCallLabel ? SystemCallLead : 0;
+        // Room for larger offsets of later frames.
+        uint size = lead + Math.Max(0x400, offset + 0x240 & ~0x1ffu);
+        uint at = 0x1000;
+        // First fit; claims are few, and stay sorted by their begin.
+        foreach ((uint begin, uint end) in _claims)
+            if (at + size > begin && at < end)
+                at = end + 15 & ~15u;
+        if (_variables.Count > 0 && at < DataRva && at + size > DataRva)
+            throw new InvalidOperationException($"{FileName}: no room for {symbol} before its data");
+        Claim(at, at + size, symbol);
+        AddSymbol(symbol, at + lead);
+        return at + lead;
+    }
+
+    private void AddSymbol(string symbol, uint rva)
+    {
+        if (symbol == SystemCallLabel)
+        {
+            _symbols[rva - SystemCallLead] = "KiSystemCall64";
+            _rvas["KiSystemCall64"] = rva - SystemCallLead;
+            _labels.Add(rva);
+        }
+        if (!_symbols.TryAdd(rva, symbol))
+            throw new ArgumentException($"{FileName}: {symbol} lies where {_symbols[rva]} is");
+        _rvas.Add(symbol, rva);
+    }
+
+    // Symbols in a claimed stretch would name its end: only frames with given addresses may overlap.
+    private void Claim(uint begin, uint end, string owner)
+    {
+        int at = _claims.FindIndex(claim => claim.Begin > begin);
+        _claims.Insert(at < 0 ? _claims.Count : at, (begin, end));
+        if (begin > 0x80000000)
+            throw new ArgumentException($"{FileName}: {owner} lies before the image");
+        MinimumSize = Math.Max(MinimumSize, end + 0xfff & ~0xfffu);
+    }
+
+    private FunctionFrame FrameOf(string? symbol, uint rva)
+    {
+        if (symbol is "KiSwapContext")
+            // The next Child-SP is 0x140 above: KEXCEPTION_FRAME with its return address.
+            return FunctionFrame.Sub(0x138);
+        if (symbol is SystemCallLabel)
+            return FunctionFrame.SystemCall;
+        bool isStub = Name is "ntdll" or "win32u"
+            && symbol is not null && (symbol.StartsWith("Nt", StringComparison.Ordinal)
+            || symbol.StartsWith("Zw", StringComparison.Ordinal));
+        if (isStub)
+            return FunctionFrame.Leaf;
+        return FunctionFrame.Sub(0x28 + 0x10 * (int)(Hash(symbol ?? $"{Name}+{rva:x}") % 12));
+    }
+
+    private void AddFunctions(PeImageBuilder builder)
+    {
+        List<(uint Begin, uint End, FunctionFrame Frame)> functions = [];
+        Dictionary<string, int> byName = new(StringComparer.Ordinal);
+        uint[] starts = [.. _symbols.Keys.Where(rva => !_labels.Contains(rva))];
+        foreach (uint start in starts)
+        {
+            string symbol = _symbols[start];
+            byName[symbol] = functions.Count;
+            FunctionFrame frame = symbol == "KiSystemCall64" ? FunctionFrame.SystemCall : FrameOf(symbol, start);
+            functions.Add((start, start + LeadOut, frame));
+        }
+        foreach ((uint site, (string? symbol, FunctionFrame frame)) in _sites)
+        {
+            string? owner = symbol == SystemCallLabel ? "KiSystemCall64" : symbol;
+            if (owner is not null)
+            {
+                uint start = _rvas[owner];
+                int next = Array.BinarySearch(starts, start) + 1;
+                bool isFar = site - start > FarDistance || next < starts.Length && starts[next] <= site;
+                if (!isFar)
+                {
+                    int index = byName[owner];
+                    functions[index] = functions[index] with
+                    {
+                        End = Math.Max(functions[index].End, site + LeadOut),
+                    };
+                    continue;
+                }
+            }
+            functions.Add((site - LeadIn, site + LeadOut, frame));
+        }
+        Join(functions);
+        foreach ((uint begin, uint end, FunctionFrame frame) in functions)
+            builder.AddFunction(begin, end - begin, frame);
+        foreach ((uint site, (string? symbol, FunctionFrame frame)) in _sites)
+            if (frame.IsLeaf)
+                builder.AddData(site - 2, [0x0f, 0x05]);
+            else if (symbol != SystemCallLabel)
+                builder.AddCall(site, functions[0].Begin);
+    }
+
+    // Sorts, and cuts what overlaps; far parts of one function become one.
+    private static void Join(List<(uint Begin, uint End, FunctionFrame Frame)> functions)
+    {
+        functions.Sort((a, b) => a.Begin.CompareTo(b.Begin));
+        for (int i = 0; i + 1 < functions.Count;)
+        {
+            (uint begin, uint end, FunctionFrame frame) = functions[i];
+            (uint nextBegin, uint nextEnd, FunctionFrame nextFrame) = functions[i + 1];
+            if (end <= nextBegin)
+                i++;
+            else if (frame.Size == nextFrame.Size && frame.IsLeaf == nextFrame.IsLeaf)
+            {
+                functions[i] = (begin, Math.Max(end, nextEnd), frame);
+                functions.RemoveAt(i + 1);
+            }
+            else
+                functions[i++] = (begin, nextBegin, frame);
+        }
+    }
+
+    // FNV-1a: the same on every run and machine.
+    internal static ulong Hash(string text)
+    {
+        ulong hash = 0xcbf29ce484222325;
+        foreach (char c in text)
+            hash = (hash ^ c) * 0x100000001b3;
+        return hash;
+    }
+}
+
+/// <summary>A frame of a stack: where it returns to, in which module, and how large it is.</summary>
+public sealed record StackFrame(ForgedModule Module, string Text, ulong Address, FunctionFrame Frame)
+{
+    /// <summary>Whether this is the frame between kernel and user mode.</summary>
+    public bool IsSystemCall => Text.Contains("!KiSystemServiceCopyEnd", StringComparison.Ordinal);
+}

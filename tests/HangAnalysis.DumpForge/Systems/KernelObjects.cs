@@ -1,0 +1,127 @@
+namespace HangAnalysis.DumpForge.Systems;
+
+/// <summary>Objects with their headers and names: types, directories, and those that threads wait for.</summary>
+public sealed class KernelObjects
+{
+    /// <summary>Types in the order of their numbers, which begin at 2.</summary>
+    private static readonly string[] s_types =
+    [
+        "Type", "Directory", "SymbolicLink", "Token", "Job", "Process", "Thread", "Event", "Mutant", "Semaphore",
+        "Timer", "Driver", "Device", "File", "IoCompletion", "ALPC Port",
+    ];
+
+    private const byte Cookie = 0x5a, NameInfoBit = 2;
+    private readonly SystemBuilder _system;
+    private readonly Dictionary<string, ulong> _directories = new(StringComparer.Ordinal);
+
+    internal KernelObjects(SystemBuilder system)
+    {
+        _system = system;
+        if (system.Variables.HasCookie)
+            system.Kernel.WriteUInt8(system.Variables["ObHeaderCookie"], Cookie);
+        for (int i = 0; i < s_types.Length; i++)
+        {
+            KernelStruct type = system.NewStruct("_OBJECT_TYPE", Place(system.Layout.Size("_OBJECT_TYPE"), null, null));
+            WriteHeader(type.Address, "Type", null);
+            system.WriteText(type.At("Name"), s_types[i]);
+            type.Set("Index", (ulong)i + 2).TrySet("Key", (ulong)i);
+            system.Kernel.WriteUInt64(system.Variables["ObTypeIndexTable"] + 8 * (ulong)(i + 2), type.Address);
+        }
+        system.Kernel.WriteUInt64(system.Variables["ObpRootDirectoryObject"], Directory(@"\"));
+    }
+
+    /// <summary>Address of an object's body with room for its header and, where it has a name, name information.</summary>
+    public ulong Place(int size, string? name, ulong? address)
+    {
+        int header = _system.Layout.Offset("_OBJECT_HEADER", "Body");
+        if (name is not null)
+            header += _system.Layout.Size("_OBJECT_HEADER_NAME_INFO");
+        // Pool gives each block a header of 16 bytes, so that objects end in 0.
+        return address ?? _system.Pool.Take(header + size) + (ulong)header;
+    }
+
+    /// <summary>Writes the header of an object at its body's address; the name is a full path.</summary>
+    public void WriteHeader(ulong body, string typeName, string? name)
+    {
+        ulong at = body - (ulong)_system.Layout.Offset("_OBJECT_HEADER", "Body");
+        int index = Array.IndexOf(s_types, typeName) + 2;
+        // Builds with a cookie mix it and the second byte of the header's address into the number.
+        byte stored = (byte)(_system.Variables.HasCookie ? index ^ Cookie ^ (byte)(at >> 8) : index);
+        KernelStruct header = _system.Struct("_OBJECT_HEADER", at).Set("PointerCount", 0x8000)
+            .Set("HandleCount", 1).Set("TypeIndex", stored).Set("InfoMask", name is null ? 0u : NameInfoBit);
+        if (name is null)
+            return;
+        ulong info = header.Address - (ulong)_system.Layout.Size("_OBJECT_HEADER_NAME_INFO");
+        int slash = name.LastIndexOf('\\');
+        string parent = slash <= 0 ? @"\" : name[..slash], leaf = name.Length == 1 ? name : name[(slash + 1)..];
+        KernelStruct named = _system.Struct("_OBJECT_HEADER_NAME_INFO", info).Set("ReferenceCount", 1);
+        named.Set("Directory", name.Length == 1 ? 0 : Directory(parent));
+        _system.WriteText(named.At("Name"), leaf);
+    }
+
+    /// <summary>An object of zeros with a header.</summary>
+    public KernelStruct New(string type, string objectType, string? name = null, ulong? address = null)
+    {
+        KernelStruct made = _system.NewStruct(type, Place(_system.Layout.Size(type), name, address));
+        WriteHeader(made.Address, objectType, name);
+        return made;
+    }
+
+    /// <summary>An event; at an address inside a driver or a structure it has no header of its own.</summary>
+    public ulong Event(bool isNotification = false, string? name = null, ulong? address = null)
+    {
+        KernelStruct made = address is null ? New("_KEVENT", "Event", name) : _system.NewStruct("_KEVENT", address);
+        WriteDispatcher(made.Address, isNotification ? "EventNotificationObject" : "EventSynchronizationObject", 6, 0);
+        return made.Address;
+    }
+
+    public ulong Semaphore(int limit = 1, string? name = null)
+    {
+        KernelStruct made = New("_KSEMAPHORE", "Semaphore", name).Set("Limit", (ulong)limit);
+        WriteDispatcher(made.Address, "SemaphoreObject", 8, 0);
+        return made.Address;
+    }
+
+    /// <summary>A queue as completion ports are, with no entries.</summary>
+    public ulong Queue(uint maximum = 4)
+    {
+        KernelStruct made = New("_KQUEUE", "IoCompletion").Set("MaximumCount", maximum);
+        WriteDispatcher(made.Address, "QueueObject", 16, 0);
+        made.EmptyLists("EntryListHead", "ThreadListHead");
+        return made.Address;
+    }
+
+    /// <summary>A mutant, with its owner.</summary>
+    public ulong Mutant(ThreadBuilder? owner = null, string? name = null, bool isAbandoned = false)
+    {
+        KernelStruct made = New("_KMUTANT", "Mutant", name).Set("ApcDisable", 0);
+        WriteDispatcher(made.Address, "MutantObject", 14, owner is null ? 1u : 0u);
+        made.Set("Abandoned", isAbandoned ? 1u : 0u);
+        made.EmptyLists("MutantListEntry");
+        if (owner is not null)
+        {
+            made.Set("OwnerThread", owner.Address);
+            _system.Kernel.AppendToList(
+                owner.Struct.At("Tcb.MutantListHead"), made.At("MutantListEntry"));
+        }
+        return made.Address;
+    }
+
+    /// <summary>Writes the header that all objects to wait for begin with; the size is in units of 4 bytes.</summary>
+    public void WriteDispatcher(ulong address, string kind, int size, ulong signalState)
+    {
+        _system.Struct("_DISPATCHER_HEADER", address).Set("Type", _system.Enum("_KOBJECTS", kind))
+            .Set("Size", (ulong)size & 0xff).Set("SignalState", signalState).EmptyLists("WaitListHead");
+    }
+
+    private ulong Directory(string path)
+    {
+        if (_directories.TryGetValue(path, out ulong known))
+            return known;
+        ulong address = Place(_system.Layout.Size("_OBJECT_DIRECTORY"), path, null);
+        _directories.Add(path, address);
+        _system.NewStruct("_OBJECT_DIRECTORY", address);
+        WriteHeader(address, "Directory", path);
+        return address;
+    }
+}

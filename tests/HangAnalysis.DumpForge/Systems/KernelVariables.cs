@@ -1,0 +1,107 @@
+using System.Text;
+
+namespace HangAnalysis.DumpForge.Systems;
+
+/// <summary>The variables of nt that readers of dumps look for.</summary>
+public sealed class KernelVariables
+{
+    private readonly SystemBuilder _system;
+
+    internal KernelVariables(SystemBuilder system)
+    {
+        _system = system;
+        foreach ((string name, int size) in ((string, int)[])
+        [
+            ("KdDebuggerDataBlock", 0x3a8), ("PsLoadedModuleList", 16), ("PsActiveProcessHead", 16),
+            ("KiProcessorBlock", 0x2000), ("ExpSystemResourcesList", 16), ("PsInitialSystemProcess", 8),
+            ("PsIdleProcess", 8), ("PspCidTable", 8), ("KiBugCheckData", 40), ("MmUnloadedDrivers", 8),
+            ("MmLastUnloadedDriver", 8), ("KeNumberProcessors", 8), ("ObpRootDirectoryObject", 8),
+            ("ObTypeIndexTable", 0x800), ("MmHighestUserAddress", 8), ("MmSystemRangeStart", 8),
+            ("MmUserProbeAddress", 8), ("MmPfnDatabase", 8), ("KeTimeIncrement", 4), ("KeMaximumIncrement", 4),
+            ("NtBuildLab", 64), ("AlpcpPortList", 16),
+        ])
+            _system.Nt.Variable(name, size);
+        if (HasCookie)
+            _system.Nt.Variable("ObHeaderCookie", 1);
+        if (HasPartition)
+            _system.Nt.Variable("MiSystemPartition", _system.Layout.Size("_MI_PARTITION"));
+        foreach (string list in (string[])["PsLoadedModuleList", "PsActiveProcessHead", "ExpSystemResourcesList",
+            "AlpcpPortList"])
+            system.Kernel.InitializeList(this[list]);
+    }
+
+    /// <summary>Builds before 10.0 hold an object's type index in the clear.</summary>
+    public bool HasCookie => _system.Layout.Symbols.ContainsKey("ObHeaderCookie");
+
+    /// <summary>Whether the memory manager's counters are those of a partition.</summary>
+    public bool HasPartition => _system.Layout.Has("_MI_PARTITION", "Vp")
+        && _system.Layout.Types.ContainsKey("_MI_VISIBLE_PARTITION");
+
+    /// <summary>Address of a variable that exists.</summary>
+    public ulong this[string name] => _system.Nt.Variable(name, 0);
+
+    /// <summary>Drivers that were unloaded, oldest first.</summary>
+    public IList<(string Name, ulong Start, ulong End)> Unloaded { get; } = [];
+
+    internal void Write()
+    {
+        Memory.AddressSpace kernel = _system.Kernel;
+        SystemOptions options = _system.Options;
+        kernel.WriteUInt32(this["KeTimeIncrement"], SystemOptions.TickLength);
+        kernel.WriteUInt32(this["KeMaximumIncrement"], SystemOptions.TickLength);
+        kernel.WriteUInt32(this["KeNumberProcessors"], (uint)options.Processors);
+        // The 64 KB below the boundary are never mapped (documentation of MmHighestUserAddress).
+        kernel.WriteUInt64(this["MmHighestUserAddress"], 0x7ffffffeffff);
+        kernel.WriteUInt64(this["MmSystemRangeStart"], 0xffff800000000000);
+        kernel.WriteUInt64(this["MmUserProbeAddress"], 0x7fffffff0000);
+        kernel.WriteUInt64(this["MmPfnDatabase"], 0xfffffa8000000000);
+        kernel.Write(this["NtBuildLab"], Encoding.ASCII.GetBytes($"{_system.Layout.Build}.1.amd64fre.forged\0"));
+        kernel.WriteUInt64(this["KiBugCheckData"], options.BugCheckCode);
+        for (int i = 0; i < 4; i++)
+            kernel.WriteUInt64(this["KiBugCheckData"] + 8 + 8 * (ulong)i, options.BugCheckParameters[i]);
+        if (_system.Processes.FirstOrDefault(process => process.Pid == 4) is { } first)
+            kernel.WriteUInt64(this["PsInitialSystemProcess"], first.Address);
+        WriteMemoryCounters(options.Memory);
+        WriteUnloaded(kernel);
+    }
+
+    private void WriteMemoryCounters(MemoryCounters memory)
+    {
+        if (HasPartition)
+        {
+            KernelStruct partition = _system.Struct("_MI_PARTITION", this["MiSystemPartition"]);
+            // The symbols of the layout files lack the type of Vp, which is written through its own name.
+            KernelStruct visible = _system.Struct("_MI_VISIBLE_PARTITION", partition.At("Vp"));
+            visible.Set("NumberOfPhysicalPages", memory.Physical).Set("AvailablePages", memory.Available)
+                .Set("ResidentAvailablePages", memory.Available * 9 / 10)
+                .Set("TotalCommittedPages", memory.Committed).Set("TotalCommitLimit", memory.CommitLimit);
+            return;
+        }
+        foreach ((string name, ulong value) in ((string, ulong)[])
+        [
+            ("MmNumberOfPhysicalPages", memory.Physical), ("MmAvailablePages", memory.Available),
+            ("MmTotalCommittedPages", memory.Committed), ("MmTotalCommitLimit", memory.CommitLimit),
+        ])
+            _system.Kernel.WriteUInt64(_system.Nt.Variable(name, 8), value);
+    }
+
+    // MmUnloadedDrivers points at 50 entries {UNICODE_STRING Name; start; end; LARGE_INTEGER time}, a ring of which
+    // MmLastUnloadedDriver is the next place (the debugger's `lm` shows them).
+    private void WriteUnloaded(Memory.AddressSpace kernel)
+    {
+        if (Unloaded.Count == 0)
+            return;
+        ulong table = _system.Pool.Take(50 * 0x28);
+        kernel.Write(table, new byte[50 * 0x28]);
+        kernel.WriteUInt64(this["MmUnloadedDrivers"], table);
+        kernel.WriteUInt32(this["MmLastUnloadedDriver"], (uint)Unloaded.Count);
+        foreach ((string name, ulong start, ulong end) in Unloaded)
+        {
+            _system.WriteText(table, name);
+            kernel.WriteUInt64(table + 0x10, start);
+            kernel.WriteUInt64(table + 0x18, end);
+            kernel.WriteUInt64(table + 0x20, _system.Options.FileTime - 36_000_000_000);
+            table += 0x28;
+        }
+    }
+}

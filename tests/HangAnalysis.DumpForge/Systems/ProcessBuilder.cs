@@ -1,0 +1,187 @@
+using System.Text;
+using HangAnalysis.DumpForge.Memory;
+
+namespace HangAnalysis.DumpForge.Systems;
+
+/// <summary>A process: EPROCESS, address space, PEB and loader list.</summary>
+public sealed class ProcessBuilder
+{
+    private const ulong FirstUserStack = 0x100000;
+    private readonly SystemBuilder _system;
+    private readonly List<ForgedModule> _modules = [];
+    private readonly ulong _region;
+    private ulong _nextUser;
+    private ulong _queue;
+
+    internal ProcessBuilder(
+        SystemBuilder system, string name, uint pid, ulong? address, uint session, uint parent, string? path)
+    {
+        _system = system;
+        Name = name;
+        Pid = pid;
+        Session = session;
+        IsSystem = pid is 0 or 4;
+        Path = path ?? (IsSystem ? "" : $@"\Device\HarddiskVolume1\Windows\System32\{name}");
+        Space = IsSystem ? system.Kernel : new AddressSpace(system.Physical, system.Kernel);
+        Struct = system.Objects.New("_EPROCESS", "Process", null, address);
+        // Everything that a process has of its own lies in one region of 2 MB: one page table.
+        _region = 0x8_0000_0000 + ((ulong)pid << 24);
+        _nextUser = _region + FirstUserStack;
+        Write(parent);
+    }
+
+    public string Name { get; }
+
+    public uint Pid { get; }
+
+    public uint Session { get; }
+
+    /// <summary>Path of the image as the kernel has it.</summary>
+    public string Path { get; }
+
+    /// <summary>Path as the process has it; null for that of <see cref="Path"/> on drive C.</summary>
+    public string? DosPath { get; set; }
+
+    public string? CommandLine { get; set; }
+
+    public bool IsSystem { get; }
+
+    public AddressSpace Space { get; }
+
+    public KernelStruct Struct { get; }
+
+    public ulong Address => Struct.Address;
+
+    /// <summary>The process environment block; 0 for a system process.</summary>
+    public ulong Peb => IsSystem ? 0 : _region;
+
+    public IReadOnlyList<ForgedModule> UserModules => _modules;
+
+    /// <summary>The process has exited: an object that is still referenced, with no threads that run.</summary>
+    public bool IsExited { get; set; }
+
+    /// <summary>The completion port that idle workers of the process wait for.</summary>
+    public ulong Queue => _queue != 0 ? _queue : _queue = _system.Objects.Queue();
+
+    /// <summary>Image of the process itself; a loader entry without one has no pages in memory.</summary>
+    public ForgedModule? Executable { get; set; }
+
+    public ThreadBuilder AddThread(uint tid, ulong? address = null)
+    {
+        ThreadBuilder thread = new(_system, this, tid, address);
+        _system.Threads.Add(thread);
+        return thread;
+    }
+
+    /// <summary>Puts a module into the loader list; those of frames come by themselves.</summary>
+    public ProcessBuilder Use(ForgedModule module)
+    {
+        if (!IsSystem && module.IsUser && !_modules.Contains(module))
+            _modules.Add(module);
+        return this;
+    }
+
+    /// <summary>Room in the process's own region.</summary>
+    internal ulong TakeUser(int size)
+    {
+        ulong taken = _nextUser;
+        _nextUser += (ulong)(size + 0xfff & ~0xfff);
+        return taken;
+    }
+
+    internal void Finish()
+    {
+        if (IsExited)
+            Struct.Set("ExitTime", _system.Options.FileTime - 600_000_000)
+                .TrySet("Flags", Struct.Get("Flags") | 0xc);
+        if (IsSystem)
+            return;
+        if (Executable is not null)
+        {
+            _modules.Remove(Executable);
+            _modules.Insert(0, Executable);
+        }
+        foreach (ForgedModule module in _modules)
+            _system.Modules.Map(module, Space);
+        WriteLoaderData();
+    }
+
+    private void Write(uint parent)
+    {
+        SystemOptions options = _system.Options;
+        _system.Objects.WriteDispatcher(Address, "ProcessObject", _system.Layout.Size("_KPROCESS") / 4, 0);
+        Struct.Set("Pcb.DirectoryTableBase", Space.DirectoryTableBase).Set("UniqueProcessId", Pid)
+            .Set("InheritedFromUniqueProcessId", parent).Set("Peb", Peb)
+            .Set("CreateTime", options.FileTime - (ulong)options.Uptime.Ticks + 10_000_000ul * (Pid + 1ul))
+            .Set("SectionBaseAddress", IsSystem ? 0 : 0x7ff700000000ul)
+            .EmptyLists("ThreadListHead", "Pcb.ThreadListHead", "Pcb.ReadyListHead", "Pcb.ProfileListHead");
+        byte[] name = Encoding.Latin1.GetBytes(Name);
+        _system.Kernel.Write(Struct.At("ImageFileName"), name.AsSpan(0, Math.Min(name.Length, 14)));
+        if (Path.Length > 0)
+        {
+            ulong information = _system.Pool.Take(16);
+            _system.WriteText(information, Path);
+            Struct.Set("SeAuditProcessCreationInfo.ImageFileName", information);
+        }
+        if (Pid == 0)
+            return;
+        if (!IsSystem)
+        {
+            // MM_SESSION_SPACE begins with two numbers; SessionId is behind them (public symbols of 7601).
+            ulong session = _system.Pool.Take(0x20);
+            _system.Kernel.WriteUInt32(session + 8, Session);
+            Struct.TrySet("Session", session).TrySet("ProcessInSession", 1);
+        }
+        _system.Kernel.AppendToList(_system.Variables["PsActiveProcessHead"], Struct.At("ActiveProcessLinks"));
+    }
+
+    private void WriteLoaderData()
+    {
+        ulong loader = _region + 0x1000, at = loader + 0x100;
+        StructureWriter writer = _system.Writer;
+        void Set(ulong address, string type, string path, ulong value) =>
+            writer.TrySet(address, type, path, value, Space);
+        ulong executable = Executable?.Base ?? 0x7ff700000000;
+        Set(Peb, "_PEB", "ImageBaseAddress", executable);
+        Set(Peb, "_PEB", "Ldr", loader);
+        Set(Peb, "_PEB", "SessionId", Session);
+        Set(Peb, "_PEB", "NumberOfProcessors", (ulong)_system.Options.Processors);
+        Set(loader, "_PEB_LDR_DATA", "Length", 0x58);
+        Set(loader, "_PEB_LDR_DATA", "Initialized", 1);
+        string[] lists = ["InLoadOrder", "InMemoryOrder", "InInitializationOrder"];
+        foreach (string list in lists)
+            Space.InitializeList(loader + Offset("_PEB_LDR_DATA", list + "ModuleList"));
+        List<(string File, string Path, ulong Base, uint Size, uint Time)> entries = [];
+        string dosPath = DosPath ?? Path.Replace(@"\Device\HarddiskVolume1", "C:", StringComparison.Ordinal);
+        if (Executable is null)
+            entries.Add((Name, dosPath, executable, 0x20000, 0x57899921));
+        foreach (ForgedModule module in _modules)
+            entries.Add((module.FileName, module == Executable ? dosPath : module.FullPath, module.Base,
+                module.Image!.SizeOfImage, module.TimeDateStamp));
+        foreach ((string file, string path, ulong imageBase, uint size, uint time) in entries)
+        {
+            const string Entry = "_LDR_DATA_TABLE_ENTRY";
+            Set(at, Entry, "DllBase", imageBase);
+            Set(at, Entry, "EntryPoint", imageBase + 0x1000);
+            Set(at, Entry, "SizeOfImage", size);
+            Set(at, Entry, "TimeDateStamp", time);
+            ulong text = at + (ulong)_system.Layout.Size(Entry);
+            Space.WriteUnicodeString(at + Offset(Entry, "FullDllName"), text, path);
+            text += 2 * (ulong)path.Length + 2;
+            Space.WriteUnicodeString(at + Offset(Entry, "BaseDllName"), text, file);
+            for (int i = 0; i < lists.Length; i++)
+                Space.AppendToList(
+                    loader + Offset("_PEB_LDR_DATA", lists[i] + "ModuleList"), at + Offset(Entry, lists[i] + "Links"));
+            at = text + 2 * (ulong)file.Length + 17 & ~15ul;
+        }
+        ulong parameters = at;
+        const string Parameters = "_RTL_USER_PROCESS_PARAMETERS";
+        Set(Peb, "_PEB", "ProcessParameters", parameters);
+        ulong buffer = parameters + (ulong)_system.Layout.Size(Parameters);
+        Space.WriteUnicodeString(parameters + Offset(Parameters, "ImagePathName"), buffer, dosPath);
+        buffer += 2 * (ulong)dosPath.Length + 2;
+        Space.WriteUnicodeString(parameters + Offset(Parameters, "CommandLine"), buffer, CommandLine ?? dosPath);
+    }
+
+    private ulong Offset(string type, string path) => (ulong)_system.Layout.Offset(type, path);
+}

@@ -1,0 +1,121 @@
+using System.Buffers.Binary;
+
+namespace HangAnalysis.DumpForge.Systems;
+
+/// <summary>
+/// Writes the stacks of a thread so that unwinding gives its frames: the switch frame, the kernel frames, the trap
+/// frame at the top, and the user frames in the process's own memory. No frame saves RBP on the way: it points into
+/// the trap frame, as the system call's unwind information needs.
+/// </summary>
+internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
+{
+    // Size of a kernel stack of x64 Windows: 24 KB (documentation of kernel stacks); a page without memory below it.
+    private const int StackSize = 0x6000, Guard = 0x1000;
+    private const int SwitchFrameSize = 0x40, SwitchRbp = 0x30, SwitchReturn = 0x38, FrameMiddle = 0x80;
+    private readonly List<ulong> _stackPointers = [];
+
+    public IReadOnlyList<ulong> StackPointers => _stackPointers;
+
+    public ulong StackBase { get; private set; }
+
+    public ulong StackLimit { get; private set; }
+
+    public ulong Teb { get; private set; }
+
+    public void Write(bool isAbsent)
+    {
+        StackLimit = system.Stacks.Take(StackSize + Guard, 0x1000) + Guard;
+        StackBase = StackLimit + StackSize;
+        FrameList? frames = thread.Frames;
+        int size = frames is null ? 0 : SizeOf(frames.Kernel);
+        bool hasUser = !thread.Process.IsSystem;
+        ulong trap = StackBase - (ulong)system.Layout.Size("_KTRAP_FRAME");
+        bool entered = frames?.SystemCall is not null;
+        ulong top = entered ? trap : StackBase - 0x60;
+        ulong pointer = top - (ulong)size;
+        if (pointer < StackLimit + SwitchFrameSize)
+            throw new InvalidOperationException($"the stack of thread {thread.Tid:x} does not fit");
+        thread.Struct.Set("Tcb.InitialStack", StackBase).Set("Tcb.StackBase", StackBase)
+            .Set("Tcb.StackLimit", StackLimit).Set("Tcb.KernelStack", pointer - SwitchFrameSize)
+            .Set("Tcb.TrapFrame", entered ? trap : 0);
+        if (hasUser)
+            Teb = thread.Process.TakeUser(0x2000);
+        thread.Struct.Set("Tcb.Teb", Teb);
+        if (frames is null)
+            return;
+        if (!isAbsent)
+            WriteKernel(frames, pointer, entered ? frames.SystemCall!.Address : 0, entered ? trap + FrameMiddle : 0);
+        if (!entered)
+            return;
+        _stackPointers.Add(trap);
+        ulong user = WriteUser(frames.User);
+        if (!isAbsent)
+            WriteTrapFrame(trap, frames.User.Length > 0 ? frames.User[0].Address : 0, user);
+    }
+
+    private static int SizeOf(ReadOnlySpan<StackFrame> frames)
+    {
+        int size = 0;
+        foreach (StackFrame frame in frames)
+            size += frame.Frame.Size + 8;
+        return size;
+    }
+
+    private void WriteKernel(FrameList frames, ulong pointer, ulong outer, ulong rbp)
+    {
+        byte[] bytes = new byte[SwitchFrameSize + SizeOf(frames.Kernel)];
+        ulong first = frames.Kernel.Length > 0 ? frames.Kernel[0].Address : outer;
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchRbp), rbp);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchReturn), first);
+        PutReturns(bytes.AsSpan(SwitchFrameSize), frames.Kernel, pointer, outer);
+        system.Kernel.Write(pointer - SwitchFrameSize, bytes);
+        system.Kernel.MapRange(pointer, StackBase - pointer);
+    }
+
+    // The return address of each frame is that of the next one; the last returns to what called them all.
+    private void PutReturns(Span<byte> bytes, StackFrame[] frames, ulong pointer, ulong outer)
+    {
+        int at = 0;
+        for (int i = 0; i < frames.Length; i++)
+        {
+            _stackPointers.Add(pointer + (ulong)at);
+            at += frames[i].Frame.Size;
+            BinaryPrimitives.WriteUInt64LittleEndian(
+                bytes[at..], i + 1 < frames.Length ? frames[i + 1].Address : outer);
+            at += 8;
+        }
+    }
+
+    private ulong WriteUser(StackFrame[] frames)
+    {
+        int size = SizeOf(frames) + 0x40;
+        int pages = size + 0xfff & ~0xfff;
+        ulong limit = thread.Process.TakeUser(pages), stackBase = limit + (ulong)pages;
+        ulong pointer = stackBase - (ulong)size & ~0xful;
+        // A stub's frame is its return address alone, at an address that is 8 above a multiple of 16.
+        if (frames.Length > 0 && frames[0].Frame.IsLeaf)
+            pointer -= 8;
+        byte[] bytes = new byte[SizeOf(frames)];
+        PutReturns(bytes, frames, pointer, 0);
+        thread.Process.Space.Write(pointer, bytes);
+        thread.Process.Space.MapRange(limit, (ulong)pages);
+        WriteTeb(stackBase, limit);
+        return pointer;
+    }
+
+    private void WriteTeb(ulong stackBase, ulong limit)
+    {
+        void Set(string path, ulong value) =>
+            system.Writer.TrySet(Teb, "_TEB", path, value, thread.Process.Space);
+        Set("NtTib.StackBase", stackBase);
+        Set("NtTib.StackLimit", limit);
+        Set("NtTib.Self", Teb);
+        Set("ClientId.UniqueProcess", thread.Process.Pid);
+        Set("ClientId.UniqueThread", thread.Tid);
+        Set("ProcessEnvironmentBlock", thread.Process.Peb);
+    }
+
+    private void WriteTrapFrame(ulong trap, ulong instruction, ulong pointer) =>
+        system.Struct("_KTRAP_FRAME", trap).Set("Rip", instruction).Set("SegCs", 0x33).Set("EFlags", 0x246)
+            .Set("Rsp", pointer).Set("SegSs", 0x2b).Set("Rbp", 0).TrySet("PreviousMode", 1);
+}

@@ -1,0 +1,136 @@
+using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Memory;
+
+namespace HangAnalysis.DumpForge.Systems;
+
+/// <summary>
+/// A Windows x64 system in the making: modules, processes, threads and objects are added in any order, and what
+/// depends on all of them (images, stacks, wait lists, processors) is written by <see cref="Finish"/>. Structures are
+/// laid out by the layout's offsets alone. The same calls give the same bytes.
+/// </summary>
+public sealed class SystemBuilder
+{
+    private bool _isFinished;
+
+    public SystemBuilder(SystemOptions options)
+    {
+        Options = options;
+        Physical = new PhysicalMemory();
+        Kernel = new AddressSpace(Physical);
+        Writer = new StructureWriter(Kernel, Layout);
+        Modules = new ModuleSet(this);
+        Variables = new KernelVariables(this);
+        Objects = new KernelObjects(this);
+        Alpc = new AlpcObjects(this);
+        Resources = new ResourceObjects(this);
+        Requests = new RequestObjects(this);
+    }
+
+    public SystemOptions Options { get; }
+
+    public KernelLayout Layout => Options.Layout;
+
+    public PhysicalMemory Physical { get; }
+
+    /// <summary>The kernel's address space.</summary>
+    public AddressSpace Kernel { get; }
+
+    public StructureWriter Writer { get; }
+
+    public ModuleSet Modules { get; }
+
+    public ForgedModule Nt => Modules.Nt;
+
+    /// <summary>Variables of nt.</summary>
+    public KernelVariables Variables { get; }
+
+    public KernelObjects Objects { get; }
+
+    public AlpcObjects Alpc { get; }
+
+    public ResourceObjects Resources { get; }
+
+    public RequestObjects Requests { get; }
+
+    /// <summary>Non-paged pool.</summary>
+    public AddressPool Pool { get; } = new(0xffffab06b0010000);
+
+    /// <summary>Kernel stacks.</summary>
+    public AddressPool Stacks { get; } = new(0xffffdf0060000000);
+
+    /// <summary>Texts of UNICODE_STRINGs.</summary>
+    internal AddressPool Texts { get; } = new(0xffffce0e40010000);
+
+    public IList<ProcessBuilder> Processes { get; } = [];
+
+    public IList<ThreadBuilder> Threads { get; } = [];
+
+    /// <summary>What is true of this system by construction.</summary>
+    public Truth Truth { get; set; } = Truth.NoHang;
+
+    /// <summary>The kind of dump that the scenario is about.</summary>
+    public DumpKind PreferredKind { get; set; }
+
+    public IReadOnlyList<ProcessorState> ProcessorStates { get; private set; } = [];
+
+    /// <summary>The thread that crashed; null for none. It has to run on processor 0.</summary>
+    public CrashState? Crash { get; set; }
+
+    /// <summary>Turns lines of "[address] module!symbol+offset" into frames.</summary>
+    public FrameList Frames(string text) => FrameList.Parse(this, text);
+
+    /// <summary>Adds a process; the first with pid 4 is PsInitialSystemProcess.</summary>
+    public ProcessBuilder AddProcess(
+        string name, uint pid, ulong? address = null, uint session = 0, uint parent = 0, string? path = null)
+    {
+        ProcessBuilder process = new(this, name, pid, address, session, parent, path);
+        Processes.Add(process);
+        return process;
+    }
+
+    /// <summary>Writes a UNICODE_STRING with its text in pool.</summary>
+    public void WriteText(ulong at, string text) =>
+        Kernel.WriteUnicodeString(at, Texts.Take(2 * text.Length + 2), text);
+
+    public KernelStruct Struct(string type, ulong address) => Writer.At(type, address);
+
+    /// <summary>A structure of zeros in pool.</summary>
+    public KernelStruct NewStruct(string type, ulong? address = null)
+    {
+        int size = Layout.Size(type);
+        ulong at = address ?? Pool.Take(size);
+        Kernel.Write(at, new byte[size]);
+        return Struct(type, at);
+    }
+
+    /// <summary>Number of an enumeration's value.</summary>
+    public ulong Enum(string type, string name, ulong? otherwise = null) =>
+        Layout.Enums.TryGetValue(type, out IReadOnlyDictionary<string, long>? values)
+        && values.TryGetValue(name, out long value)
+            ? (ulong)value
+            : otherwise ?? throw new KeyNotFoundException($"{Layout.Version} has no {type}.{name}");
+
+    /// <summary>Writes all that depends on the whole; afterwards nothing can be added.</summary>
+    public void Finish()
+    {
+        if (_isFinished)
+            return;
+        _isFinished = true;
+        foreach (ThreadBuilder thread in Threads)
+            thread.UseModules();
+        Modules.Build();
+        foreach (ProcessBuilder process in Processes)
+            process.Finish();
+        foreach (ThreadBuilder thread in Threads)
+            thread.Finish();
+        Alpc.Finish();
+        ProcessorStates = Processors.Write(this);
+        Variables.Write();
+        DebuggerData.Write(this);
+        SharedUserData.Write(this);
+        Modules.WriteImages();
+    }
+}
+
+/// <summary>Why and where the system crashed.</summary>
+public sealed record CrashState(ThreadBuilder Thread, uint ExceptionCode, ulong ExceptionAddress, ulong[] Parameters);

@@ -1,0 +1,202 @@
+namespace HangAnalysis.DumpForge.Systems;
+
+/// <summary>A thread: ETHREAD, stacks, and what it waits for.</summary>
+public sealed class ThreadBuilder
+{
+    private readonly SystemBuilder _system;
+    private readonly List<ulong> _waitObjects = [];
+    private string _state = "Waiting", _reason = "Executive";
+    private bool _isUserWait, _isWaitAll, _isStackAbsent;
+    private TimeSpan _age;
+    private sbyte _priority = 8;
+    private ulong _start;
+
+    internal ThreadBuilder(SystemBuilder system, ProcessBuilder process, uint tid, ulong? address)
+    {
+        _system = system;
+        Process = process;
+        Tid = tid;
+        Struct = system.Objects.New("_ETHREAD", "Thread", null, address);
+        system.Objects.WriteDispatcher(Address, "ThreadObject", system.Layout.Size("_KTHREAD") / 4, 0);
+        Struct.EmptyLists("Tcb.MutantListHead", "Tcb.ApcState.ApcListHead", "IrpList", "PostBlockList",
+            "Tcb.QueueListEntry", "AlpcWaitListEntry", "KeyedWaitChain");
+        system.Kernel.InitializeList(Struct.At("Tcb.ApcState.ApcListHead") + 16);
+        // A KSEMAPHORE that belongs to the thread; ALPC and keyed events wait for it.
+        system.Objects.WriteDispatcher(Struct.At("AlpcWaitSemaphore"), "SemaphoreObject", 8, 0);
+        Struct.Set("AlpcWaitSemaphore.Limit", 1);
+    }
+
+    public ProcessBuilder Process { get; }
+
+    public uint Tid { get; }
+
+    public KernelStruct Struct { get; }
+
+    public ulong Address => Struct.Address;
+
+    public FrameList? Frames { get; private set; }
+
+    public bool IsTerminated { get; private set; }
+
+    /// <summary>The processor that the thread runs on; null for none.</summary>
+    public int? Processor { get; private set; }
+
+    /// <summary>Whether it is a processor's idle thread, which no process's lists hold.</summary>
+    public bool IsIdle { get; private set; }
+
+    public TimeSpan Age => _age;
+
+    /// <summary>Address of a frame's stack pointer (Child-SP) by its index; set by <see cref="SystemBuilder.Finish"/>.</summary>
+    public IReadOnlyList<ulong> StackPointers { get; private set; } = [];
+
+    public ulong StackBase { get; private set; }
+
+    public ulong StackLimit { get; private set; }
+
+    /// <summary>Thread environment block; 0 for a thread without user mode.</summary>
+    public ulong Teb { get; private set; }
+
+    /// <summary>Object that ALPC and keyed events make this thread wait for.</summary>
+    public ulong AlpcSemaphore => Struct.At("AlpcWaitSemaphore");
+
+    public ThreadBuilder Stack(string frames) => Stack(_system.Frames(frames));
+
+    public ThreadBuilder Stack(FrameList frames)
+    {
+        Frames = frames;
+        return this;
+    }
+
+    /// <summary>Puts the thread into a wait; the reason is a name of KWAIT_REASON.</summary>
+    public ThreadBuilder Waiting(string reason, bool userMode, TimeSpan age, params ReadOnlySpan<ulong> objects)
+    {
+        (_state, _reason, _isUserWait, _age) = ("Waiting", reason, userMode, age);
+        _waitObjects.AddRange(objects);
+        return this;
+    }
+
+    /// <summary>The wait ends only when all objects are signalled.</summary>
+    public ThreadBuilder WaitsForAll()
+    {
+        _isWaitAll = true;
+        return this;
+    }
+
+    public ThreadBuilder State(string state, TimeSpan age)
+    {
+        (_state, _age) = (state, age);
+        return this;
+    }
+
+    public ThreadBuilder RunsOn(int processor, bool isIdle = false)
+    {
+        (_state, Processor, IsIdle, _priority) = ("Running", processor, isIdle, isIdle ? (sbyte)0 : _priority);
+        return this;
+    }
+
+    public ThreadBuilder Priority(int priority)
+    {
+        _priority = (sbyte)priority;
+        return this;
+    }
+
+    public ThreadBuilder Start(ulong address)
+    {
+        _start = address;
+        return this;
+    }
+
+    /// <summary>The thread has ended, but its object is still referenced and listed.</summary>
+    public ThreadBuilder Terminated(TimeSpan age)
+    {
+        IsTerminated = true;
+        return State("Terminated", age);
+    }
+
+    /// <summary>The kernel stack has been written to the page file.</summary>
+    public ThreadBuilder PagedOut()
+    {
+        _isStackAbsent = true;
+        return this;
+    }
+
+    internal void UseModules()
+    {
+        if (Frames is null)
+            return;
+        foreach (StackFrame frame in Frames.User)
+            Process.Use(frame.Module);
+    }
+
+    internal void Finish()
+    {
+        WriteIdentity();
+        if (!IsTerminated)
+        {
+            StackWriter stack = new(_system, this);
+            stack.Write(_isStackAbsent);
+            (StackPointers, StackBase, StackLimit, Teb) =
+                (stack.StackPointers, stack.StackBase, stack.StackLimit, stack.Teb);
+            Struct.Set("Tcb.KernelStackResident", _isStackAbsent ? 0u : 1u);
+        }
+        WriteWait();
+        if (IsIdle)
+            return;
+        _system.Kernel.AppendToList(Process.Struct.At("ThreadListHead"), Struct.At("ThreadListEntry"));
+        _system.Kernel.AppendToList(Process.Struct.At("Pcb.ThreadListHead"), Struct.At("Tcb.ThreadListEntry"));
+        if (!IsTerminated)
+            Process.Struct.Set("ActiveThreads", Process.Struct.Get("ActiveThreads") + 1);
+    }
+
+    private void WriteIdentity()
+    {
+        ulong ticks = _system.Options.TickCount - SystemOptions.TicksOf(_age);
+        bool system = Process.IsSystem;
+        Struct.Set("Cid.UniqueProcess", Process.Pid).Set("Cid.UniqueThread", Tid)
+            .Set("Tcb.Process", Process.Address).Set("Tcb.ApcState.Process", Process.Address)
+            .Set("Tcb.State", _system.Enum("_KTHREAD_STATE", _state))
+            .Set("Tcb.WaitReason", _system.Enum("_KWAIT_REASON", _reason))
+            .Set("Tcb.WaitMode", _isUserWait ? 1u : 0u).Set("Tcb.WaitTime", (uint)ticks)
+            .Set("Tcb.Priority", (byte)_priority).Set("Tcb.BasePriority", (byte)_priority)
+            .Set("Tcb.PreviousMode", system ? 0u : 1u).TrySet("Tcb.SystemThread", system ? 1u : 0u)
+            .Set("Tcb.ContextSwitches", IsIdle ? 20_000_000u : 17 + Tid)
+            .Set("Tcb.KernelTime", IsIdle ? _system.Options.TickCount * 9 / 10 : 3).Set("Tcb.UserTime", system ? 0u : 2u)
+            .Set("Tcb.Running", Processor is null ? 0u : 1u).TrySet("Tcb.NextProcessor", (ulong)(Processor ?? 0))
+            // A mask of the lock entries that are free.
+            .TrySet("Tcb.AbEntrySummary", 0x3f)
+            .Set("CreateTime", _system.Options.FileTime - (ulong)_system.Options.Uptime.Ticks + 20_000_000ul + Tid);
+        ulong start = _start;
+        if (start == 0 && Frames is { Frames.Count: > 0 })
+            start = Frames.Frames[Math.Max(Frames.Frames.Count - 3, 0)].Address & ~0xful;
+        Struct.Set("StartAddress", start).Set("Win32StartAddress", start);
+        Struct.Set("CrossThreadFlags", 2);
+        if (IsTerminated)
+            Struct.Set("Terminated", 1).Set("ExitTime", _system.Options.FileTime - (ulong)_age.Ticks);
+        else if (system)
+            // ETHREAD.CrossThreadFlags.SystemThread is not in all symbols' bit fields: bit 4, as in public headers.
+            Struct.Set("CrossThreadFlags", 0x12);
+    }
+
+    private void WriteWait()
+    {
+        bool isRing = _system.Layout.Has("_KWAIT_BLOCK", "NextWaitBlock");
+        int size = _system.Layout.Size("_KWAIT_BLOCK"), count = _waitObjects.Count;
+        // Four blocks are part of the thread; a wait for more objects brings its own.
+        ulong first = count <= 3 ? Struct.At("Tcb.WaitBlock") : _system.Pool.Take(size * count);
+        Struct.Set("Tcb.WaitBlockList", first).TrySet("Tcb.WaitBlockCount", (ulong)count);
+        for (int i = 0; i < count; i++)
+        {
+            KernelStruct block = _system.Struct("_KWAIT_BLOCK", first + (ulong)(size * i));
+            ulong target = _waitObjects[i];
+            block.Set("Thread", Address).Set("Object", target).Set("WaitKey", (ulong)i)
+                .Set("WaitType", _isWaitAll ? 0u : 1u)
+                .TrySet("BlockState", _system.Enum("_KWAIT_BLOCK_STATE", "WaitBlockActive", 2));
+            if (isRing)
+                block.Set("NextWaitBlock", first + (ulong)(size * ((i + 1) % count)));
+            ulong head = target + (ulong)_system.Layout.Offset("_DISPATCHER_HEADER", "WaitListHead");
+            _system.Kernel.AppendToList(head, block.At("WaitListEntry"));
+            if (_reason == "WrQueue")
+                Struct.Set("Tcb.Queue", target);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text;
+using System.Text.Json;
+using HangAnalysis.DumpForge.Images;
+
+namespace HangAnalysis.DumpForge.Systems;
+
+/// <summary>A link of a chain of waits.</summary>
+public sealed record TruthLink(string Kind, ulong Address, string Name, uint? Pid = null, uint? Tid = null)
+{
+    public static TruthLink Of(ThreadBuilder thread) =>
+        new("thread", thread.Address, thread.Process.Name, thread.Process.Pid, thread.Tid);
+
+    public static TruthLink Of(ProcessBuilder process) =>
+        new("process", process.Address, process.Name, process.Pid);
+
+    public static TruthLink Message(ulong address) => new("message", address, "");
+
+    public static TruthLink Lock(ulong address, string name = "") => new("lock", address, name);
+
+    public static TruthLink Request(ulong address) => new("request", address, "");
+
+    public static TruthLink Driver(ForgedModule module) => new("driver", module.Base, module.FileName);
+}
+
+/// <summary>What an analysis should find, true by construction.</summary>
+public sealed record Truth(string Class, ForgedModule? Culprit, IReadOnlyList<TruthLink> Links)
+{
+    public static Truth NoHang { get; } = new("no-hang", null, []);
+
+    /// <summary>The truth in the form of the analysis's own JSON.</summary>
+    public byte[] ToJson()
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter json = new(stream, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteString("schema", "hanganalysis/1");
+            json.WriteStartObject("verdict");
+            json.WriteString("class", Class);
+            if (Culprit is { } module)
+            {
+                VersionInfo? version = module.Version;
+                json.WriteStartObject("culprit");
+                json.WriteString("module", module.FileName);
+                json.WriteString("company", version?.CompanyName);
+                json.WriteString("version", version?.FileVersion);
+                json.WriteEndObject();
+            }
+            else
+                json.WriteNull("culprit");
+            json.WriteEndObject();
+            json.WriteStartArray("chains");
+            if (Links.Count > 0)
+                WriteChain(json);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        return [.. stream.ToArray(), .. Encoding.UTF8.GetBytes("\n")];
+    }
+
+    private void WriteChain(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("links");
+        foreach (TruthLink link in Links)
+        {
+            json.WriteStartObject();
+            json.WriteString("kind", link.Kind);
+            json.WriteString("address", $"0x{link.Address:x16}");
+            json.WriteString("name", link.Name);
+            if (link.Pid is { } pid)
+                json.WriteNumber("pid", pid);
+            if (link.Tid is { } tid)
+                json.WriteNumber("tid", tid);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}
