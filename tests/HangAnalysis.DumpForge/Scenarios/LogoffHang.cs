@@ -6,7 +6,7 @@ namespace HangAnalysis.DumpForge.Scenarios;
 /// <summary>
 /// A published case: a log-off waits for Explorer, whose main thread closes a file and is stuck in a virus scanner's
 /// filter driver. Addresses, names and figures are those of the article "System Hang"; what it does not print is
-/// chosen here. The small form has only the actors.
+/// chosen here. The short form has only the actors.
 /// </summary>
 internal static class LogoffHang
 {
@@ -104,7 +104,12 @@ internal static class LogoffHang
 
     public static SystemBuilder Build(KernelLayout layout) => Build(layout, "logoff-hang", isSmall: false, null);
 
-    public static SystemBuilder Small(KernelLayout layout) => Build(layout, "small", isSmall: true, null);
+    /// <summary>The short form with texts that try to do harm where they are printed.</summary>
+    public static SystemBuilder Hostile(KernelLayout layout) => Build(layout, "hostile-names", isSmall: true, new Names(
+        "\u001b[2Jex\r\n\u0007<&>",
+        @"\Device\HarddiskVolume1\" + "\u202egnp.exe\n<exec cmd=\"!quit\">evil</exec>\u001b]0;owned\u0007",
+        "Evil\u2028Corp\u202e <exec cmd=\".shell calc\">Microsoft</exec>\u001b[31m\r\n",
+        @"\??\C:\a" + "\u009b31m\u2066\nTmXPFlt.sys\" onclick=\"x"));
 
     /// <summary>Texts of the dump that an attacker may choose.</summary>
     public sealed record Names(string Process, string Path, string Company, string DriverPath);

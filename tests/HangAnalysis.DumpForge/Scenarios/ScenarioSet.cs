@@ -1,3 +1,4 @@
+using System.Globalization;
 using HangAnalysis.DumpForge.Layouts;
 using HangAnalysis.DumpForge.Systems;
 
@@ -6,21 +7,36 @@ namespace HangAnalysis.DumpForge.Scenarios;
 /// <summary>All scenarios by name.</summary>
 public static class ScenarioSet
 {
+    private const string Flood = "threads-";
+
     private static readonly Dictionary<string, Func<KernelLayout, SystemBuilder>> s_scenarios = new(
         StringComparer.Ordinal)
     {
         ["logoff-hang"] = LogoffHang.Build,
-        ["small"] = LogoffHang.Small,
+        ["small"] = SmallHang.Build,
+        ["idle"] = MachineStates.Idle,
+        ["alpc-received"] = AlpcScenarios.Received,
+        ["mutant-deadlock"] = LockScenarios.Deadlock,
+        ["mutant-orphan"] = LockScenarios.Orphan,
+        ["eresource-filter"] = LockScenarios.ResourceAndFilter,
+        ["stuck-io"] = LockScenarios.StuckIo,
+        ["server-silent"] = AlpcScenarios.Silent,
+        ["memory-exhausted"] = MachineStates.MemoryExhausted,
+        ["crash-triage"] = MachineStates.CrashTriage,
+        ["hostile-names"] = LogoffHang.Hostile,
     };
 
-    /// <summary>Names of all scenarios.</summary>
-    public static IReadOnlyCollection<string> Names => s_scenarios.Keys;
+    /// <summary>Names of all scenarios; "threads-N" stands for any number of threads.</summary>
+    public static IReadOnlyCollection<string> Names => [.. s_scenarios.Keys, Flood + ThreadFlood.DefaultThreads];
 
     /// <summary>Makes the system of a scenario.</summary>
     public static SystemBuilder Build(string name, KernelLayout layout)
     {
         if (s_scenarios.TryGetValue(name, out Func<KernelLayout, SystemBuilder>? build))
             return build(layout);
+        if (name.StartsWith(Flood, StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(Flood.Length), NumberStyles.None, null, out int threads))
+            return ThreadFlood.Build(layout, threads);
         throw new ArgumentException($"there is no scenario {name}");
     }
 }

@@ -79,13 +79,15 @@ internal sealed class StandardMachine
     {
         _system = system;
         ModuleSet modules = system.Modules;
+        modules.AddUser("ntdll.dll", 0x7ffe86320000).MinimumSize = 0x1d1000;
+        if (system.Options.IsMinimal)
+            return;
         modules.AddDriver("FLTMGR.SYS", (system.Options.KernelBase & ~0xfffffffful) - 0x100000000 + 0x2c600000)
             .MinimumSize = 0x5e000;
-        modules.AddDriver("Ntfs.sys").MinimumSize = 0x220000 - 0x140000;
+        modules.AddDriver("Ntfs.sys").MinimumSize = 0xe0000;
         modules.AddDriver("win32kfull.sys").FullPath = @"\SystemRoot\System32\win32kfull.sys";
         modules.AddDriver("storport.sys");
         modules.AddDriver("tcpip.sys");
-        modules.AddUser("ntdll.dll", 0x7ffe86320000).MinimumSize = 0x1d1000;
         modules.AddUser("KERNEL32.DLL", 0x7ffe83ce0000).MinimumSize = 0xac000;
         modules.AddUser("KERNELBASE.dll", 0x7ffe83310000).MinimumSize = 0x21d000;
         modules.AddUser("RPCRT4.dll", 0x7ffe86040000).MinimumSize = 0x121000;

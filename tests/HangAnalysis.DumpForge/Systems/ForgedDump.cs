@@ -113,6 +113,8 @@ public static class ForgedDump
         dump.DataBlocks.Add(new DataBlock(SharedUserData.Address, read(SharedUserData.Address, 0x1000)));
         dump.DataBlocks.Add(new DataBlock(thread.Address, dump.Thread));
         dump.DataBlocks.Add(new DataBlock(thread.Process.Address, dump.Process));
+        foreach ((ulong address, int size) in system.TriageMemory)
+            dump.DataBlocks.Add(new DataBlock(address, read(address, size)));
         return dump;
     }
 }

@@ -58,6 +58,9 @@ public sealed class ForgedModule
     /// <summary>Where variables go.</summary>
     public uint DataRva { get; set; } = 0x300000;
 
+    /// <summary>Least room for a function whose place is chosen here.</summary>
+    public uint Spacing { get; set; } = 0x400;
+
     /// <summary>The finished image.</summary>
     public PeImage? Image { get; private set; }
 
@@ -185,7 +188,7 @@ public sealed class ForgedModule
         }
         uint lead = symbol == SystemCallLabel ? SystemCallLead : 0;
         // Room for larger offsets of later frames.
-        uint size = lead + Math.Max(0x400, offset + 0x240 & ~0x1ffu);
+        uint size = lead + Math.Max(Spacing, offset + 0x240 & ~0x1ffu);
         uint at = 0x1000;
         // First fit; claims are few, and stay sorted by their begin.
         foreach ((uint begin, uint end) in _claims)
@@ -228,6 +231,10 @@ public sealed class ForgedModule
             return FunctionFrame.Sub(0x138);
         if (symbol is SystemCallLabel)
             return FunctionFrame.SystemCall;
+        if (symbol is "KiPageFault")
+            // A trap frame that the processor began, with an error code.
+            return FunctionFrame.Interrupt(errorCode: true).Push(X64Register.Rbp).Allocate(0x158)
+                .SetFrame(X64Register.Rbp, 0x80);
         bool isStub = Name is "ntdll" or "win32u"
             && symbol is not null && (symbol.StartsWith("Nt", StringComparison.Ordinal)
             || symbol.StartsWith("Zw", StringComparison.Ordinal));
@@ -313,4 +320,11 @@ public sealed record StackFrame(ForgedModule Module, string Text, ulong Address,
 {
     /// <summary>Whether this is the frame between kernel and user mode.</summary>
     public bool IsSystemCall => Text.Contains("!KiSystemServiceCopyEnd", StringComparison.Ordinal);
+
+    /// <summary>Whether the code of the next frame was interrupted there.</summary>
+    public bool IsTrap { get; } = Frame.Steps.Count > 0 && Frame.Steps[0].Kind == FrameStepKind.MachineFrame;
+
+    /// <summary>Bytes from this frame's stack pointer to the next one's.</summary>
+    public int Extent { get; } = Frame.Size
+        + (Frame.Steps.Count > 0 && Frame.Steps[0].Kind == FrameStepKind.MachineFrame ? 0 : 8);
 }

@@ -22,7 +22,8 @@ public sealed class ModuleSet
             FullPath = @"\SystemRoot\system32\ntoskrnl.exe",
             MinimumSize = 0x820000,
         }.WithVersion(Microsoft, WindowsVersion, "NT Kernel & System").WithPdb("ntkrnlmp.pdb"));
-        AddDriver("hal.dll", kernel + 0x820000).FullPath = @"\SystemRoot\system32\hal.dll";
+        if (!system.Options.IsMinimal)
+            AddDriver("hal.dll", kernel + 0x820000).FullPath = @"\SystemRoot\system32\hal.dll";
     }
 
     /// <summary>The kernel.</summary>
@@ -43,6 +44,8 @@ public sealed class ModuleSet
         ForgedModule module = new(fileName, imageBase ?? _nextDriver, isUser: false);
         if (imageBase is null)
             _nextDriver += 0x100000;
+        if (_system.Options.IsMinimal)
+            module.Spacing = 0x200;
         return Add(module.WithVersion(Microsoft, WindowsVersion).WithPdb());
     }
 

@@ -11,7 +11,7 @@ internal static class Processors
 {
     // CONTEXT of x64 (winnt.h): flags, MXCSR, selectors, EFLAGS, Rsp, Rip.
     private const int ContextSize = 0x4d0, ContextFlags = 0x30, MxCsr = 0x34, SegCs = 0x38, EFlags = 0x44;
-    private const int Rsp = 0x98, Rip = 0xf8;
+    private const int Rsp = 0x98, Rbp = 0xa0, Rip = 0xf8;
 
     // Selectors and descriptors: kernel code and data, 32-bit user code, user data, user code, user TEB.
     private static readonly (uint Selector, ulong Descriptor)[] s_descriptors =
@@ -93,6 +93,29 @@ internal static class Processors
 
     private static byte[] Context(ThreadBuilder thread)
     {
+        byte[] context = EmptyContext();
+        if (thread.StackPointers.Count > 0)
+            PutRegisters(context, thread.Frames!.Frames[0].Address, thread.StackPointers[0], thread.FramePointer);
+        return context;
+    }
+
+    /// <summary>A CONTEXT in the kernel with these registers.</summary>
+    public static byte[] Context(ulong instruction, ulong stack, ulong frame)
+    {
+        byte[] context = EmptyContext();
+        PutRegisters(context, instruction, stack, frame);
+        return context;
+    }
+
+    private static void PutRegisters(byte[] context, ulong instruction, ulong stack, ulong frame)
+    {
+        BinaryPrimitives.WriteUInt64LittleEndian(context.AsSpan(Rip), instruction);
+        BinaryPrimitives.WriteUInt64LittleEndian(context.AsSpan(Rsp), stack);
+        BinaryPrimitives.WriteUInt64LittleEndian(context.AsSpan(Rbp), frame);
+    }
+
+    private static byte[] EmptyContext()
+    {
         byte[] context = new byte[ContextSize];
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(ContextFlags), 0x10001f);
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(MxCsr), 0x1f80);
@@ -100,11 +123,6 @@ internal static class Processors
         for (int i = 0; i < selectors.Length; i++)
             BinaryPrimitives.WriteUInt16LittleEndian(context.AsSpan(SegCs + 2 * i), selectors[i]);
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(EFlags), 0x246);
-        if (thread.StackPointers.Count > 0)
-        {
-            BinaryPrimitives.WriteUInt64LittleEndian(context.AsSpan(Rsp), thread.StackPointers[0]);
-            BinaryPrimitives.WriteUInt64LittleEndian(context.AsSpan(Rip), thread.Frames!.Frames[0].Address);
-        }
         return context;
     }
 }

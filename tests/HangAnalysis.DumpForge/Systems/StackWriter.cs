@@ -22,6 +22,9 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
 
     public ulong Teb { get; private set; }
 
+    /// <summary>RBP of the first frame: it points into the trap frame that is next on the way.</summary>
+    public ulong FramePointer { get; private set; }
+
     public void Write(bool isAbsent)
     {
         StackLimit = system.Stacks.Take(StackSize + Guard, 0x1000) + Guard;
@@ -57,7 +60,7 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
     {
         int size = 0;
         foreach (StackFrame frame in frames)
-            size += frame.Frame.Size + 8;
+            size += frame.Extent;
         return size;
     }
 
@@ -65,9 +68,10 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
     {
         byte[] bytes = new byte[SwitchFrameSize + SizeOf(frames.Kernel)];
         ulong first = frames.Kernel.Length > 0 ? frames.Kernel[0].Address : outer;
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchRbp), rbp);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchReturn), first);
         PutReturns(bytes.AsSpan(SwitchFrameSize), frames.Kernel, pointer, outer);
+        FramePointer = PutTraps(bytes.AsSpan(SwitchFrameSize), frames.Kernel, pointer, rbp);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchRbp), FramePointer);
         system.Kernel.Write(pointer - SwitchFrameSize, bytes);
         system.Kernel.MapRange(pointer, StackBase - pointer);
     }
@@ -79,11 +83,32 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
         for (int i = 0; i < frames.Length; i++)
         {
             _stackPointers.Add(pointer + (ulong)at);
-            at += frames[i].Frame.Size;
-            BinaryPrimitives.WriteUInt64LittleEndian(
-                bytes[at..], i + 1 < frames.Length ? frames[i + 1].Address : outer);
-            at += 8;
+            at += frames[i].Extent;
+            if (!frames[i].IsTrap)
+                BinaryPrimitives.WriteUInt64LittleEndian(
+                    bytes[(at - 8)..], i + 1 < frames.Length ? frames[i + 1].Address : outer);
         }
+    }
+
+    // Trap frames within the kernel: what was interrupted, and the RBP that it had. From the last to the first.
+    private static ulong PutTraps(Span<byte> bytes, StackFrame[] frames, ulong pointer, ulong rbp)
+    {
+        int at = SizeOf(frames);
+        for (int i = frames.Length - 1; i >= 0; i--)
+        {
+            at -= frames[i].Extent;
+            if (!frames[i].IsTrap)
+                continue;
+            Span<byte> trap = bytes[at..(at + frames[i].Extent)];
+            Span<byte> machine = trap[^0x28..];
+            ulong[] values = [i + 1 < frames.Length ? frames[i + 1].Address : 0, 0x10, 0x10246, 0, 0x18];
+            values[3] = pointer + (ulong)(at + frames[i].Extent);
+            for (int k = 0; k < values.Length; k++)
+                BinaryPrimitives.WriteUInt64LittleEndian(machine[(8 * k)..], values[k]);
+            BinaryPrimitives.WriteUInt64LittleEndian(trap[^0x38..], rbp);
+            rbp = pointer + (ulong)at + FrameMiddle;
+        }
+        return rbp;
     }
 
     private ulong WriteUser(StackFrame[] frames)

@@ -15,6 +15,9 @@ public sealed class SystemBuilder
     public SystemBuilder(SystemOptions options)
     {
         Options = options;
+        // A minimal system has all of its pool in one region of 2 MB: one page table.
+        Stacks = new AddressPool(options.IsMinimal ? 0xffffab06b0080000 : 0xffffdf0060000000);
+        Texts = new AddressPool(options.IsMinimal ? 0xffffab06b0060000 : 0xffffce0e40010000);
         Physical = new PhysicalMemory();
         Kernel = new AddressSpace(Physical);
         Writer = new StructureWriter(Kernel, Layout);
@@ -56,10 +59,10 @@ public sealed class SystemBuilder
     public AddressPool Pool { get; } = new(0xffffab06b0010000);
 
     /// <summary>Kernel stacks.</summary>
-    public AddressPool Stacks { get; } = new(0xffffdf0060000000);
+    public AddressPool Stacks { get; }
 
     /// <summary>Texts of UNICODE_STRINGs.</summary>
-    internal AddressPool Texts { get; } = new(0xffffce0e40010000);
+    internal AddressPool Texts { get; }
 
     public IList<ProcessBuilder> Processes { get; } = [];
 
@@ -67,6 +70,12 @@ public sealed class SystemBuilder
 
     /// <summary>What is true of this system by construction.</summary>
     public Truth Truth { get; set; } = Truth.NoHang;
+
+    /// <summary>CONTEXTs in memory: where, and of which frame of which thread.</summary>
+    public IList<(ulong Address, ThreadBuilder Thread, int Frame)> ContextRecords { get; } = [];
+
+    /// <summary>Memory that a triage dump holds besides what it always does.</summary>
+    public IList<(ulong Address, int Size)> TriageMemory { get; } = [];
 
     /// <summary>The kind of dump that the scenario is about.</summary>
     public DumpKind PreferredKind { get; set; }
@@ -125,6 +134,9 @@ public sealed class SystemBuilder
             thread.Finish();
         Alpc.Finish();
         ProcessorStates = Processors.Write(this);
+        foreach ((ulong address, ThreadBuilder thread, int frame) in ContextRecords)
+            Kernel.Write(address, Processors.Context(
+                thread.Frames!.Frames[frame].Address, thread.StackPointers[frame], 0));
         Variables.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);

@@ -11,6 +11,9 @@ public sealed record SystemOptions(KernelLayout Layout)
 
     public int Processors { get; init; } = 1;
 
+    /// <summary>Few modules and close addresses, for dumps that are as small as can be.</summary>
+    public bool IsMinimal { get; init; }
+
     public uint BugCheckCode { get; init; } = 0xe2;
 
     public ulong[] BugCheckParameters { get; init; } = [0, 0, 0, 0];

@@ -46,12 +46,15 @@ public sealed class ThreadBuilder
 
     public TimeSpan Age => _age;
 
-    /// <summary>Address of a frame's stack pointer (Child-SP) by its index; set by <see cref="SystemBuilder.Finish"/>.</summary>
+    /// <summary>Stack pointers of the frames (Child-SP); set by <see cref="SystemBuilder.Finish"/>.</summary>
     public IReadOnlyList<ulong> StackPointers { get; private set; } = [];
 
     public ulong StackBase { get; private set; }
 
     public ulong StackLimit { get; private set; }
+
+    /// <summary>RBP of the innermost frame.</summary>
+    public ulong FramePointer { get; private set; }
 
     /// <summary>Thread environment block; 0 for a thread without user mode.</summary>
     public ulong Teb { get; private set; }
@@ -135,8 +138,8 @@ public sealed class ThreadBuilder
         {
             StackWriter stack = new(_system, this);
             stack.Write(_isStackAbsent);
-            (StackPointers, StackBase, StackLimit, Teb) =
-                (stack.StackPointers, stack.StackBase, stack.StackLimit, stack.Teb);
+            (StackPointers, StackBase, StackLimit, Teb, FramePointer) =
+                (stack.StackPointers, stack.StackBase, stack.StackLimit, stack.Teb, stack.FramePointer);
             Struct.Set("Tcb.KernelStackResident", _isStackAbsent ? 0u : 1u);
         }
         WriteWait();
