@@ -1,0 +1,71 @@
+namespace HangAnalysis.Targets.Dumps;
+
+/// <summary>A block of memory that a small dump holds.</summary>
+internal readonly record struct MemoryBlock(ulong Address, long FileOffset, uint Size);
+
+/// <summary>The memory of a small dump: blocks at addresses, possibly overlapping.</summary>
+internal sealed class BlockMemory : IMemory
+{
+    private readonly MappedFile _file;
+    private readonly MemoryBlock[] _blocks;
+    private readonly ulong[] _starts;
+
+    /// <summary>The highest end of any block up to each index: says when to stop looking leftwards.</summary>
+    private readonly ulong[] _highestEnd;
+
+    public BlockMemory(MappedFile file, List<MemoryBlock> blocks)
+    {
+        _file = file;
+        _blocks = [.. blocks];
+        Array.Sort(_blocks, (a, b) => a.Address.CompareTo(b.Address));
+        _starts = Array.ConvertAll(_blocks, b => b.Address);
+        _highestEnd = new ulong[_blocks.Length];
+        ulong highest = 0;
+        for (int i = 0; i < _blocks.Length; i++)
+        {
+            ulong end = _blocks[i].Address + _blocks[i].Size;
+            highest = Math.Max(highest, end < _blocks[i].Address ? ulong.MaxValue : end);
+            _highestEnd[i] = highest;
+        }
+    }
+
+    /// <summary>Number of blocks.</summary>
+    public int Count => _blocks.Length;
+
+    /// <inheritdoc/>
+    public int Read(ulong address, Span<byte> buffer)
+    {
+        int done = 0;
+        while (done < buffer.Length)
+        {
+            ReadOnlySpan<byte> bytes = Find(address, buffer.Length - done);
+            if (bytes.IsEmpty)
+                break;
+            bytes.CopyTo(buffer[done..]);
+            done += bytes.Length;
+            address += (ulong)bytes.Length;
+            if (address == 0)
+                break;
+        }
+        return done;
+    }
+
+    private ReadOnlySpan<byte> Find(ulong address, int length)
+    {
+        int index = Array.BinarySearch(_starts, address);
+        if (index < 0)
+            index = ~index - 1;
+        else
+            while (index + 1 < _starts.Length && _starts[index + 1] == address)
+                index++;
+        // Overlaps are few in real dumps; the bound keeps a forged dump of a million nested blocks linear.
+        for (int tries = 0; index >= 0 && _highestEnd[index] > address && tries < 64; index--, tries++)
+        {
+            ulong inside = address - _blocks[index].Address;
+            if (inside < _blocks[index].Size)
+                return _file.Slice(
+                    _blocks[index].FileOffset + (long)inside, (int)Math.Min((ulong)length, _blocks[index].Size - inside));
+        }
+        return default;
+    }
+}

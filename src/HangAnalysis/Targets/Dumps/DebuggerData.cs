@@ -1,0 +1,61 @@
+using System.Buffers.Binary;
+
+namespace HangAnalysis.Targets.Dumps;
+
+/// <summary>KDDEBUGGER_DATA64: what the kernel tells debuggers of itself, with or without symbols.</summary>
+/// <remarks>
+/// Fields and order: wdbgexts.h of the Windows SDK. All pointers have eight bytes, on 32-bit systems too. The block is
+/// encoded in a running system and decoded when a dump is written; dumps made by hypervisors may hold it encoded, which
+/// reads as absent here.
+/// </remarks>
+internal sealed class DebuggerData
+{
+    private const uint Tag = 0x4742444b; // 'KDBG'
+    private const int WantedSize = 0x360;
+    private const int SmallestSize = 0x2c4;
+
+    private readonly byte[] _bytes;
+
+    private DebuggerData(byte[] bytes) => _bytes = bytes;
+
+    /// <summary>Address of the pointer to the list of unloaded drivers.</summary>
+    public ulong MmUnloadedDrivers => Pointer(0x220);
+
+    /// <summary>Address of NtBuildLab's text.</summary>
+    public ulong NtBuildLab => Pointer(0x208);
+
+    /// <summary>Address of the array of processor blocks.</summary>
+    public ulong KiProcessorBlock => Pointer(0x218);
+
+    /// <summary>Address of the head of the loaded module list.</summary>
+    public ulong PsLoadedModuleList => Pointer(0x48);
+
+    /// <summary>Offset of KTHREAD.ApcState.Process.</summary>
+    public ushort OffsetKThreadApcProcess => Offset(4);
+
+    /// <summary>Size of an EPROCESS.</summary>
+    public ushort SizeEProcess => Offset(8);
+
+    /// <summary>Offset of KPRCB.CurrentThread.</summary>
+    public ushort OffsetPrcbCurrentThread => Offset(14);
+
+    /// <summary>Offset of the CONTEXT in a KPRCB.</summary>
+    public ushort OffsetPrcbProcStateContext => Offset(18);
+
+    /// <summary>Size of an ETHREAD.</summary>
+    public ushort SizeEThread => Offset(20);
+
+    /// <summary>Reads the block; null where it is absent or encoded.</summary>
+    public static DebuggerData? Read(IMemory memory, ulong address)
+    {
+        byte[] bytes = new byte[WantedSize];
+        int read = address == 0 ? 0 : memory.Read(address, bytes);
+        return read >= SmallestSize && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(0x10)) == Tag
+            ? new DebuggerData(bytes)
+            : null;
+    }
+
+    private ulong Pointer(int offset) => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(offset));
+
+    private ushort Offset(int index) => BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(0x298 + index * 2));
+}

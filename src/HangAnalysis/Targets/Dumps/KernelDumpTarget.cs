@@ -1,0 +1,310 @@
+using System.Text;
+using HangAnalysis.Targets.Images;
+using HangAnalysis.Targets.Symbols;
+using HangAnalysis.Targets.Unwinding;
+
+namespace HangAnalysis.Targets.Dumps;
+
+/// <summary>How to open a dump.</summary>
+public sealed record DumpOpenOptions
+{
+    /// <summary>Symbol path in WinDbg's syntax; the dump's own folder is always looked at first.</summary>
+    public string? SymbolPath { get; init; }
+
+    /// <summary>Is told how far downloads are.</summary>
+    public IProgress<DownloadProgress>? DownloadProgress { get; init; }
+
+    /// <summary>Is told of errors of symbol servers and of bad elements of the symbol path, one line each.</summary>
+    public Action<string>? Warn { get; init; }
+
+    /// <summary>Ends searches for symbols.</summary>
+    public CancellationToken Cancellation { get; init; }
+}
+
+/// <summary>A Windows kernel dump file, read by ourselves: on any operating system, without a debugger.</summary>
+public sealed class KernelDumpTarget : ITarget, ICrashSource
+{
+    private const int KernelCacheEntries = 16384;
+    private const int ProcessCacheEntries = 512;
+
+    private readonly MappedFile _file;
+    private readonly DumpHeader _header;
+    private readonly PhysicalPages? _physical;
+    private readonly ModuleSymbols _symbols;
+    private readonly SymbolServerClient _client;
+    private readonly DebuggerData? _debuggerData;
+    private readonly int _levels = 4;
+
+    private KernelDumpTarget(MappedFile file, string path, DumpOpenOptions options)
+    {
+        _file = file;
+        _header = DumpHeader.Read(file, path);
+        List<string> damage = [];
+        List<TargetModule> modules;
+        IReadOnlyList<UnloadedModule> unloaded;
+        bool holdsPages = _header.DumpType != DumpType.Triage;
+        if (holdsPages)
+        {
+            _physical = new PhysicalPages(file, PageMapReader.Read(file, _header, path, damage));
+            (KernelMemory, _levels) = OpenKernelMemory(_physical, _header, damage);
+            _debuggerData = DebuggerData.Read(KernelMemory, _header.KdDebuggerDataBlock);
+            modules = LoaderList.Read(KernelMemory, _header.PsLoadedModuleList, isUserMode: false, out string? problem,
+                is32Bit: !_header.Is64Bit);
+            if (problem is not null)
+                damage.Add($"the module list is damaged: {problem}");
+            unloaded = UnloadedDrivers.Read(KernelMemory, _debuggerData?.MmUnloadedDrivers ?? 0);
+        }
+        else
+        {
+            TriageDump triage = TriageDump.Read(file, _header, path, damage);
+            (KernelMemory, _debuggerData, CurrentThread) = OpenTriageMemory(file, _header, triage);
+            modules = triage.ReadDrivers(KernelMemory, damage);
+            unloaded = triage.ReadUnloaded();
+        }
+        KernelModules = modules;
+        UnloadedModules = unloaded;
+        Description = Describe(path, damage, holdsPages);
+        SymbolPath symbolPath = WithFolder(path, Symbols.SymbolPath.Parse(options.SymbolPath));
+        foreach (string warning in symbolPath.Warnings)
+            options.Warn?.Invoke(warning);
+        _client = new SymbolServerClient(null, options.DownloadProgress, options.Warn);
+        _symbols = new ModuleSymbols(new SymbolLocator(symbolPath, _client),
+            new KernelAnchors(_header.PsLoadedModuleList, _header.PsActiveProcessHead, _header.KdDebuggerDataBlock),
+            options.Cancellation);
+    }
+
+    /// <inheritdoc/>
+    public TargetDescription Description { get; }
+
+    /// <inheritdoc/>
+    public IMemory KernelMemory { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TargetModule> KernelModules { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<UnloadedModule> UnloadedModules { get; }
+
+    /// <inheritdoc/>
+    public ulong CurrentThread { get; }
+
+    /// <summary>
+    /// Opens a dump; throws <see cref="DumpFormatException"/>, with one line that says what is wrong and where, if nothing
+    /// of it can be read.
+    /// </summary>
+    public static KernelDumpTarget Open(string path, DumpOpenOptions? options = null)
+    {
+        MappedFile file = MappedFile.Open(path);
+        try
+        {
+            return new KernelDumpTarget(file, path, options ?? new DumpOpenOptions());
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IMemory OpenAddressSpace(ulong directoryTableBase) =>
+        _physical is null || _header.Architecture != Architecture.X64
+            ? KernelMemory
+            : new PagedMemory(_physical, new X64PageTables(_physical, directoryTableBase, _levels), ProcessCacheEntries);
+
+    /// <inheritdoc/>
+    public ISymbolFile? GetSymbols(TargetModule module) => _symbols.GetSymbols(module);
+
+    /// <inheritdoc/>
+    public ImageVersion? GetVersion(TargetModule module) => _symbols.GetVersion(module);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> DescribeSearch(TargetModule module) => _symbols.DescribeSearch(module);
+
+    /// <inheritdoc/>
+    public UnwindImage GetUnwindImage(TargetModule module) => _symbols.GetUnwindImage(module);
+
+    /// <inheritdoc/>
+    public bool TryGetProcessorContext(int processor, out X64Context context)
+    {
+        context = default;
+        ulong blocks = _debuggerData?.KiProcessorBlock ?? KernelSymbol("KiProcessorBlock");
+        int offset = ContextOffset();
+        byte[] record = new byte[X64Context.ContextSize];
+        if (_header.Architecture != Architecture.X64 || blocks == 0 || offset == 0
+            || !KernelMemory.TryReadUInt64(blocks + (ulong)processor * 8, out ulong prcb)
+            || !KernelMemory.TryRead(prcb + (ulong)offset, record))
+            return false;
+        context = X64Context.FromContextRecord(record);
+        return context.InstructionPointer != 0;
+    }
+
+    /// <inheritdoc/>
+    public bool TryGetHeaderContext(out X64Context context)
+    {
+        context = default;
+        const int HeaderContextOffset = 0x348;
+        if (_header.Architecture != Architecture.X64)
+            return false;
+        context = X64Context.FromContextRecord(_file.Slice(HeaderContextOffset, X64Context.ContextSize));
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _symbols.Dispose();
+        _client.Dispose();
+        _file.Dispose();
+    }
+
+    /// <summary>
+    /// The kernel's address space. Whether x64 page tables have four or five levels is in no field of the header: the
+    /// number by which the module list can be read is the right one.
+    /// </summary>
+    private static (IMemory Memory, int Levels) OpenKernelMemory(PhysicalPages physical, DumpHeader header, List<string> damage)
+    {
+        ulong root = header.DirectoryTableBase;
+        switch (header.Architecture)
+        {
+            case Architecture.X86:
+                return (new PagedMemory(physical,
+                    header.Pae ? new X86PaePageTables(physical, root) : new X86PageTables(physical, root),
+                    KernelCacheEntries, is32Bit: true), 0);
+            case Architecture.Arm64:
+                return (new PagedMemory(physical, new Arm64PageTables(physical, root), KernelCacheEntries), 0);
+        }
+        foreach (int levels in (ReadOnlySpan<int>)[4, 5])
+        {
+            PagedMemory memory = new(physical, new X64PageTables(physical, root, levels), KernelCacheEntries);
+            if (memory.TryReadUInt64(header.PsLoadedModuleList, out ulong first)
+                && memory.TryReadUInt64(first + 8, out ulong back) && back == header.PsLoadedModuleList)
+                return (memory, levels);
+        }
+        damage.Add($"the page tables at 0x{root:x} do not lead to the module list at {header.PsLoadedModuleList:x16}");
+        return (new PagedMemory(physical, new X64PageTables(physical, root, 4), KernelCacheEntries), 4);
+    }
+
+    /// <summary>
+    /// The blocks of a small dump, and the raw current thread and process at the addresses that the processor block and the
+    /// thread name.
+    /// </summary>
+    private static (IMemory Memory, DebuggerData? Data, ulong Thread) OpenTriageMemory(
+        MappedFile file, DumpHeader header, TriageDump triage)
+    {
+        BlockMemory blocks = new(file, triage.Blocks);
+        DebuggerData? data = DebuggerData.Read(blocks, header.KdDebuggerDataBlock);
+        if (data is null || !header.Is64Bit)
+            return (blocks, data, 0);
+        List<MemoryBlock> all = [.. triage.Blocks];
+        ulong thread = Word(file, triage.ProcessorBlockOffset, data.OffsetPrcbCurrentThread);
+        if (thread != 0 && triage.ThreadOffset != 0)
+        {
+            all.Add(new MemoryBlock(thread, triage.ThreadOffset, Room(file, triage.ThreadOffset, data.SizeEThread)));
+            ulong process = Word(file, triage.ThreadOffset, data.OffsetKThreadApcProcess);
+            if (process != 0 && triage.ProcessOffset != 0)
+                all.Add(new MemoryBlock(process, triage.ProcessOffset, Room(file, triage.ProcessOffset, data.SizeEProcess)));
+        }
+        return (new BlockMemory(file, all), data, thread);
+    }
+
+    private static uint Room(MappedFile file, uint offset, ushort size) =>
+        (uint)Math.Clamp(file.Length - offset, 0, size);
+
+    private static ulong Word(MappedFile file, uint block, ushort offset)
+    {
+        ReadOnlySpan<byte> bytes = block == 0 ? default : file.Slice((long)block + offset, 8);
+        return bytes.Length < 8 ? 0 : System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+    }
+
+    private static SymbolPath WithFolder(string path, SymbolPath symbolPath)
+    {
+        string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        if (folder is null)
+            return symbolPath;
+        SymbolPathElement own = new(SymbolPathElementKind.Directory, [SymbolStoreLocation.AtPath(folder)], []);
+        return new SymbolPath([own, .. symbolPath.Elements], symbolPath.Warnings);
+    }
+
+    private ulong KernelSymbol(string name)
+    {
+        foreach (TargetModule module in KernelModules)
+            if (module.Name == "nt")
+                return _symbols.GetSymbols(module) is { } file && file.TryFindSymbol(name, out uint rva)
+                    ? module.BaseAddress + rva
+                    : 0;
+        return 0;
+    }
+
+    private int ContextOffset()
+    {
+        if (_debuggerData is { OffsetPrcbProcStateContext: not 0 } data)
+            return data.OffsetPrcbProcStateContext;
+        foreach (TargetModule module in KernelModules)
+            if (module.Name == "nt" && _symbols.GetSymbols(module) is { } file
+                && file.FindType("_KPRCB")?.FindField("ProcessorState") is { } state
+                && file.FindType(state.Type.Name)?.FindField("ContextFrame") is { } frame)
+                return state.Offset + frame.Offset;
+        return 0;
+    }
+
+    private TargetDescription Describe(string path, List<string> damage, bool holdsPages)
+    {
+        if (KernelModules.Count == 0)
+            damage.Add("no module could be read");
+        return new TargetDescription
+        {
+            Path = path,
+            Kind = _header.DumpType switch
+            {
+                DumpType.Full => "full",
+                DumpType.Summary => "kernel summary",
+                DumpType.Triage => "small",
+                DumpType.BitmapFull => "complete bitmap",
+                DumpType.BitmapKernel => "kernel bitmap",
+                DumpType.KernelRange => "kernel (.dump /k)",
+                DumpType.ActiveRange => "active (.dump /ka)",
+                _ => "complete (.dump /f)",
+            },
+            HoldsPages = holdsPages,
+            Architecture = _header.Architecture,
+            OperatingSystem = $"Windows {VersionOf(_header.MinorVersion)}.{_header.MinorVersion}",
+            BuildLab = ReadBuildLab(),
+            ProcessorCount = (int)Math.Min(_header.NumberProcessors, Limits.Processors),
+            BugCheck = _header.BugCheckCode == 0 ? null : new BugCheck(_header.BugCheckCode, _header.BugCheckParameters),
+            Time = ToTime(_header.SystemTime),
+            Uptime = _header.SystemUpTime is 0 or > (ulong)(100 * TimeSpan.TicksPerDay * 365)
+                ? null
+                : TimeSpan.FromTicks((long)_header.SystemUpTime),
+            Damage = damage,
+        };
+    }
+
+    /// <summary>The version that Windows gives itself with each build; only shown, never decided by.</summary>
+    private static string VersionOf(uint build) => build switch
+    {
+        >= 10240 => "10.0",
+        >= 9600 => "6.3",
+        >= 9200 => "6.2",
+        >= 7600 => "6.1",
+        >= 6000 => "6.0",
+        >= 3790 => "5.2",
+        _ => "5.1",
+    };
+
+    private string ReadBuildLab()
+    {
+        Span<byte> text = stackalloc byte[80];
+        int read = _debuggerData is null ? 0 : KernelMemory.Read(_debuggerData.NtBuildLab, text);
+        int end = text[..read].IndexOf((byte)0);
+        return end <= 0 ? "" : Encoding.Latin1.GetString(text[..end]);
+    }
+
+    private static DateTimeOffset? ToTime(ulong fileTime)
+    {
+        // 1990 to 2200: what lies outside was never a clock's.
+        const ulong Earliest = 122_700_000_000_000_000;
+        const ulong Latest = 189_000_000_000_000_000;
+        return fileTime is < Earliest or > Latest ? null : DateTimeOffset.FromFileTime((long)fileTime).ToUniversalTime();
+    }
+}
