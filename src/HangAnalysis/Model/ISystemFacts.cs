@@ -1,0 +1,89 @@
+namespace HangAnalysis.Model;
+
+/// <summary>State of the machine's processors.</summary>
+/// <param name="Number">Number from 0.</param>
+/// <param name="Current">Thread on it; null where not known.</param>
+/// <param name="IsIdle">Whether it runs its idle thread.</param>
+/// <param name="DpcActive">Whether it executes a deferred procedure call.</param>
+public sealed record ProcessorFacts(int Number, ThreadFacts? Current, bool IsIdle, bool DpcActive);
+
+/// <summary>Memory of the machine, in bytes; null where the dump does not tell.</summary>
+public sealed record MemoryFacts(ulong? Physical, ulong? Available, ulong? Committed, ulong? CommitLimit);
+
+/// <summary>How many locks of one kind there are and how many are contended.</summary>
+/// <param name="Kind">Kind in the field's words: <c>ERESOURCE</c>.</param>
+/// <param name="Total">Locks of the system; null where they could not be counted.</param>
+/// <param name="Contended">Those with waiters.</param>
+public sealed record LockCount(string Kind, int? Total, int Contended);
+
+/// <summary>A stop of the system that was not asked for.</summary>
+/// <param name="Code">Bug check code without the small-dump mark.</param>
+/// <param name="Name">Name, such as <c>SYSTEM_THREAD_EXCEPTION_NOT_HANDLED</c>; null for an unknown code.</param>
+/// <param name="IsForced">Whether somebody forced the dump because the system hung.</param>
+/// <param name="Meaning">What happened, in words; null where nothing is known of it.</param>
+/// <param name="FaultAddress">The instruction that failed, where a parameter names it; 0 otherwise.</param>
+public sealed record StopFacts(uint Code, string? Name, bool IsForced, string? Meaning, ulong FaultAddress);
+
+/// <summary>Everything that the analysis of one dump starts from. Nothing in it belongs to one operating system.</summary>
+public interface ISystemFacts
+{
+    /// <summary>Whether the dump holds the system's processes and threads, and not only those of the crash.</summary>
+    bool HoldsWholeSystem { get; }
+
+    /// <summary>The bug check or panic; null where there was none.</summary>
+    StopFacts? Stop { get; }
+
+    /// <summary>All processes.</summary>
+    IReadOnlyList<ProcessFacts> Processes { get; }
+
+    /// <summary>All threads.</summary>
+    IReadOnlyList<ThreadFacts> Threads { get; }
+
+    /// <summary>All processors.</summary>
+    IReadOnlyList<ProcessorFacts> Processors { get; }
+
+    /// <summary>Memory of the machine.</summary>
+    MemoryFacts Memory { get; }
+
+    /// <summary>Locks that were counted.</summary>
+    IReadOnlyList<LockCount> Locks { get; }
+
+    /// <summary>Requests of threads that are pending, and the longest wait of a thread that has one.</summary>
+    (int Count, TimeSpan? Oldest) PendingRequests { get; }
+
+    /// <summary>The steps of the wait graph.</summary>
+    IReadOnlyList<WaitEdge> Edges { get; }
+
+    /// <summary>What could not be read, as far as it is known now.</summary>
+    IReadOnlyList<Unknown> Unknowns { get; }
+
+    /// <summary>The thread at an address, or null.</summary>
+    ThreadFacts? FindThread(ulong address);
+
+    /// <summary>The process at an address, or null.</summary>
+    ProcessFacts? FindProcess(ulong address);
+
+    /// <summary>What is known of an object of the wait graph that is neither a thread nor a process, or null.</summary>
+    ObjectFacts? FindObject(ObjectReference reference);
+
+    /// <summary>The stack of a thread, with names. Looked up when asked for.</summary>
+    StackFacts GetStack(ThreadFacts thread);
+
+    /// <summary>The stack of the crash or of the processor that took the dump; null where there is none.</summary>
+    (ThreadFacts? Thread, StackFacts Stack)? GetStopStack();
+
+    /// <summary>Names a kernel address as a frame of a stack.</summary>
+    FrameFacts DescribeAddress(ulong address);
+
+    /// <summary>What a thread waits for, in words; null where it does not wait.</summary>
+    Phrase? DescribeWait(ThreadFacts thread);
+
+    /// <summary>
+    /// What a thread was asked to do when it stopped, as the end of a sentence: <c>closes a file</c>; null where its stack
+    /// does not show it.
+    /// </summary>
+    string? DescribeOperation(StackFacts stack);
+
+    /// <summary>What people would call the work that a thread is part of: <c>log-off</c>; null where its stack does not show it.</summary>
+    string? DescribePurpose(StackFacts stack);
+}

@@ -1,0 +1,68 @@
+namespace HangAnalysis.Model;
+
+/// <summary>Where a module comes from, as far as blame goes.</summary>
+public enum ModuleOrigin
+{
+    /// <summary>Neither version resource nor name tells.</summary>
+    Unknown,
+
+    /// <summary>A part of Windows that everything passes through: never a culprit by being on a stack.</summary>
+    Core,
+
+    /// <summary>Another part of the operating system.</summary>
+    Windows,
+
+    /// <summary>Not a part of the operating system.</summary>
+    ThirdParty,
+}
+
+/// <summary>A module as reports show it.</summary>
+/// <param name="Name">Name before the '!'.</param>
+/// <param name="FileName">File name. Text from the dump.</param>
+/// <param name="BaseAddress">Address of the first byte.</param>
+/// <param name="IsUserMode">Whether it belongs to a process.</param>
+public sealed record ModuleFacts(string Name, string FileName, ulong BaseAddress, bool IsUserMode)
+{
+    /// <summary>Where the module comes from.</summary>
+    public ModuleOrigin Origin { get; init; }
+
+    /// <summary>Company of the version resource; null where unknown. Text from the dump.</summary>
+    public string? Company { get; init; }
+
+    /// <summary>File version; null where unknown. Text from the dump.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>Link date; null where the time stamp is a hash or unknown.</summary>
+    public DateTime? LinkDate { get; init; }
+}
+
+/// <summary>One frame of a stack.</summary>
+/// <param name="StackPointer">Child-SP: the stack pointer inside this frame.</param>
+/// <param name="InstructionPointer">Where this frame executes, or will go on.</param>
+/// <param name="Module">The module at the instruction pointer; null where none is known.</param>
+/// <param name="Symbol">Symbol at or before the instruction pointer, without the module; null where none.</param>
+/// <param name="Displacement">Distance from the symbol, or from the module's start where there is no symbol, in bytes.</param>
+/// <param name="Certainty">Proven when unwound; candidate when found by scanning the stack.</param>
+public sealed record FrameFacts(
+    ulong StackPointer, ulong InstructionPointer, ModuleFacts? Module, string? Symbol, ulong Displacement, Certainty Certainty)
+{
+    /// <summary>Whether the frame is a step of the kernel's waiting machinery and says nothing about who waits.</summary>
+    public bool IsWaitPrimitive { get; init; }
+
+    /// <summary>As debuggers print it: <c>nt!KiSwapContext+0x76</c>, <c>TmXPFlt+0x1bce3</c>, or the bare address.</summary>
+    public string Text => Module is null
+        ? $"0x{InstructionPointer:x}"
+        : Symbol is null
+            ? $"{Module.Name}+0x{Displacement:x}"
+            : Displacement == 0 ? $"{Module.Name}!{Symbol}" : $"{Module.Name}!{Symbol}+0x{Displacement:x}";
+
+    /// <summary>Module and function without the displacement: <c>nt!KiSwapContext</c>.</summary>
+    public string Function => Module is null
+        ? $"0x{InstructionPointer:x}"
+        : Symbol is null ? Module.Name : $"{Module.Name}!{Symbol}";
+}
+
+/// <summary>A thread's stack, innermost frame first.</summary>
+/// <param name="Frames">The frames; empty where none could be had.</param>
+/// <param name="EndNote">Why the stack is missing or cut; null where it is whole.</param>
+public sealed record StackFacts(IReadOnlyList<FrameFacts> Frames, string? EndNote);

@@ -1,0 +1,128 @@
+using HangAnalysis.Model;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>Follows threads that wait for the reply to an ALPC message.</summary>
+/// <remarks>
+/// A message that a thread has received names it. One that nobody has received lies in a port's queue: then the port's
+/// owner is the next step, and of its threads those that are stuck themselves; its idle workers are not why it does not
+/// answer. Who waits is checked from both sides: the thread's message must name the thread.
+/// </remarks>
+internal sealed class AlpcWaits(WindowsSystem system, AlpcReader reader, ObjectNames names, WaitGraphBuilder graph)
+{
+    /// <summary>Adds the steps of one thread.</summary>
+    public void Add(ThreadFacts thread)
+    {
+        if (thread.Message == 0)
+            return;
+        ObjectReference from = ObjectReference.To(thread.Address);
+        ObjectReference messageReference = new(ObjectKind.Message, thread.Message);
+        string evidence = $"dt nt!_KALPC_MESSAGE {thread.Message:x16}";
+        if (reader.ReadMessage(thread.Message) is not { } message)
+        {
+            system.Session.AddUnknown($"what thread {thread.Address.Value:x16} waits for",
+                $"its ALPC message {thread.Message:x16} is not in the dump");
+            return;
+        }
+        bool proven = message.WaitingThread == thread.Address.Value;
+        if (!proven)
+        {
+            system.Session.AddUnknown($"whose reply thread {thread.Address.Value:x16} waits for",
+                $"its ALPC message {thread.Message:x16} names another waiting thread ({message.WaitingThread:x16})");
+            return;
+        }
+        ObjectReference port = new(ObjectKind.Port, message.PortQueue);
+        Phrase what = message.PortQueue != 0
+            ? Phrase.Of($"reply to ALPC message {messageReference}, queued at port {port}")
+            : Phrase.Of($"reply to ALPC message {messageReference}");
+        graph.Add(from, messageReference, what, Certainty.Proven, evidence);
+        (ulong ownerAddress, string? portName) = FindOwner(message);
+        ProcessFacts? owner = system.FindProcess(ownerAddress);
+        graph.Describe(new ObjectFacts(messageReference, "ALPC message", portName,
+            owner is null ? Phrase.Of("the process that should answer is not recorded") : null));
+        if (message.ServerThread != 0)
+            AddServerThread(messageReference, message, owner, evidence);
+        else if (owner is not null)
+            AddServerProcess(messageReference, message, owner, evidence);
+        else
+            system.Session.AddUnknown($"who should answer ALPC message {message.Address:x16}",
+                ownerAddress == 0 ? "its port has no owner any more" : $"its port's owner {ownerAddress:x16} is no process in the list");
+    }
+
+    private void AddServerThread(ObjectReference from, in AlpcMessage message, ProcessFacts? owner, string evidence)
+    {
+        ThreadFacts? server = system.FindThread(message.ServerThread);
+        if (server is null)
+        {
+            system.Session.AddUnknown($"the server of ALPC message {message.Address:x16}",
+                $"its server thread {message.ServerThread:x16} is not in any process's list");
+            if (owner is not null)
+                graph.Add(from, ObjectReference.To(owner.Address), Phrase.Of("received by a thread that is gone"),
+                    Certainty.Inferred, evidence);
+            return;
+        }
+        if (server.WaitReason is "WrLpcReceive" or "WrQueue")
+        {
+            // It took the message and went back for the next one: the answer is owed, but not by this thread.
+            graph.Add(from, ObjectReference.To(server.Process.Address),
+                Phrase.Of($"received by thread {ObjectReference.To(server.Address)}, which waits for work again: the reply is owed by {server.Process.Title}"),
+                Certainty.Inferred, evidence);
+            AddBlockedThreads(server.Process, evidence);
+            return;
+        }
+        bool ownerAgrees = owner is null || owner == server.Process;
+        graph.Add(from, ObjectReference.To(server.Address),
+            Phrase.Of($"received by thread {ObjectReference.To(server.Address)} of {server.Process.Title}"),
+            ownerAgrees ? Certainty.Proven : Certainty.Inferred, evidence);
+    }
+
+    private void AddServerProcess(ObjectReference from, in AlpcMessage message, ProcessFacts owner, string evidence)
+    {
+        string queue = message.Queue switch
+        {
+            AlpcQueue.Pending => "a thread has received it, which one is not recorded",
+            AlpcQueue.Large => "no thread has received it: it waits for a receiver with a larger buffer",
+            AlpcQueue.Canceled => "it was cancelled",
+            _ => "no thread has received it",
+        };
+        bool queued = message.PortQueue != 0 && message.Queue is not AlpcQueue.Pending;
+        graph.Add(from, ObjectReference.To(owner.Address), Phrase.Of($"{owner.Title}: {queue}"),
+            queued ? Certainty.Proven : Certainty.Inferred, evidence);
+        AddBlockedThreads(owner, $"!us -p {owner.Address.Value:x16}");
+    }
+
+    /// <summary>Follows the threads of a process that does not answer and that are stuck themselves.</summary>
+    private void AddBlockedThreads(ProcessFacts process, string evidence)
+    {
+        int blocked = 0;
+        foreach (ThreadFacts thread in process.Threads)
+            if (thread.Role == WaitRole.Blocked)
+                blocked++;
+        Certainty certainty = blocked == 1 ? Certainty.Inferred : Certainty.Candidate;
+        string what = blocked == 1
+            ? "its one thread that is blocked, not idle"
+            : $"one of its {blocked} threads that are blocked, not idle";
+        foreach (ThreadFacts thread in process.Threads)
+            if (thread.Role == WaitRole.Blocked)
+                graph.Add(ObjectReference.To(process.Address), ObjectReference.To(thread.Address), Phrase.Of(what), certainty,
+                    evidence);
+    }
+
+    /// <summary>The process that should answer, and the name of the port it listens on.</summary>
+    private (ulong Process, string? PortName) FindOwner(in AlpcMessage message)
+    {
+        AlpcConnection? connection = reader.ReadConnection(message.CommunicationInfo);
+        ulong connectionPort = connection?.ConnectionPort ?? message.ConnectionPort;
+        string? name = names.Find(connectionPort);
+        if (message.PortQueue != 0 && reader.ReadPort(message.PortQueue) is { OwnerProcess: not 0 } queue)
+            return (queue.OwnerProcess, name ?? names.Find(message.PortQueue));
+        if (connection is { } c)
+        {
+            // The waiter's own port tells its side: a server that calls back waits for its client.
+            ulong other = message.OwnerPort == c.ServerPort ? c.ClientPort : c.ServerPort;
+            if (reader.ReadPort(other) is { OwnerProcess: not 0 } side)
+                return (side.OwnerProcess, name);
+        }
+        return (reader.ReadPort(connectionPort)?.OwnerProcess ?? 0, name);
+    }
+}

@@ -1,0 +1,136 @@
+using System.Buffers.Binary;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>Where a field lies in a structure; absent fields read as zero.</summary>
+internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, int bitLength = 0)
+{
+    /// <summary>Offset from the structure's start, in bytes.</summary>
+    public int Offset { get; } = offset;
+
+    /// <summary>Size in bytes; 0 where the field is absent.</summary>
+    public int Size { get; } = size;
+
+    /// <summary>Whether the target's symbols have the field.</summary>
+    public bool IsPresent => Size != 0;
+
+    /// <summary>The field's value, zero-extended; 0 where it is absent or the bytes end before it.</summary>
+    public ulong Read(ReadOnlySpan<byte> structure)
+    {
+        if ((uint)Offset + (uint)Size > (uint)structure.Length)
+            return 0;
+        ReadOnlySpan<byte> bytes = structure[Offset..];
+        ulong value = Size switch
+        {
+            1 => bytes[0],
+            2 => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
+            4 => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
+            8 => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
+            _ => 0,
+        };
+        return bitLength == 0 ? value : value >> bitPosition & (ulong.MaxValue >> (64 - bitLength));
+    }
+
+    /// <summary>Whether the field's value is not zero.</summary>
+    public bool IsSet(ReadOnlySpan<byte> structure) => Read(structure) != 0;
+
+    /// <summary>The field's bytes; empty where absent.</summary>
+    public ReadOnlySpan<byte> Slice(ReadOnlySpan<byte> structure) =>
+        (uint)Offset + (uint)Size <= (uint)structure.Length ? structure.Slice(Offset, Size) : default;
+}
+
+/// <summary>One structure of the kernel with the fields that were asked for.</summary>
+/// <remarks>
+/// Fields are asked for by name once a session and then sliced out of bulk reads. What the symbols lack is absent, never
+/// guessed from a build number: the presence of a field is the only version check there is.
+/// </remarks>
+internal sealed class StructLayout
+{
+    private readonly KernelTypes _types;
+    private readonly TypeLayout? _layout;
+
+    internal StructLayout(KernelTypes types, string name, TypeLayout? layout)
+    {
+        _types = types;
+        _layout = layout;
+        Name = name;
+    }
+
+    /// <summary>Name as in the symbols.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether the symbols have the structure.</summary>
+    public bool Exists => _layout is not null;
+
+    /// <summary>Size in bytes; 0 where the structure is absent.</summary>
+    public int Size => _layout?.Size ?? 0;
+
+    /// <summary>A field that every version has: its absence is reported.</summary>
+    public FieldSlot Required(string path)
+    {
+        FieldSlot slot = Optional(path);
+        if (!slot.IsPresent)
+            _types.ReportMissing(Exists ? $"{Name}.{path}" : Name);
+        return slot;
+    }
+
+    /// <summary>A field that some versions have.</summary>
+    public FieldSlot Optional(string path)
+    {
+        TypeLayout? type = _layout;
+        int offset = 0;
+        ReadOnlySpan<char> rest = path;
+        while (type is not null)
+        {
+            int dot = rest.IndexOf('.');
+            FieldLayout? field = type.FindField((dot < 0 ? rest : rest[..dot]).ToString());
+            if (field is null)
+                return default;
+            offset += field.Offset;
+            if (dot < 0)
+                return new FieldSlot(offset, Math.Max(field.Type.Size, 0), field.BitPosition, field.BitLength);
+            rest = rest[(dot + 1)..];
+            type = _types.FindType(field.Type.Name);
+        }
+        return default;
+    }
+}
+
+/// <summary>The kernel's structures and enumerations, by the symbols of the target.</summary>
+internal sealed class KernelTypes(ISymbolFile? symbols)
+{
+    private readonly Dictionary<string, TypeLayout?> _types = [];
+    private readonly SortedSet<string> _missing = new(StringComparer.Ordinal);
+
+    /// <summary>Required fields and structures that the symbols lack.</summary>
+    public IReadOnlyCollection<string> Missing => _missing;
+
+    /// <summary>A structure by its name, whether the symbols have it or not.</summary>
+    public StructLayout Get(string name) => new(this, name, FindType(name));
+
+    /// <summary>The name of an enumeration's value; null where the symbols do not have it.</summary>
+    public string[] EnumNames(string name)
+    {
+        EnumLayout? layout = symbols?.FindEnum(name);
+        if (layout is null)
+            return [];
+        // Values above this are flags or maxima, not states.
+        const int MostNames = 256;
+        string[] names = new string[layout.Values.Values.Where(v => v is >= 0 and < MostNames).Select(v => (int)v + 1)
+            .DefaultIfEmpty(0).Max()];
+        foreach ((string valueName, long value) in layout.Values)
+            if (value >= 0 && value < names.Length && !valueName.StartsWith("Maximum", StringComparison.Ordinal))
+                names[value] ??= valueName;
+        return names;
+    }
+
+    internal TypeLayout? FindType(string name)
+    {
+        if (!_types.TryGetValue(name, out TypeLayout? type))
+            _types[name] = type = symbols?.FindType(name);
+        return type;
+    }
+
+    internal void ReportMissing(string name) => _missing.Add(name);
+}

@@ -1,0 +1,70 @@
+using HangAnalysis.Model;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>Follows threads that wait for objects which say who must act: mutants, threads, processes.</summary>
+internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, ObjectNames names)
+{
+    private readonly FieldSlot _owner = system.Session.Types.Get("_KMUTANT").Required("OwnerThread");
+
+    /// <summary>Adds the steps of one thread.</summary>
+    public void Add(ThreadFacts thread)
+    {
+        int objects = 0;
+        foreach (WaitedObject waited in thread.WaitsFor)
+            if (!waited.IsTimeout)
+                objects++;
+        // With several objects any one of them may end the wait: none of the steps is sure.
+        Certainty certainty = objects == 1 ? Certainty.Proven : Certainty.Candidate;
+        foreach (WaitedObject waited in thread.WaitsFor)
+        {
+            if (waited.IsTimeout)
+                continue;
+            if (waited.Kind == ObjectKind.Lock)
+                AddMutant(thread, waited, certainty);
+            else if (waited.Kind is ObjectKind.Thread or ObjectKind.Process)
+                AddEnd(thread, waited, certainty);
+        }
+    }
+
+    private void AddMutant(ThreadFacts thread, WaitedObject waited, Certainty certainty)
+    {
+        ObjectReference mutant = new(ObjectKind.Lock, waited.Address);
+        string evidence = $"dt nt!_KMUTANT {waited.Address:x16}";
+        graph.Add(ObjectReference.To(thread.Address), mutant, Phrase.Of($"mutant {mutant}"), certainty, evidence);
+        string? name = names.Find(waited.Address);
+        if (!_owner.IsPresent
+            || !system.Session.Memory.TryReadUInt64(waited.Address + (ulong)_owner.Offset, out ulong owner))
+        {
+            graph.Describe(new ObjectFacts(mutant, "mutant", name, Phrase.Of("its owner is not in the dump")));
+            return;
+        }
+        ThreadFacts? ownerThread = system.FindThread(owner);
+        Phrase? state = owner == 0 ? Phrase.Of("nobody owns it")
+            : ownerThread is null ? Phrase.Of($"owned by thread {owner:x16}, which is gone")
+            : ownerThread.HasExited ? Phrase.Of($"owned by thread {ObjectReference.To(ownerThread.Address)}, which has ended")
+            : null;
+        graph.Describe(new ObjectFacts(mutant, "mutant", name, state));
+        if (ownerThread is not null)
+            graph.Add(mutant, ObjectReference.To(ownerThread.Address),
+                Phrase.Of($"owned by thread {ObjectReference.To(ownerThread.Address)} of {ownerThread.Process.Title}"),
+                Certainty.Proven, evidence);
+    }
+
+    private void AddEnd(ThreadFacts thread, WaitedObject waited, Certainty certainty)
+    {
+        ObjectReference target = new(waited.Kind, waited.Address);
+        string evidence = $"dt nt!_KTHREAD {thread.Address.Value:x16} WaitBlock";
+        if (waited.Kind == ObjectKind.Thread)
+        {
+            // A thread that waits for work it gave to another is common; only an end that is awaited from kernel code, or
+            // one that does not come, matters. The analysis weighs that by who waits.
+            if (system.FindThread(waited.Address) is not null)
+                graph.Add(ObjectReference.To(thread.Address), target, Phrase.Of($"end of thread {target}"), certainty, evidence);
+        }
+        else if (system.FindProcess(waited.Address) is { HasExited: false } process)
+            graph.Add(ObjectReference.To(thread.Address), target, Phrase.Of($"end of process {target} ({process.Title})"),
+                certainty, evidence);
+    }
+}

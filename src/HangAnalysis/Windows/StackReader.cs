@@ -1,0 +1,143 @@
+using HangAnalysis.Model;
+using HangAnalysis.Targets;
+using HangAnalysis.Targets.Unwinding;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>A thread's frames as addresses, and why they end.</summary>
+/// <param name="Frames">The frames, innermost first.</param>
+/// <param name="EndNote">Why the stack is missing or cut; null where it is whole.</param>
+internal sealed record RawStack(RawFrame[] Frames, string? EndNote)
+{
+    /// <summary>Index of the first user-mode frame; the number of frames where there is none.</summary>
+    public int FirstUserFrame { get; init; } = Frames.Length;
+}
+
+/// <summary>Walks threads' stacks without a debugger's help: no context is switched, a stack is one read.</summary>
+/// <remarks>
+/// A waiting thread's registers were saved by the context switch: KTHREAD.KernelStack points at a switch frame of 0x40
+/// bytes with RBP at +30 and the return address into KiSwapContext at +38 (ReactOS ctxswitch.S; published Child-SP
+/// differences agree; the debugger engine does the same). Registers that only KiSwapContext saves are restored by its own
+/// unwind data.
+/// </remarks>
+internal sealed class StackReader
+{
+    private const int SwitchFrameSize = 0x40;
+    private const int SwitchFrameRbp = 0x30;
+    private const int SwitchFrameReturn = 0x38;
+    private const ulong TrapFrameRip = 0x168;
+    private const ulong TrapFrameRsp = 0x180;
+    private const ulong TrapFrameRbp = 0x158;
+    private const ulong HighestUserAddress = 0x0000_7fff_ffff_ffff;
+
+    /// <summary>Bytes of a stack that are looked at where its thread, and so its end, is not known.</summary>
+    private const ulong UnknownStackBytes = 0x2000;
+
+    private readonly KernelSession _session;
+    private readonly ModuleIndex _kernelModules;
+    private readonly UserModules _userModules;
+    private readonly BufferedStack _buffer;
+    private readonly RawFrame[] _frames = new RawFrame[Limits.Frames];
+    private readonly FieldSlot _trapRip, _trapRsp, _trapRbp;
+
+    public StackReader(KernelSession session, ModuleIndex kernelModules, UserModules userModules)
+    {
+        _session = session;
+        _kernelModules = kernelModules;
+        _userModules = userModules;
+        _buffer = new BufferedStack(session.Memory);
+        StructLayout trap = session.Types.Get("_KTRAP_FRAME");
+        _trapRip = trap.Optional("Rip");
+        _trapRsp = trap.Optional("Rsp");
+        _trapRbp = trap.Optional("Rbp");
+    }
+
+    /// <summary>Walks the stack of a thread that is not on a processor.</summary>
+    public RawStack Walk(ThreadFacts thread, bool withUserFrames)
+    {
+        if (thread.State == "Terminated")
+            return Missing("the thread has ended");
+        if (thread.Activity == ThreadActivity.NotRunnable)
+            return Missing("the thread has not started");
+        if (!thread.StackResident)
+            return Missing("the kernel stack is paged out");
+        if (thread.KernelStack < thread.StackLimit || thread.KernelStack + SwitchFrameSize > thread.StackBase
+            || !KernelSession.IsKernelObject(thread.KernelStack))
+            return Missing($"the saved stack pointer {thread.KernelStack:x16} lies outside the stack");
+        _buffer.Load(thread.KernelStack, thread.StackBase);
+        X64Context context = default;
+        if (!_buffer.TryReadUInt64(thread.KernelStack + SwitchFrameReturn, out ulong rip)
+            || !_buffer.TryReadUInt64(thread.KernelStack + SwitchFrameRbp, out ulong rbp))
+            return Missing("the kernel stack is not in the dump");
+        context.InstructionPointer = rip;
+        context.StackPointer = thread.KernelStack + SwitchFrameSize;
+        context.Registers[X64Context.Rbp] = rbp;
+        if (_kernelModules.FindModule(rip) is null)
+            return Missing($"the saved return address {rip:x16} lies in no module");
+        return Walk(context, thread, withUserFrames, thread.StackBase);
+    }
+
+    /// <summary>Walks from given registers: those of a processor, or of a crash.</summary>
+    public RawStack Walk(in X64Context start, ThreadFacts? thread, bool withUserFrames)
+    {
+        ulong low = start.StackPointer;
+        ulong high = thread is not null && low - thread.StackLimit < thread.StackBase - thread.StackLimit
+            ? thread.StackBase
+            : low + UnknownStackBytes;
+        _buffer.Load(low, high);
+        return Walk(start, thread, withUserFrames, high);
+    }
+
+    private RawStack Walk(in X64Context start, ThreadFacts? thread, bool withUserFrames, ulong stackEnd)
+    {
+        int count = 0;
+        X64Context user = start;
+        if (start.InstructionPointer > HighestUserAddress)
+        {
+            count = StackWalker.Walk(start, _buffer, _kernelModules, stackEnd, _frames, out WalkEnd end);
+            if (end.Reason == WalkEndReason.UserModeReached)
+                user = end.Context;
+            else if (!TryUseTrapFrame(end, thread, out user))
+                return new RawStack(_frames.AsSpan(0, count).ToArray(), Describe(end));
+        }
+        if (!withUserFrames || thread is null)
+            return new RawStack(_frames.AsSpan(0, count).ToArray(), null);
+        (ModuleIndex modules, IMemory memory) = _userModules.Get(thread.Process);
+        int userCount = StackWalker.Walk(user, memory, modules, _frames.AsSpan(count), out WalkEnd userEnd);
+        string? note = modules.Count == 0 ? "the process's module list is not in the dump" : Describe(userEnd);
+        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note) { FirstUserFrame = count };
+    }
+
+    /// <summary>
+    /// Where a system call's frame could not be crossed by its unwind data, the thread's trap frame still tells where the
+    /// program called: KTHREAD.TrapFrame.
+    /// </summary>
+    private bool TryUseTrapFrame(in WalkEnd end, ThreadFacts? thread, out X64Context context)
+    {
+        context = default;
+        if (thread is null || thread.TrapFrame == 0 || thread.IsSystemThread
+            || end.Reason is not (WalkEndReason.BadFrame or WalkEndReason.UnreadableStack or WalkEndReason.End)
+            || !_session.Memory.TryReadUInt64(thread.TrapFrame + Offset(_trapRip, TrapFrameRip), out ulong rip)
+            || !_session.Memory.TryReadUInt64(thread.TrapFrame + Offset(_trapRsp, TrapFrameRsp), out ulong rsp)
+            || !_session.Memory.TryReadUInt64(thread.TrapFrame + Offset(_trapRbp, TrapFrameRbp), out ulong rbp)
+            || rip is 0 or > HighestUserAddress || rsp is 0 or > HighestUserAddress)
+            return false;
+        context.InstructionPointer = rip;
+        context.StackPointer = rsp;
+        context.Registers[X64Context.Rbp] = rbp;
+        return true;
+    }
+
+    private static ulong Offset(FieldSlot slot, ulong usual) => slot.IsPresent ? (ulong)slot.Offset : usual;
+
+    private static RawStack Missing(string why) => new([], why);
+
+    private static string? Describe(in WalkEnd end) => end.Reason switch
+    {
+        WalkEndReason.End or WalkEndReason.UserModeReached => null,
+        WalkEndReason.FrameLimit => $"more than {Limits.Frames} frames",
+        WalkEndReason.UnreadableStack => $"the stack at {end.Address:x16} is not in the dump",
+        WalkEndReason.NoUnwindData => $"no unwind data for {end.Address:x16}",
+        _ => $"the frame at {end.Address:x16} cannot be unwound",
+    };
+}

@@ -1,0 +1,84 @@
+using HangAnalysis.Model;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>Walks each thread's stack once and tells from it what the thread's wait means.</summary>
+/// <remarks>
+/// Thousands of threads share a few hundred stacks. The frames are compared as addresses and named once for each
+/// distinct stack; threads whose wait reason already decides are not walked at all until somebody asks for their stack.
+/// </remarks>
+internal sealed class StackSweep(StackReader reader, FrameNames names)
+{
+    private readonly Dictionary<ulong, RawStack> _kernelStacks = [];
+    private readonly Dictionary<ulong, StackFacts> _named = [];
+    private readonly Dictionary<ulong, (RawStack Stack, string[] Functions)> _shapes = [];
+
+    /// <summary>The function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; null where unknown.</summary>
+    public string? WaitCaller(ThreadFacts thread)
+    {
+        foreach (string function in KernelFunctions(thread))
+            if (!FrameKnowledge.IsWaitPrimitive(function))
+                return function;
+        return null;
+    }
+
+    /// <summary>Sets the role of a waiting thread.</summary>
+    public void SetRole(ThreadFacts thread)
+    {
+        thread.Role = WaitRoles.Classify(thread, []);
+        bool decidedByReason = thread.Role is WaitRole.None or WaitRole.Idle or WaitRole.Blocked;
+        if (!decidedByReason)
+            thread.Role = WaitRoles.Classify(thread, KernelFunctions(thread));
+    }
+
+    /// <summary>The kernel and user frames of a thread, with names.</summary>
+    public StackFacts GetStack(ThreadFacts thread)
+    {
+        if (!_named.TryGetValue(thread.Address.Value, out StackFacts? stack))
+            _named[thread.Address.Value] = stack = names.Name(reader.Walk(thread, withUserFrames: true), thread);
+        return stack;
+    }
+
+    /// <summary>The kernel and user frames of a thread as addresses; nothing is named and nothing kept.</summary>
+    public RawStack GetRawStack(ThreadFacts thread, bool withUserFrames) =>
+        withUserFrames ? reader.Walk(thread, withUserFrames: true) : KernelStack(thread);
+
+    private RawStack KernelStack(ThreadFacts thread)
+    {
+        if (!_kernelStacks.TryGetValue(thread.Address.Value, out RawStack? stack))
+            _kernelStacks[thread.Address.Value] = stack = reader.Walk(thread, withUserFrames: false);
+        return stack;
+    }
+
+    private string[] KernelFunctions(ThreadFacts thread)
+    {
+        RawStack stack = KernelStack(thread);
+        ulong hash = Hash(stack);
+        if (_shapes.TryGetValue(hash, out (RawStack Stack, string[] Functions) shape) && SameFrames(shape.Stack, stack))
+            return shape.Functions;
+        string[] functions = new string[stack.FirstUserFrame];
+        for (int i = 0; i < functions.Length; i++)
+            functions[i] = names.KernelFunction(stack.Frames[i].InstructionPointer);
+        _shapes[hash] = (stack, functions);
+        return functions;
+    }
+
+    /// <summary>FNV-1a over the instruction pointers.</summary>
+    private static ulong Hash(RawStack stack)
+    {
+        ulong hash = 0xcbf29ce484222325;
+        for (int i = 0; i < stack.FirstUserFrame; i++)
+            hash = (hash ^ stack.Frames[i].InstructionPointer) * 0x100000001b3;
+        return hash;
+    }
+
+    private static bool SameFrames(RawStack a, RawStack b)
+    {
+        if (a.FirstUserFrame != b.FirstUserFrame)
+            return false;
+        for (int i = 0; i < a.FirstUserFrame; i++)
+            if (a.Frames[i].InstructionPointer != b.Frames[i].InstructionPointer)
+                return false;
+        return true;
+    }
+}

@@ -1,0 +1,48 @@
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>The system's tick count, which dates every wait.</summary>
+internal sealed class SystemClock
+{
+    /// <summary>KUSER_SHARED_DATA as the kernel sees it: the same address in every x64 and ARM64 Windows.</summary>
+    private const ulong SharedUserData = 0xfffff780_00000000;
+
+    /// <summary>
+    /// TickCountQuad: at +320 since Server 2003, so that it is read where the symbols lack the structure, too.
+    /// </summary>
+    private const ulong TickCountOffset = 0x320;
+
+    private readonly uint _now;
+    private readonly uint _increment;
+
+    public SystemClock(KernelSession session)
+    {
+        bool haveTicks = session.Memory.TryReadUInt64(SharedUserData + TickCountOffset, out ulong ticks);
+        uint increment = 0;
+        foreach (string name in (ReadOnlySpan<string>)["KeMaximumIncrement", "KeTimeIncrement"])
+            if (increment == 0 && session.TryGetAddress(name, out ulong address))
+                session.Memory.TryReadUInt32(address, out increment);
+        // A clock ticks every 0.5 to 15.625 ms (5,000 to 156,250 units of 100 ns).
+        bool plausible = increment is >= 1_000 and <= 1_000_000;
+        IsKnown = haveTicks && plausible;
+        _now = (uint)ticks;
+        _increment = increment;
+        if (!IsKnown && session.Symbols is not null && session.Target.Description.HoldsPages)
+            session.AddUnknown("how long threads have waited",
+                haveTicks ? $"the clock increment 0x{increment:x} cannot be" : "the page of KUSER_SHARED_DATA is not in the dump");
+    }
+
+    /// <summary>Whether ages can be told.</summary>
+    public bool IsKnown { get; }
+
+    /// <summary>
+    /// Time since a tick of KTHREAD.WaitTime, which has 32 bits: differences are taken modulo 2^32. Null where the clock is
+    /// unknown or the tick lies in the future, which only damage makes.
+    /// </summary>
+    public TimeSpan? Since(uint tick)
+    {
+        uint elapsed = unchecked(_now - tick);
+        return IsKnown && elapsed < 0x8000_0000 ? TimeSpan.FromTicks((long)elapsed * _increment) : null;
+    }
+}

@@ -1,0 +1,147 @@
+using System.Buffers.Binary;
+using HangAnalysis.Model;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>Reads threads, each in one bulk read of its ETHREAD.</summary>
+internal sealed class ThreadReader
+{
+    private const int StateRunning = 2;
+    private const int StateTerminated = 4;
+    private const int StateWaiting = 5;
+
+    /// <summary>
+    /// Names of _KTHREAD_STATE; 8 is GateWait up to 7601 and obsolete from 9600 on, 9 is new in 9600. For kernels whose
+    /// symbols lack the enumeration.
+    /// </summary>
+    private static readonly string[] s_states =
+    [
+        "Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting", "Transition", "DeferredReady", "GateWait",
+        "WaitingForProcessInSwap",
+    ];
+
+    private readonly KernelSession _session;
+    private readonly SystemClock _clock;
+    private readonly WaitBlockReader _waitBlocks;
+    private readonly string[] _stateNames;
+    private readonly string[] _reasonNames;
+    private readonly byte[] _buffer;
+    private readonly FieldSlot _type, _state, _waitReason, _waitMode, _waitTime, _priority, _kernelStack, _stackBase;
+    private readonly FieldSlot _stackLimit, _resident, _systemThread, _teb, _trapFrame, _waitBlockList, _waitBlockCount;
+    private readonly FieldSlot _timer, _threadId, _terminated, _irpList, _alpcMessage;
+
+    public ThreadReader(KernelSession session, SystemClock clock)
+    {
+        _session = session;
+        _clock = clock;
+        _waitBlocks = new WaitBlockReader(session);
+        _stateNames = session.Types.EnumNames("_KTHREAD_STATE") is { Length: > 0 } states ? states : s_states;
+        _reasonNames = session.Types.EnumNames("_KWAIT_REASON");
+        StructLayout thread = session.Types.Get("_ETHREAD");
+        _buffer = new byte[thread.Size];
+        _type = thread.Required("Tcb.Header.Type");
+        _state = thread.Required("Tcb.State");
+        _waitReason = thread.Required("Tcb.WaitReason");
+        _waitMode = thread.Required("Tcb.WaitMode");
+        _waitTime = thread.Required("Tcb.WaitTime");
+        _priority = thread.Required("Tcb.Priority");
+        _kernelStack = thread.Required("Tcb.KernelStack");
+        _stackBase = thread.Required("Tcb.StackBase");
+        _stackLimit = thread.Required("Tcb.StackLimit");
+        _resident = thread.Required("Tcb.KernelStackResident");
+        _systemThread = thread.Required("Tcb.SystemThread");
+        _teb = thread.Required("Tcb.Teb");
+        _trapFrame = thread.Required("Tcb.TrapFrame");
+        _waitBlockList = thread.Required("Tcb.WaitBlockList");
+        _waitBlockCount = thread.Optional("Tcb.WaitBlockCount");
+        _timer = thread.Required("Tcb.Timer");
+        _threadId = thread.Required("Cid.UniqueThread");
+        _terminated = thread.Required("Terminated");
+        _irpList = thread.Required("IrpList");
+        _alpcMessage = thread.Optional("AlpcMessage");
+        ProcessThreadListEntry = thread.Required("ThreadListEntry");
+        KernelThreadListEntry = thread.Required("Tcb.ThreadListEntry");
+        OwningProcess = thread.Required("Tcb.Process");
+        AlpcWaitSemaphore = thread.Optional("AlpcWaitSemaphore");
+    }
+
+    /// <summary>ETHREAD.ThreadListEntry, linked into EPROCESS.ThreadListHead.</summary>
+    public FieldSlot ProcessThreadListEntry { get; }
+
+    /// <summary>KTHREAD.ThreadListEntry, linked into KPROCESS.ThreadListHead.</summary>
+    public FieldSlot KernelThreadListEntry { get; }
+
+    /// <summary>KTHREAD.Process.</summary>
+    public FieldSlot OwningProcess { get; }
+
+    /// <summary>ETHREAD.AlpcWaitSemaphore, on which a thread waits for a reply.</summary>
+    public FieldSlot AlpcWaitSemaphore { get; }
+
+    /// <summary>Size of an ETHREAD in bytes; 0 where the symbols lack it.</summary>
+    public int ThreadSize => _buffer.Length;
+
+    /// <summary>Reads the thread at an address; null where no thread is there.</summary>
+    public ThreadFacts? Read(ulong address, ProcessFacts process)
+    {
+        Span<byte> thread = _buffer;
+        if (thread.IsEmpty || !_session.Memory.TryRead(address, thread)
+            || (_type.Read(thread) & 0x7f) != DispatcherObjects.Thread)
+            return null;
+        int state = (int)_state.Read(thread);
+        bool waiting = state == StateWaiting;
+        uint tick = (uint)_waitTime.Read(thread);
+        ulong teb = _teb.Read(thread);
+        ulong message = waiting ? _alpcMessage.Read(thread) : 0;
+        string? reason = waiting ? Name(_reasonNames, (int)_waitReason.Read(thread), "reason") : null;
+        return new ThreadFacts
+        {
+            Address = new ThreadAddress(address),
+            Process = process,
+            Id = _threadId.Read(thread),
+            Activity = ToActivity(state),
+            State = Name(_stateNames, state, "state"),
+            WaitReason = reason,
+            Age = _clock.Since(tick),
+            Priority = (sbyte)_priority.Read(thread),
+            WaitsInKernelMode = waiting ? _waitMode.Read(thread) == 0 : null,
+            IsSystemThread = _systemThread.IsPresent ? _systemThread.IsSet(thread) : teb == 0,
+            HasExited = state == StateTerminated || _terminated.IsSet(thread),
+            KernelStack = _kernelStack.Read(thread),
+            StackBase = _stackBase.Read(thread),
+            StackLimit = _stackLimit.Read(thread),
+            StackResident = !_resident.IsPresent || _resident.IsSet(thread),
+            TrapFrame = _trapFrame.Read(thread),
+            EnvironmentBlock = teb,
+            // The field is a union with AlpcReceiveAttributeSet: it is a message only while a reply is awaited.
+            Message = reason == "WrLpcReply" ? message : 0,
+            HasRequests = HasEntries(thread, address, _irpList),
+            WaitsFor = waiting
+                ? _waitBlocks.Read(address, _waitBlockList.Read(thread), (int)_waitBlockCount.Read(thread),
+                    address + (ulong)_timer.Offset)
+                : [],
+        };
+    }
+
+    private static ThreadActivity ToActivity(int state) => state switch
+    {
+        1 or 3 or 7 => ThreadActivity.Ready,
+        StateRunning => ThreadActivity.Running,
+        // 6 Transition: waits for its kernel stack to come in; 8 waits for a gate (up to 7601); 9 for its process.
+        StateWaiting or 6 or 8 or 9 => ThreadActivity.Waiting,
+        0 or StateTerminated => ThreadActivity.NotRunnable,
+        _ => ThreadActivity.Unknown,
+    };
+
+    private static string Name(string[] names, int value, string kind) =>
+        (uint)value < (uint)names.Length && names[value] is { } name ? name : $"{kind} {value}";
+
+    /// <summary>Whether a list head inside the structure points to anything but itself.</summary>
+    private static bool HasEntries(ReadOnlySpan<byte> structure, ulong address, FieldSlot list)
+    {
+        if (!list.IsPresent)
+            return false;
+        ulong first = BinaryPrimitives.ReadUInt64LittleEndian(structure[list.Offset..]);
+        return first != address + (ulong)list.Offset && KernelSession.IsKernelObject(first);
+    }
+}

@@ -1,0 +1,26 @@
+using HangAnalysis.Model;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>Collects the steps of the wait graph from the readers of each kind of wait.</summary>
+internal sealed class WaitGraphBuilder
+{
+    private readonly HashSet<(ObjectReference From, ObjectReference To)> _known = [];
+    private readonly Dictionary<ObjectReference, ObjectFacts> _objects = [];
+
+    /// <summary>The steps found so far.</summary>
+    public List<WaitEdge> Edges { get; } = [];
+
+    /// <summary>What is known of the objects of the graph that are neither threads nor processes.</summary>
+    public IReadOnlyDictionary<ObjectReference, ObjectFacts> Objects => _objects;
+
+    /// <summary>Adds a step unless the same one is there.</summary>
+    public void Add(ObjectReference from, ObjectReference to, Phrase what, Certainty certainty, string evidence)
+    {
+        if (_known.Add((from, to)))
+            Edges.Add(new WaitEdge(from, to, what, certainty, evidence));
+    }
+
+    /// <summary>Tells what an object is.</summary>
+    public void Describe(ObjectFacts facts) => _objects[facts.Reference] = facts;
+}

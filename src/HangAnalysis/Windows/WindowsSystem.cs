@@ -1,0 +1,284 @@
+using HangAnalysis.Model;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
+public sealed class WindowsSystem : ISystemFacts
+{
+    private readonly List<ThreadFacts> _threads = [];
+    private readonly List<ProcessorFacts> _processors = [];
+    private readonly Dictionary<ulong, ThreadFacts> _threadIndex = [];
+    private readonly Dictionary<ulong, ProcessFacts> _processIndex = [];
+    private readonly List<LockCount> _locks = [];
+    private readonly ModuleIndex _kernelModules;
+    private readonly StackReader _stacks;
+    private readonly FrameNames _names;
+    private readonly StackSweep _sweep;
+    private readonly ThreadReader _threadReader;
+    private readonly ProcessReader _processReader;
+    private readonly WaitGraphBuilder _graph = new();
+    private List<ProcessFacts> _processes = [];
+
+    /// <summary>Reads the system; damage is told in <see cref="Unknowns"/> and never thrown.</summary>
+    /// <param name="target">The dump.</param>
+    /// <param name="progress">Receives the number of threads read so far.</param>
+    /// <param name="cancellation">Ends the sweeps early; what is known by then stays.</param>
+    public WindowsSystem(ITarget target, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    {
+        Target = target;
+        Session = new KernelSession(target) { Cancellation = cancellation };
+        Stop = BugChecks.Describe(target.Description.BugCheck);
+        _kernelModules = new ModuleIndex(target, target.KernelModules);
+        UserModules userModules = new(Session);
+        Catalog = new ModuleCatalog(target);
+        _stacks = new StackReader(Session, _kernelModules, userModules);
+        _names = new FrameNames(target, _kernelModules, userModules, Catalog);
+        _sweep = new StackSweep(_stacks, _names);
+        SystemClock clock = new(Session);
+        _threadReader = new ThreadReader(Session, clock);
+        _processReader = new ProcessReader(Session, _threadReader);
+        if (target.Description.HoldsPages)
+            ReadSystem(progress);
+        else
+            ReadCrashOnly();
+        foreach (string missing in Session.Symbols is null ? [] : Session.Types.Missing)
+            Session.AddUnknown($"what rests on {missing}", "the kernel's symbols do not have it");
+    }
+
+    /// <summary>The dump.</summary>
+    public ITarget Target { get; }
+
+    /// <inheritdoc/>
+    public bool HoldsWholeSystem => Target.Description.HoldsPages && _threads.Count > 0;
+
+    /// <inheritdoc/>
+    public StopFacts? Stop { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ProcessFacts> Processes => _processes;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ThreadFacts> Threads => _threads;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ProcessorFacts> Processors => _processors;
+
+    /// <inheritdoc/>
+    public MemoryFacts Memory { get; private set; } = new(null, null, null, null);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<LockCount> Locks => _locks;
+
+    /// <inheritdoc/>
+    public (int Count, TimeSpan? Oldest) PendingRequests { get; private set; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<WaitEdge> Edges => _graph.Edges;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Unknown> Unknowns => Session.Unknowns;
+
+    internal KernelSession Session { get; }
+
+    internal ModuleCatalog Catalog { get; }
+
+    /// <inheritdoc/>
+    public ThreadFacts? FindThread(ulong address) => _threadIndex.GetValueOrDefault(address);
+
+    /// <inheritdoc/>
+    public ProcessFacts? FindProcess(ulong address) => _processIndex.GetValueOrDefault(address);
+
+    /// <inheritdoc/>
+    public ObjectFacts? FindObject(ObjectReference reference) => _graph.Objects.GetValueOrDefault(reference);
+
+    /// <inheritdoc/>
+    public StackFacts GetStack(ThreadFacts thread)
+    {
+        if (thread.Processor is { } processor)
+            return Target.TryGetProcessorContext(processor, out X64Context context)
+                ? _names.Name(_stacks.Walk(context, thread, withUserFrames: true), thread)
+                : new StackFacts([], $"the registers of processor {processor} are not in the dump");
+        return _sweep.GetStack(thread);
+    }
+
+    /// <summary>The instruction pointers of a thread's stack, innermost first, and why it is missing or cut.</summary>
+    public (IReadOnlyList<ulong> Frames, string? EndNote) GetRawStack(ThreadFacts thread)
+    {
+        if (thread.Processor is not null)
+        {
+            StackFacts named = GetStack(thread);
+            return (named.Frames.Select(f => f.InstructionPointer).ToArray(), named.EndNote);
+        }
+        RawStack stack = _sweep.GetRawStack(thread, withUserFrames: true);
+        return (Array.ConvertAll(stack.Frames, f => f.InstructionPointer), stack.EndNote);
+    }
+
+    /// <inheritdoc/>
+    public (ThreadFacts? Thread, StackFacts Stack)? GetStopStack()
+    {
+        if (!Target.TryGetHeaderContext(out X64Context context) || context.InstructionPointer == 0)
+            return null;
+        ThreadFacts? thread = null;
+        foreach (ThreadFacts candidate in _threads)
+            if (context.StackPointer - candidate.StackLimit < candidate.StackBase - candidate.StackLimit)
+                thread = candidate;
+        return (thread, _names.Name(_stacks.Walk(context, thread, withUserFrames: thread is not null), thread));
+    }
+
+    /// <inheritdoc/>
+    public FrameFacts DescribeAddress(ulong address) => _names.NameAddress(address);
+
+    /// <inheritdoc/>
+    public Phrase? DescribeWait(ThreadFacts thread)
+    {
+        if (thread.Activity != ThreadActivity.Waiting)
+            return null;
+        WaitedObject? waited = null;
+        int count = 0;
+        bool timed = false;
+        foreach (WaitedObject candidate in thread.WaitsFor)
+        {
+            timed |= candidate.IsTimeout;
+            if (!candidate.IsTimeout && count++ == 0)
+                waited = candidate;
+        }
+        string limit = timed ? ", with a time-out" : "";
+        if (waited is null)
+            return Phrase.Of($"{thread.WaitReason ?? thread.State}{limit}");
+        ObjectReference reference = new(waited.Kind, waited.Address);
+        if (count > 1)
+            return Phrase.Of($"any or all of {count} objects, first {waited.TypeName} {reference}{limit}");
+        string place = Place(waited.Address, thread);
+        string owner = waited.Kind == ObjectKind.Event ? ", no owner recorded" : "";
+        return Phrase.Of($"{waited.TypeName} {reference}{place}{owner}{limit}");
+    }
+
+    /// <inheritdoc/>
+    public string? DescribeOperation(StackFacts stack) => OperationKnowledge.Operation(stack);
+
+    /// <inheritdoc/>
+    public string? DescribePurpose(StackFacts stack) => OperationKnowledge.Purpose(stack);
+
+    /// <summary>What is known of a module: version, company, origin.</summary>
+    public ModuleFacts DescribeModule(TargetModule module) => Catalog.Describe(module);
+
+    private string Place(ulong address, ThreadFacts thread)
+    {
+        if (_kernelModules.FindModule(address) is { } module)
+            return $" inside {module.FileName}";
+        return address - thread.StackLimit < thread.StackBase - thread.StackLimit ? " on its own stack" : "";
+    }
+
+    private void ReadSystem(IProgress<int>? progress)
+    {
+        if (Session.Symbols is null)
+        {
+            Session.AddUnknown("processes, threads and waits", Session.Kernel is null
+                ? "the kernel's image is not in the module list"
+                : "no symbols of the kernel were found: name them with --symbols");
+            return;
+        }
+        _processes = _processReader.ReadAll(progress);
+        foreach (ProcessFacts process in _processes)
+        {
+            _processIndex[process.Address.Value] = process;
+            foreach (ThreadFacts thread in process.Threads)
+                AddThread(thread);
+        }
+        ReadProcessors();
+        Memory = MemoryReader.Read(Session);
+        int swept = 0;
+        foreach (ThreadFacts thread in _threads)
+        {
+            if (Session.Cancellation.IsCancellationRequested)
+            {
+                Session.AddUnknown($"the waits of {_threads.Count - swept:N0} threads", "interrupted");
+                break;
+            }
+            _sweep.SetRole(thread);
+            if (++swept % 1024 == 0)
+                progress?.Report(swept);
+        }
+        BuildGraph();
+    }
+
+    /// <summary>A small dump: the thread that crashed, its process, and whatever blocks show of them.</summary>
+    private void ReadCrashOnly()
+    {
+        if (Target is not ICrashSource crash || crash.CurrentThread == 0)
+            return;
+        ulong processAddress = 0;
+        if (_threadReader.OwningProcess.IsPresent)
+            Session.Memory.TryReadUInt64(crash.CurrentThread + (ulong)_threadReader.OwningProcess.Offset, out processAddress);
+        if (_processReader.Read(processAddress) is not { } process)
+            return;
+        _processes = [process];
+        _processIndex[processAddress] = process;
+        if (_threadReader.Read(crash.CurrentThread, process) is not { } thread)
+            return;
+        process.ThreadList.Add(thread);
+        AddThread(thread);
+    }
+
+    private void AddThread(ThreadFacts thread)
+    {
+        if (_threadIndex.TryAdd(thread.Address.Value, thread))
+            _threads.Add(thread);
+        else
+            Session.AddUnknown($"which process thread {thread.Address.Value:x16} belongs to", "two processes' lists hold it");
+    }
+
+    private void ReadProcessors()
+    {
+        foreach ((int number, ulong current, ulong idle, bool dpcActive) in new ProcessorReader(Session).Read())
+        {
+            ThreadFacts? thread = FindThread(current) ?? ReadIdleThread(current, idle);
+            if (thread is not null)
+                thread.Processor = number;
+            _processors.Add(new ProcessorFacts(number, thread, current == idle, dpcActive));
+        }
+    }
+
+    /// <summary>Idle threads belong to a process that is in no list.</summary>
+    private ThreadFacts? ReadIdleThread(ulong current, ulong idle)
+    {
+        if (current != idle || !_threadReader.OwningProcess.IsPresent
+            || !Session.Memory.TryReadUInt64(current + (ulong)_threadReader.OwningProcess.Offset, out ulong address))
+            return null;
+        ProcessFacts? process = FindProcess(address) ?? _processReader.Read(address);
+        if (process is null || _threadReader.Read(current, process) is not { } thread)
+            return null;
+        _processIndex.TryAdd(address, process);
+        process.ThreadList.Add(thread);
+        AddThread(thread);
+        return thread;
+    }
+
+    private void BuildGraph()
+    {
+        ObjectNames names = new(Session);
+        AlpcWaits alpc = new(this, new AlpcReader(Session), names, _graph);
+        ObjectWaits objects = new(this, _graph, names);
+        RequestWaits requests = new(this, new RequestReader(Session), _graph);
+        int pending = 0;
+        TimeSpan? oldest = null;
+        foreach (ThreadFacts thread in _threads)
+        {
+            if (thread.HasRequests)
+            {
+                pending++;
+                if (thread.Role == WaitRole.Blocked && (oldest is null || thread.Age > oldest))
+                    oldest = thread.Age;
+            }
+            if (thread.Role is not WaitRole.Blocked and not WaitRole.Ordinary)
+                continue;
+            alpc.Add(thread);
+            objects.Add(thread);
+            if (thread.Role == WaitRole.Blocked)
+                requests.Add(thread, thread.HasRequests ? _sweep.WaitCaller(thread) : null);
+        }
+        PendingRequests = (pending, oldest);
+        _locks.Add(ResourceWaits.Add(this, new ResourceReader(Session, new DispatcherWaiters(Session)), _graph));
+    }
+}
