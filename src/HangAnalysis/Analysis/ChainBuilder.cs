@@ -1,0 +1,107 @@
+using HangAnalysis.Model;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Analysis;
+
+/// <summary>Draws the chain of a root cause: from the thread whose wait matters most to the end.</summary>
+internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
+{
+    /// <summary>The chain of a root cause. The culprit, where there is one, is added as the last link.</summary>
+    public Chain Build(RootCause root, Culprit? culprit)
+    {
+        List<ChainLink> links = [];
+        ObjectReference at = Start(root);
+        while (root.Waiters.TryGetValue(at, out (WaitEdge Step, int Distance) next) && links.Count < Limits.ChainLinks)
+        {
+            links.Add(Link(next.Step));
+            at = next.Step.To;
+        }
+        if (root.IsCycle)
+            AddCycle(root, at, links);
+        else
+        {
+            links.Add(End(at, culprit));
+            if (culprit is not null && at.Kind is not ObjectKind.Driver)
+                links.Add(new ChainLink(new ObjectReference(ObjectKind.Driver, culprit.Module.BaseAddress),
+                    culprit.Module.FileName, null, null, null, culprit.Frame.Certainty, ""));
+        }
+        return new Chain(links, root.Blocked.Count, root.LongestWait, root.IsCycle);
+    }
+
+    /// <summary>The thread to begin with: of the most important ones that wait, the one farthest from the end, then the oldest.</summary>
+    private ObjectReference Start(RootCause root)
+    {
+        ThreadFacts? best = null;
+        int bestDistance = 0;
+        foreach ((ObjectReference waiter, (_, int distance)) in root.Waiters)
+        {
+            if (waiter.Kind != ObjectKind.Thread || system.FindThread(waiter.Address) is not { } thread)
+                continue;
+            int order = best is null ? 1 : thread.Process.Importance.CompareTo(best.Process.Importance);
+            if (order == 0)
+                order = distance.CompareTo(bestDistance);
+            if (order == 0)
+                order = (thread.Age ?? TimeSpan.Zero).CompareTo(best!.Age ?? TimeSpan.Zero);
+            if (order == 0)
+                order = best!.Address.Value.CompareTo(thread.Address.Value);
+            if (order > 0)
+            {
+                best = thread;
+                bestDistance = distance;
+            }
+        }
+        return best is null ? root.Ends[0] : ObjectReference.To(best.Address);
+    }
+
+    private void AddCycle(RootCause root, ObjectReference first, List<ChainLink> links)
+    {
+        HashSet<ObjectReference> members = [.. root.Ends];
+        HashSet<ObjectReference> seen = [];
+        ObjectReference at = first;
+        while (links.Count < Limits.ChainLinks)
+        {
+            if (!seen.Add(at))
+            {
+                links.Add(End(at, null));
+                break;
+            }
+            WaitEdge? step = null;
+            foreach (WaitEdge edge in graph.From(at))
+                if (members.Contains(edge.To) && (step is null || edge.Certainty > step.Certainty))
+                    step = edge;
+            if (step is null)
+                break;
+            links.Add(Link(step));
+            at = step.To;
+        }
+    }
+
+    internal ChainLink Link(WaitEdge step)
+    {
+        (string name, ThreadFacts? thread, ProcessFacts? process) = Identify(step.From);
+        return new ChainLink(step.From, name, thread, process, step.What, step.Certainty, step.Evidence);
+    }
+
+    internal ChainLink End(ObjectReference reference, Culprit? culprit)
+    {
+        (string name, ThreadFacts? thread, ProcessFacts? process) = Identify(reference);
+        Phrase? waitsFor = thread is not null ? system.DescribeWait(thread) : system.FindObject(reference)?.State;
+        string evidence = thread is null || waitsFor is null ? "" : $".thread /p /r {thread.Address.Value:x16}; k";
+        return new ChainLink(reference, name, thread, process, waitsFor,
+            culprit is null || waitsFor is not null ? Certainty.Proven : culprit.Frame.Certainty, evidence);
+    }
+
+    private (string Name, ThreadFacts? Thread, ProcessFacts? Process) Identify(ObjectReference reference)
+    {
+        switch (reference.Kind)
+        {
+            case ObjectKind.Thread when system.FindThread(reference.Address) is { } thread:
+                return (thread.Process.Name, thread, thread.Process);
+            case ObjectKind.Process when system.FindProcess(reference.Address) is { } process:
+                return (process.Name, null, process);
+            default:
+                ObjectFacts? facts = system.FindObject(reference);
+                return (facts?.Name ?? facts?.Title ?? reference.Kind.ToString(), null, null);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using HangAnalysis.Model;
+
+namespace HangAnalysis.Analysis;
+
+/// <summary>How much a verdict can be relied on. The rules stand in docs/verdicts.md; both are changed together.</summary>
+internal static class ConfidenceRules
+{
+    /// <summary>The confidence of a judgement.</summary>
+    /// <param name="judgement">The judgement.</param>
+    /// <param name="weakest">The least sure step of its first chain.</param>
+    public static Confidence Of(Judgement judgement, Certainty weakest)
+    {
+        if (weakest == Certainty.Candidate || (judgement.Root.Waiters.Count == 0 && !judgement.Root.IsCycle))
+            return Confidence.Low;
+        return judgement.Class switch
+        {
+            VerdictClass.Deadlock => weakest == Certainty.Proven ? Confidence.High : Confidence.Medium,
+            VerdictClass.StuckInDriver => judgement.Culprit is { Module.Origin: ModuleOrigin.ThirdParty, Frame.Certainty: Certainty.Proven }
+                ? Confidence.High
+                : Confidence.Medium,
+            VerdictClass.StuckIo or VerdictClass.OrphanedLock => weakest == Certainty.Proven ? Confidence.High : Confidence.Medium,
+            _ => Confidence.Medium,
+        };
+    }
+}

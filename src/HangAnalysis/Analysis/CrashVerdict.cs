@@ -1,0 +1,40 @@
+using HangAnalysis.Model;
+
+namespace HangAnalysis.Analysis;
+
+/// <summary>The verdict on a system that stopped by itself.</summary>
+internal static class CrashVerdict
+{
+    /// <summary>Makes the verdict from the stack of the crash.</summary>
+    public static Verdict Make(ISystemFacts system, StopFacts stop)
+    {
+        (ThreadFacts? Thread, StackFacts Stack)? crash = system.GetStopStack();
+        StackFacts stack = crash?.Stack ?? new StackFacts([], null);
+        FrameFacts? fault = stop.FaultAddress == 0 ? null : Fault(system, stack, stop.FaultAddress);
+        Culprit? culprit = CulpritFinder.OfCrash(fault, stack);
+        bool faultsInCulprit = culprit is not null && culprit.Frame == fault;
+        string name = stop.Name is null ? $"stop 0x{stop.Code:x}" : $"stop 0x{stop.Code:x} {stop.Name}";
+        string where = fault?.Module is { } module ? $" in {module.FileName}" : "";
+        if (culprit is not null && !faultsInCulprit)
+            where += $", called by {culprit.Module.FileName}";
+        return new Verdict
+        {
+            Class = VerdictClass.Crash,
+            Confidence = faultsInCulprit ? Confidence.Medium : Confidence.Low,
+            Summary = $"the system stopped by itself: {name}{(stop.Meaning is null ? "" : $": {stop.Meaning}")}{where}",
+            Culprit = culprit,
+            Stacks = crash is { } k && k.Stack.Frames.Count > 0 ? [new TitledStack("crash", k.Thread, k.Stack)] : [],
+            RuledOut = system.HoldsWholeSystem ? RuledOutFacts.Collect(system) : [],
+            Unknown = system.HoldsWholeSystem ? system.Unknowns : [.. system.Unknowns, HangAnalyzer.MissingThreads],
+        };
+    }
+
+    /// <summary>The faulting instruction as the frame of the stack that it is, or by itself.</summary>
+    private static FrameFacts Fault(ISystemFacts system, StackFacts stack, ulong address)
+    {
+        foreach (FrameFacts frame in stack.Frames)
+            if (frame.InstructionPointer == address && frame.Certainty == Certainty.Proven)
+                return frame;
+        return system.DescribeAddress(address);
+    }
+}

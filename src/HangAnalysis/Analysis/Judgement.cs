@@ -1,0 +1,139 @@
+using HangAnalysis.Model;
+
+namespace HangAnalysis.Analysis;
+
+/// <summary>What one end of the wait graph means.</summary>
+internal sealed class Judgement
+{
+    private Judgement(RootCause root, VerdictClass verdictClass)
+    {
+        Root = root;
+        Class = verdictClass;
+    }
+
+    /// <summary>The end that is judged.</summary>
+    public RootCause Root { get; }
+
+    /// <summary>What it is.</summary>
+    public VerdictClass Class { get; }
+
+    /// <summary>The thread at the end, or the one that sent the request there; null where there is none.</summary>
+    public ThreadFacts? Thread { get; private init; }
+
+    /// <summary>The stack of that thread.</summary>
+    public StackFacts? Stack { get; private init; }
+
+    /// <summary>The module that is named.</summary>
+    public Culprit? Culprit { get; private init; }
+
+    /// <summary>What this judgement leaves open.</summary>
+    public IReadOnlyList<Unknown> Unknown { get; private init; } = [];
+
+    /// <summary>Judges an end; null where it is no evidence of a hang.</summary>
+    public static Judgement? Of(RootCause root, ISystemFacts system)
+    {
+        ObjectReference end = root.Ends[0];
+        if (root.IsCycle)
+            return new Judgement(root, VerdictClass.Deadlock);
+        switch (end.Kind)
+        {
+            case ObjectKind.Thread:
+                return system.FindThread(end.Address) is { } thread ? OfThread(root, thread, system) : null;
+            case ObjectKind.Process:
+                return new Judgement(root, VerdictClass.ServerNotAnswering);
+            case ObjectKind.Driver or ObjectKind.Request:
+                return OfRequest(root, system);
+            case ObjectKind.Message:
+                return new Judgement(root, VerdictClass.ServerNotAnswering)
+                {
+                    Unknown = [new Unknown("who should answer", system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
+                };
+            default:
+                return new Judgement(root, VerdictClass.OwnerUnknown)
+                {
+                    Unknown = [new Unknown($"who holds {system.FindObject(end)?.Title ?? "the object"} {end.Address:x16}",
+                        system.FindObject(end)?.State?.ToString() ?? "its owner is not recorded")],
+                };
+        }
+    }
+
+    private static Judgement? OfThread(RootCause root, ThreadFacts thread, ISystemFacts system)
+    {
+        if (thread.HasExited)
+            return new Judgement(root, VerdictClass.OrphanedLock) { Thread = thread, Stack = system.GetStack(thread) };
+        StackFacts stack = system.GetStack(thread);
+        switch (thread.Activity)
+        {
+            case ThreadActivity.Ready:
+                return thread.Age is { } age && age >= HangAnalyzer.HangAge
+                    ? new Judgement(root, VerdictClass.Starvation) { Thread = thread, Stack = stack }
+                    : null;
+            case ThreadActivity.Running:
+                return OfRunning(root, thread, stack, system);
+        }
+        if (thread.Role != WaitRole.Blocked)
+            return OfQuietOwner(root, thread, stack);
+        Culprit? culprit = CulpritFinder.OfWait(stack, kernelOnly: true);
+        bool hasWaiters = root.Waiters.Count > 0;
+        if (culprit is null)
+            return hasWaiters
+                ? new Judgement(root, VerdictClass.OwnerUnknown)
+                {
+                    Thread = thread, Stack = stack, Unknown = [NoOwner(thread, system)],
+                }
+                : null;
+        // Without anybody waiting for it, only a module that is not a part of the system is worth an accusation.
+        if (!hasWaiters && culprit.Module.Origin is not ModuleOrigin.ThirdParty)
+            return null;
+        return new Judgement(root, VerdictClass.StuckInDriver)
+        {
+            Thread = thread, Stack = stack, Culprit = culprit, Unknown = [NoOwner(thread, system)],
+        };
+    }
+
+    /// <summary>An owner that runs is slow, not stuck, unless its processor is held by a deferred procedure call.</summary>
+    private static Judgement? OfRunning(RootCause root, ThreadFacts thread, StackFacts stack, ISystemFacts system)
+    {
+        foreach (ProcessorFacts processor in system.Processors)
+            if (processor.Current == thread && processor.DpcActive)
+                return new Judgement(root, VerdictClass.LongDpc)
+                {
+                    Thread = thread, Stack = stack, Culprit = CulpritFinder.OfWait(stack, kernelOnly: true),
+                };
+        return null;
+    }
+
+    /// <summary>A thread that others wait for and that waits in its own program: its program does not get on.</summary>
+    private static Judgement? OfQuietOwner(RootCause root, ThreadFacts thread, StackFacts stack)
+    {
+        if (root.Waiters.Count == 0)
+            return null;
+        // The end of a thread or process that works on is awaited all the time; a lock or an answer is owed.
+        bool isOwed = false;
+        foreach ((ObjectReference waiter, (WaitEdge step, _)) in root.Waiters)
+            isOwed |= step.To == root.Ends[0] && waiter.Kind is ObjectKind.Lock or ObjectKind.Message;
+        return isOwed
+            ? new Judgement(root, VerdictClass.ServerNotAnswering)
+            {
+                Thread = thread,
+                Stack = stack,
+                Culprit = CulpritFinder.OfWait(stack, kernelOnly: false) is { Module.Origin: ModuleOrigin.ThirdParty } c ? c : null,
+            }
+            : null;
+    }
+
+    private static Judgement OfRequest(RootCause root, ISystemFacts system)
+    {
+        ThreadFacts? sender = null;
+        foreach (ThreadFacts blocked in root.Blocked)
+            if (blocked.HasRequests && (sender is null || blocked.Age > sender.Age))
+                sender = blocked;
+        return new Judgement(root, VerdictClass.StuckIo)
+        {
+            Thread = sender, Stack = sender is null ? null : system.GetStack(sender),
+        };
+    }
+
+    private static Unknown NoOwner(ThreadFacts thread, ISystemFacts system) =>
+        new("who would wake the root thread", system.DescribeWait(thread)?.ToString() ?? "its wait names no object");
+}
