@@ -1,0 +1,173 @@
+namespace HangAnalysis.Reports;
+
+/// <summary>Receives the laid-out pieces of a document.</summary>
+public interface ITextSink
+{
+    /// <summary>Writes a piece of a line. Its text is already harmless and holds no line break.</summary>
+    void Write(Span span);
+
+    /// <summary>Ends the line.</summary>
+    void EndLine();
+}
+
+/// <summary>Lays a document out in columns of characters: the same for the terminal, for files and for debuggers.</summary>
+public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWidth)
+{
+    /// <summary>Columns that everything fits into.</summary>
+    public const int DefaultWidth = 120;
+
+    /// <summary>Columns between the cells of a table.</summary>
+    private const int Gap = 1;
+
+    /// <summary>Columns below which no cell is cut.</summary>
+    private const int NarrowestCell = 8;
+
+    /// <summary>Writes a document.</summary>
+    public void Write(Document document)
+    {
+        foreach (Block block in document.Blocks)
+            switch (block)
+            {
+                case LineBlock line:
+                    WriteLine(line);
+                    break;
+                case TableBlock table:
+                    WriteTable(table);
+                    break;
+                default:
+                    sink.EndLine();
+                    break;
+            }
+    }
+
+    private void WriteLine(LineBlock line)
+    {
+        List<Span> right = [.. line.Right.Select(Clean)];
+        int rightWidth = right.Sum(s => s.Text.Length);
+        int room = width - (rightWidth == 0 ? 0 : rightWidth + Gap);
+        List<List<Span>> lines = Wrap([.. line.Left.Select(Clean)], room - line.Indent, room - line.Indent - line.Hanging);
+        for (int i = 0; i < lines.Count; i++)
+        {
+            int indent = line.Indent + (i == 0 ? 0 : line.Hanging);
+            WriteSpaces(lines[i].Count == 0 && right.Count == 0 ? 0 : indent);
+            int column = indent;
+            foreach (Span span in lines[i])
+            {
+                sink.Write(span);
+                column += span.Text.Length;
+            }
+            if (i == 0 && right.Count > 0)
+            {
+                WriteSpaces(Math.Max(1, width - rightWidth - column));
+                foreach (Span span in right)
+                    sink.Write(span);
+            }
+            sink.EndLine();
+        }
+    }
+
+    /// <summary>Breaks spans into lines at spaces; a word that is longer than a line is broken anywhere.</summary>
+    private static List<List<Span>> Wrap(List<Span> spans, int firstWidth, int laterWidth)
+    {
+        List<List<Span>> lines = [[]];
+        int room = Math.Max(firstWidth, NarrowestCell);
+        foreach (Span span in spans)
+        {
+            string text = span.Text;
+            while (text.Length > room)
+            {
+                int cut = text.LastIndexOf(' ', Math.Max(room, 0));
+                bool canMoveWhole = lines[^1].Count > 0;
+                if (cut <= 0 && !canMoveWhole)
+                    cut = room;
+                if (cut > 0)
+                {
+                    lines[^1].Add(span with { Text = text[..cut] });
+                    text = text[cut..].TrimStart(' ');
+                }
+                lines.Add([]);
+                room = Math.Max(laterWidth, NarrowestCell);
+            }
+            if (text.Length > 0)
+            {
+                lines[^1].Add(span with { Text = lines[^1].Count == 0 && lines.Count > 1 ? text.TrimStart(' ') : text });
+                room -= text.Length;
+            }
+        }
+        return lines;
+    }
+
+    private void WriteTable(TableBlock table)
+    {
+        Span[][] rows = [.. table.Rows.Select(r => r.Select(Clean).ToArray())];
+        int[] widths = [.. table.Columns.Select(c => DumpText.Clean(c.Title).Length)];
+        foreach (Span[] row in rows)
+            for (int i = 0; i < widths.Length; i++)
+                widths[i] = Math.Max(widths[i], row[i].Text.Length);
+        Shrink(table.Columns, widths, width - table.Indent - Gap * (widths.Length - 1));
+        WriteRow(table, widths, [.. table.Columns.Select(c => Clean(new Span(c.Title, Tone.Strong)))]);
+        WriteRow(table, widths, [.. widths.Select(w => new Span(new string('=', w), Tone.Muted))]);
+        foreach (Span[] row in rows)
+            WriteRow(table, widths, row);
+    }
+
+    private static void Shrink(IReadOnlyList<Column> columns, int[] widths, int room)
+    {
+        while (widths.Sum() > room)
+        {
+            int widest = -1;
+            for (int i = 0; i < widths.Length; i++)
+                if (columns[i].CanShrink && widths[i] > NarrowestCell && (widest < 0 || widths[i] > widths[widest]))
+                    widest = i;
+            if (widest < 0)
+                return;
+            widths[widest]--;
+        }
+    }
+
+    private void WriteRow(TableBlock table, int[] widths, Span[] row)
+    {
+        WriteSpaces(table.Indent);
+        int last = row.Length - 1;
+        while (last > 0 && row[last].Text.Length == 0)
+            last--;
+        for (int i = 0; i <= last; i++)
+        {
+            Span cell = row[i] with { Text = CutMiddle(row[i].Text, widths[i]) };
+            int padding = widths[i] - cell.Text.Length;
+            if (table.Columns[i].Align == Align.Right)
+                WriteSpaces(padding);
+            sink.Write(cell);
+            if (i < last)
+                WriteSpaces(Gap + (table.Columns[i].Align == Align.Left ? padding : 0));
+        }
+        sink.EndLine();
+    }
+
+    /// <summary>A text cut in the middle, where names differ least.</summary>
+    private static string CutMiddle(string text, int most)
+    {
+        if (text.Length <= most)
+            return text;
+        int head = (most - 1) / 2;
+        return string.Concat(text.AsSpan(0, head), "~", text.AsSpan(text.Length - (most - 1 - head)));
+    }
+
+    private void WriteSpaces(int count)
+    {
+        if (count > 0)
+            sink.Write(new string(' ', count));
+    }
+
+    private static Span Clean(Span span) => span with { Text = DumpText.Clean(span.Text) };
+}
+
+/// <summary>Writes plain text.</summary>
+public sealed class PlainTextSink(TextWriter writer) : ITextSink
+{
+    /// <inheritdoc/>
+    public void Write(Span span) => writer.Write(span.Text);
+
+    /// <inheritdoc/>
+    public void EndLine() => writer.Write('\n');
+}
