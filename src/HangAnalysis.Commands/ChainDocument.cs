@@ -1,0 +1,130 @@
+using HangAnalysis.Analysis;
+using HangAnalysis.Model;
+using HangAnalysis.Reports;
+
+namespace HangAnalysis.Commands;
+
+/// <summary>Arranges a chain: who suffers first, one step a line, the wait and the certainty at the right.</summary>
+internal static class ChainDocument
+{
+    private const int Step = 3;
+
+    /// <summary>Adds a chain to a document.</summary>
+    /// <param name="document">Receives the lines.</param>
+    /// <param name="chain">The chain.</param>
+    /// <param name="session">For the stacks of the threads in the chain.</param>
+    /// <param name="culprit">The module that is named at the chain's end, or null.</param>
+    public static void Add(Document document, Chain chain, CommandSession session, Culprit? culprit)
+    {
+        int indent = 2;
+        string branch = "";
+        for (int i = 0; i < chain.Links.Count; i++)
+        {
+            ChainLink link = chain.Links[i];
+            bool last = i == chain.Links.Count - 1;
+            if (link.Thread is { } thread)
+            {
+                bool closes = last && chain.IsCycle;
+                AddThread(document, thread, session, indent, branch, closes, isFirst: i == 0);
+                if (closes)
+                    return;
+                (indent, branch) = Next(indent, branch);
+            }
+            else if (i == 0)
+            {
+                document.Add(new LineBlock([new Span(branch), new Span(link.Process?.Title ?? link.Name, Tone.Strong)], [], indent));
+                (indent, branch) = Next(indent, branch);
+            }
+            if (link.WaitsFor is not { } waits)
+                continue;
+            List<Span> text = [new Span(branch), .. Links.ToSpans(waits)];
+            Certainty certainty = link.Certainty;
+            // A process is named by the step to it; the step from it goes on in the same line.
+            if (link.Reference.Kind == ObjectKind.Message && !last && chain.Links[i + 1] is
+                { Reference.Kind: ObjectKind.Process, WaitsFor: { } further } process)
+            {
+                text.AddRange(["; ", .. Links.ToSpans(further)]);
+                certainty = process.Certainty < certainty ? process.Certainty : certainty;
+                i++;
+                last = i == chain.Links.Count - 1;
+            }
+            document.Add(new LineBlock(text, last && culprit is null
+                ? [new Span("END", Tone.Caution)]
+                : [new Span(VerdictWords.Of(certainty), ToneOf(certainty))], indent, branch.Length));
+            (indent, branch) = Next(indent, branch);
+        }
+        if (culprit is not null && chain.Links.LastOrDefault(l => l.Thread is not null)?.Thread is { } root)
+            AddCulprit(document, session.System.GetStack(root), culprit, indent, branch);
+    }
+
+    private static (int Indent, string Branch) Next(int indent, string branch) =>
+        branch.Length == 0 ? (indent, "└─ ") : (indent + Step, branch);
+
+    private static void AddThread(Document document, ThreadFacts thread, CommandSession session, int indent, string branch,
+        bool closes, bool isFirst)
+    {
+        List<Span> left = [new Span(branch)];
+        string process = isFirst || branch.Length == 0 ? thread.Process.Title : thread.Process.Name;
+        left.Add(new Span(process, Tone.Strong, $"!us -p {thread.Process.Address.Value:x16}"));
+        left.Add("  thread ");
+        left.Add(Links.To(ObjectReference.To(thread.Address)));
+        if (closes)
+            left.Add("  (again: the circle closes)");
+        else if (Landmark(session.System.GetStack(thread)) is { } landmark)
+            left.Add($"  {landmark}");
+        string state = thread.Activity == ThreadActivity.Waiting ? "waits" : thread.State;
+        string age = thread.Age is null ? state : $"{state} {AgeText.Format(thread.Age)}";
+        document.Add(new LineBlock(left, [new Span(age)], indent, branch.Length));
+    }
+
+    private static void AddCulprit(Document document, StackFacts stack, Culprit culprit, int indent, string branch)
+    {
+        List<string> frames = [];
+        const int MostFrames = 3;
+        string? function = null;
+        bool reached = false;
+        foreach (FrameFacts frame in stack.Frames)
+        {
+            reached |= frame == culprit.Frame;
+            if (!reached || frames.Count == MostFrames || frame.Function == function)
+                continue;
+            frames.Add(frame.Text);
+            function = frame.Function;
+        }
+        document.Add(new LineBlock([new Span(branch), new Span(string.Join(" <- ", frames), Tone.Bad)],
+            [new Span("ROOT", Tone.Bad)], indent, branch.Length));
+        document.Add(new LineBlock([new Span(Describe(culprit.Module), Tone.Bad)], [], indent + branch.Length));
+    }
+
+    /// <summary>File, version, company and link date of a module, as far as they are known.</summary>
+    public static string Describe(ModuleFacts module)
+    {
+        string text = module.FileName;
+        if (module.Version is not null)
+            text += $" {module.Version}";
+        text += module.Company is null ? ", company not recorded in the dump" : $", {module.Company}";
+        return module.LinkDate is { } date ? $"{text}, {date:yyyy-MM-dd}" : text;
+    }
+
+    /// <summary>
+    /// The frame by which people recognise a thread: its main function, or the outermost one that is not a part of the
+    /// system's machinery.
+    /// </summary>
+    private static string? Landmark(StackFacts stack)
+    {
+        for (int i = stack.Frames.Count - 1; i >= 0; i--)
+            if (stack.Frames[i].Symbol is { } symbol && symbol is "wWinMain" or "WinMain" or "wmain" or "main")
+                return $"main thread, {stack.Frames[i].Function}";
+        for (int i = stack.Frames.Count - 1; i >= 0; i--)
+            if (stack.Frames[i] is { Module.Origin: not ModuleOrigin.Core, Symbol: not null } frame)
+                return frame.Function;
+        return null;
+    }
+
+    private static Tone ToneOf(Certainty certainty) => certainty switch
+    {
+        Certainty.Proven => Tone.Good,
+        Certainty.Inferred => Tone.Normal,
+        _ => Tone.Caution,
+    };
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+
+namespace HangAnalysis.Commands;
+
+/// <summary>A command was called in a way that it does not understand. The message is one line for the user.</summary>
+public sealed class CommandUsageException : Exception
+{
+    /// <summary>Makes the exception with its one-line message.</summary>
+    public CommandUsageException(string message) : base(message) { }
+
+    /// <summary>Makes the exception with its message and cause.</summary>
+    public CommandUsageException(string message, Exception innerException) : base(message, innerException) { }
+
+    /// <summary>Makes an exception without a message of its own; only for serialisers.</summary>
+    public CommandUsageException() { }
+}
+
+/// <summary>A command line such as <c>!us -p ffffab06b8137800 /q</c>, taken apart.</summary>
+public sealed class CommandArguments
+{
+    private readonly List<string> _words = [];
+    private readonly Dictionary<string, string?> _options = new(StringComparer.OrdinalIgnoreCase);
+
+    private CommandArguments(string name) => Name = name;
+
+    /// <summary>Name of the command, without the '!', in lower case.</summary>
+    public string Name { get; }
+
+    /// <summary>Words that are no options.</summary>
+    public IReadOnlyList<string> Words => _words;
+
+    /// <summary>Whether help is asked for: <c>/?</c>, <c>-?</c>, <c>-h</c>.</summary>
+    public bool WantsHelp => Has("?") || Has("h") || Has("help");
+
+    /// <summary>Takes a line apart by what the command's help says of its options.</summary>
+    public static CommandArguments Parse(string line)
+    {
+        string[] tokens = line.Split([' ', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        string name = tokens.Length == 0 ? "" : tokens[0].TrimStart('!').ToLowerInvariant();
+        int dot = name.LastIndexOf('.');
+        CommandArguments arguments = new(dot < 0 ? name : name[(dot + 1)..]);
+        CommandHelp? help = CommandTable.Find(arguments.Name)?.Help;
+        for (int i = 1; i < tokens.Length; i++)
+        {
+            string token = tokens[i];
+            if (token.Length < 2 || token[0] is not ('-' or '/'))
+            {
+                arguments._words.Add(token);
+                continue;
+            }
+            string option = token[1..];
+            if (option is "?" or "h" or "help")
+            {
+                arguments._options[option] = null;
+                continue;
+            }
+            OptionHelp? known = help?.Options.FirstOrDefault(o => o.Name.Equals(option, StringComparison.OrdinalIgnoreCase));
+            if (help is not null && known is null)
+                throw new CommandUsageException($"!{arguments.Name}: unknown option {token}; see !{arguments.Name} /?");
+            if (known?.Value is null)
+                arguments._options[option] = null;
+            else if (++i < tokens.Length)
+                arguments._options[option] = tokens[i];
+            else
+                throw new CommandUsageException($"!{arguments.Name}: option {token} needs {known.Value}");
+        }
+        return arguments;
+    }
+
+    /// <summary>Whether an option was given.</summary>
+    public bool Has(string option) => _options.ContainsKey(option);
+
+    /// <summary>The value of an option, or null where it was not given.</summary>
+    public string? Value(string option) => _options.GetValueOrDefault(option);
+
+    /// <summary>
+    /// An address as debuggers accept it: hexadecimal with or without <c>0x</c> and back-tick, or decimal after <c>0n</c>.
+    /// </summary>
+    public static ulong ParseAddress(string text)
+    {
+        string digits = text.Replace("`", "", StringComparison.Ordinal);
+        if (digits.StartsWith("0n", StringComparison.OrdinalIgnoreCase)
+            && ulong.TryParse(digits.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out ulong value))
+            return value;
+        if (digits.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
+            digits = digits[2..];
+        return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value)
+            ? value
+            : throw new CommandUsageException($"'{text}' is no address: write it in hexadecimal, or in decimal after 0n");
+    }
+}

@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using HangAnalysis.Analysis;
+using HangAnalysis.Model;
+using HangAnalysis.Targets;
+using HangAnalysis.Windows;
+
+namespace HangAnalysis.Commands;
+
+/// <summary>An opened dump with everything that was read from it: commands of one session share it.</summary>
+public sealed class CommandSession : IDisposable
+{
+    private readonly IProgress<int>? _progress;
+    private WindowsSystem? _system;
+    private Verdict? _verdict;
+    private ChainFollower? _chains;
+
+    /// <summary>Takes over an opened dump.</summary>
+    /// <param name="target">The dump; disposed with the session.</param>
+    /// <param name="opening">How long the opening took.</param>
+    /// <param name="progress">Receives the number of threads read so far.</param>
+    /// <param name="cancellation">Ends long sweeps.</param>
+    public CommandSession(ITarget target, TimeSpan opening = default, IProgress<int>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        Target = target;
+        _progress = progress;
+        Cancellation = cancellation;
+        Timings["open"] = Math.Round(opening.TotalMilliseconds, 1);
+    }
+
+    /// <summary>The dump.</summary>
+    public ITarget Target { get; }
+
+    /// <summary>Ends long sweeps.</summary>
+    public CancellationToken Cancellation { get; }
+
+    /// <summary>Durations in milliseconds by step.</summary>
+    public Dictionary<string, double> Timings { get; } = [];
+
+    /// <summary>The system in the dump; read when first asked for.</summary>
+    public WindowsSystem System => _system ??= Timed("read", () => new WindowsSystem(Target, _progress, Cancellation));
+
+    /// <summary>The verdict; made when first asked for.</summary>
+    public Verdict Verdict
+    {
+        get
+        {
+            WindowsSystem system = System;
+            return _verdict ??= Timed("analyze", () => HangAnalyzer.Analyze(system));
+        }
+    }
+
+    /// <summary>Follows threads through the wait graph.</summary>
+    public ChainFollower Chains => _chains ??= new ChainFollower(System);
+
+    /// <summary>The process that an argument names by its address, or by its identifier.</summary>
+    public ProcessFacts FindProcess(string text)
+    {
+        ulong value = CommandArguments.ParseAddress(text);
+        if (System.FindProcess(value) is { } process)
+            return process;
+        foreach (ProcessFacts candidate in System.Processes)
+            if (candidate.Id == value)
+                return candidate;
+        throw new CommandUsageException($"no process has the address or the identifier {value:x}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Target.Dispose();
+
+    private T Timed<T>(string step, Func<T> action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        T result = action();
+        Timings[step] = Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1);
+        return result;
+    }
+}

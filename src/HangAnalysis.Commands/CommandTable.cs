@@ -1,0 +1,23 @@
+namespace HangAnalysis.Commands;
+
+/// <summary>All commands. Hosts (the command line, the debugger extension) have no list of their own.</summary>
+public static class CommandTable
+{
+    /// <summary>The commands in the order in which help lists them.</summary>
+    public static IReadOnlyList<ICommand> All { get; } =
+        [new HangWhyCommand(), new UsCommand(), new LpcChainCommand(), new ModsCommand(), new HelpCommand()];
+
+    /// <summary>The command of a name without the '!', or null.</summary>
+    public static ICommand? Find(string name)
+    {
+        foreach (ICommand command in All)
+            if (command.Help.Name == name)
+                return command;
+        return null;
+    }
+
+    /// <summary>The command of a line, or <see cref="CommandUsageException"/> with what there is.</summary>
+    public static ICommand Require(CommandArguments arguments) =>
+        Find(arguments.Name) ?? throw new CommandUsageException(
+            $"unknown command '!{arguments.Name}'; there are {string.Join(", ", All.Select(c => "!" + c.Help.Name))}");
+}

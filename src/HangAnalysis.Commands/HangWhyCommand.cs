@@ -1,0 +1,164 @@
+using System.Text.Json;
+using HangAnalysis.Analysis;
+using HangAnalysis.Model;
+using HangAnalysis.Reports;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Commands;
+
+/// <summary><c>!hangwhy</c>: the verdict with its chain and its evidence.</summary>
+internal sealed class HangWhyCommand : ICommand
+{
+    /// <summary>Lines that "Not known" takes before the rest is counted.</summary>
+    private const int MostUnknown = 6;
+
+    /// <summary>Frames of a crash's stack on the first screen.</summary>
+    private const int MostFrames = 16;
+
+    private const int LabelWidth = 12;
+
+    /// <inheritdoc/>
+    public CommandHelp Help { get; } = new("hangwhy",
+        "says why the system hangs: who waits for whom, and what at the end of the chain keeps everybody waiting",
+        "!hangwhy [/json] [/q]",
+        CommandHelp.ListingOptions,
+        [("!hangwhy", "prints the verdict, the chain, what was ruled out and what is not known"),
+            (".foreach (t {!hangwhy /q}) {!lpcchain ${t}}", "runs a command for each thread of the first chain")]);
+
+    /// <inheritdoc/>
+    public CommandOutput Run(CommandSession session, CommandArguments arguments)
+    {
+        Verdict verdict = session.Verdict;
+        return new CommandOutput(Arrange(session, verdict),
+            () => JsonSerializer.Serialize(VerdictJsonMapper.Map(session), ReportJsonContext.Default.HangReport),
+            verdict.Chains.Count == 0
+                ? []
+                : [.. verdict.Chains[0].Links.Where(l => l.Thread is not null).Select(l => l.Reference.Address).Distinct()]);
+    }
+
+    private static Document Arrange(CommandSession session, Verdict verdict)
+    {
+        Document document = new();
+        document.Add(new LineBlock([new Span(Headline(verdict.Class), ToneOf(verdict.Class)), "  ",
+            new Span(verdict.Summary, Tone.Strong)], [], 0, 6));
+        List<Span> second = [$"{VerdictWords.Of(verdict.Class)} · confidence {VerdictWords.Of(verdict.Confidence)}"];
+        if (verdict.BlockedThreads > 0)
+            second.Add($" · {verdict.BlockedThreads:N0} thread{(verdict.BlockedThreads == 1 ? "" : "s")} cannot go on");
+        if (verdict.LongestWait is { } wait)
+            second.Add($" · longest wait {AgeText.Format(wait)}");
+        document.Add(second);
+        document.Add(new Span(DumpLine(session.Target.Description, session.System), Tone.Muted));
+        document.Blank();
+        if (verdict.Chains.Count > 0)
+        {
+            ChainDocument.Add(document, verdict.Chains[0], session, verdict.Culprit);
+            document.Blank();
+            AddFurtherChains(document, verdict);
+        }
+        else if (verdict.Stacks.Count > 0)
+            AddStack(document, verdict);
+        AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
+        List<(string, string)> unknown = [.. verdict.Unknown.Select(u => (u.What, u.Why))];
+        foreach (string damage in session.Target.Description.Damage)
+            unknown.Add(("the dump file", damage));
+        AddLabelled(document, "Not known", unknown, MostUnknown);
+        AddNext(document, session, verdict);
+        return document;
+    }
+
+    private static string Headline(VerdictClass verdictClass) => verdictClass switch
+    {
+        VerdictClass.NoHang => "NO HANG",
+        VerdictClass.NotEnoughData => "NOT ENOUGH DATA",
+        VerdictClass.Crash => "CRASH",
+        _ => "HANG",
+    };
+
+    private static Tone ToneOf(VerdictClass verdictClass) => verdictClass switch
+    {
+        VerdictClass.NoHang => Tone.Good,
+        VerdictClass.NotEnoughData => Tone.Caution,
+        _ => Tone.Bad,
+    };
+
+    private static string DumpLine(TargetDescription dump, ISystemFacts system)
+    {
+        string line = $"{dump.OperatingSystem} {dump.Architecture.ToString().ToLowerInvariant()}, {dump.ProcessorCount} CPU" +
+            $"{(dump.ProcessorCount == 1 ? "" : "s")}, {dump.Kind} dump";
+        if (dump.Time is { } time)
+            line += $" of {time:yyyy-MM-dd HH:mm:ss} UTC";
+        if (dump.Uptime is { } uptime)
+            line += $", up {AgeText.Format(uptime)}";
+        if (system.Threads.Count > 1)
+            line += $"; {system.Processes.Count:N0} processes, {system.Threads.Count:N0} threads";
+        return line;
+    }
+
+    private static void AddFurtherChains(Document document, Verdict verdict)
+    {
+        for (int i = 1; i < verdict.Chains.Count; i++)
+        {
+            Chain chain = verdict.Chains[i];
+            ChainLink end = chain.Links[^1];
+            List<Span> text = [new Span($"{(i == 1 ? "Also" : ""),-LabelWidth}"), chain.Links[0].Name];
+            if (chain.Links.Count > 1)
+                text.Add($" … {end.Name}");
+            text.Add($": {chain.BlockedThreads:N0} thread{(chain.BlockedThreads == 1 ? "" : "s")}");
+            if (chain.Links.FirstOrDefault(l => l.Thread is not null) is { } first)
+                text.AddRange(["  ", Links.To(first.Reference)]);
+            document.Add(new LineBlock(text, [new Span(AgeText.Format(chain.LongestWait))], 0, LabelWidth));
+        }
+        if (verdict.Chains.Count > 1)
+            document.Blank();
+    }
+
+    private static void AddStack(Document document, Verdict verdict)
+    {
+        TitledStack stack = verdict.Stacks[0];
+        string thread = stack.Thread is { } t ? $", thread {t.Address.Value:x16} of {t.Process.Title}" : "";
+        document.Add($"Stack of the {stack.Title}{thread}:");
+        StackDocument.AddFrames(document, stack.Stack, 2, MostFrames);
+        if (verdict.Culprit is { } culprit)
+            document.Add(new LineBlock([new Span(ChainDocument.Describe(culprit.Module), Tone.Bad)], [], 2));
+        document.Blank();
+    }
+
+    private static void AddLabelled(Document document, string label, IReadOnlyList<(string What, string Why)> lines, int most)
+    {
+        int widest = lines.Select(l => l.What.Length).Where(l => l <= 10).DefaultIfEmpty(0).Max();
+        for (int i = 0; i < lines.Count; i++)
+        {
+            string start = i == 0 ? label : "";
+            if (i == most && lines.Count > most + 1)
+            {
+                document.Add(new LineBlock([new Span($"… and {lines.Count - i:N0} more; see /json")], [], LabelWidth));
+                return;
+            }
+            string what = lines[i].What.Length <= widest ? lines[i].What.PadRight(widest) + "  " : lines[i].What + ": ";
+            document.Add(new LineBlock([new Span(start.PadRight(LabelWidth), Tone.Strong), what, lines[i].Why], [], 0,
+                LabelWidth + (what.EndsWith(' ') && lines[i].What.Length <= widest ? widest + 2 : 2)));
+        }
+    }
+
+    private static void AddNext(Document document, CommandSession session, Verdict verdict)
+    {
+        List<string> commands = [];
+        Chain? chain = verdict.Chains.Count > 0 ? verdict.Chains[0] : null;
+        if (chain?.Links.LastOrDefault(l => l.Process is not null)?.Process is { } process)
+            commands.Add($"!us -p {process.Address.Value:x16}");
+        if (chain?.Links.FirstOrDefault(l => l.Thread is not null)?.Thread is { } thread)
+            commands.Add($"!lpcchain {thread.Address.Value:x16}");
+        if (verdict.Culprit is { } culprit)
+            commands.Add($"!mods {culprit.Module.Name}");
+        if (commands.Count == 0)
+            commands.Add(session.System.HoldsWholeSystem ? "!us -k" : "!mods");
+        List<Span> spans = [new Span("Next".PadRight(LabelWidth), Tone.Strong)];
+        for (int i = 0; i < commands.Count; i++)
+        {
+            if (i > 0)
+                spans.Add(" · ");
+            spans.Add(new Span(commands[i], Tone.Normal, commands[i]));
+        }
+        document.Add(new LineBlock(spans, [], 0, LabelWidth));
+    }
+}

@@ -1,0 +1,42 @@
+using HangAnalysis.Reports;
+
+namespace HangAnalysis.Commands;
+
+/// <summary>An option of a command.</summary>
+/// <param name="Name">Its name without the dash.</param>
+/// <param name="Value">What follows it, such as <c>PROCESS</c>; null where nothing does.</param>
+/// <param name="Meaning">What it does.</param>
+public sealed record OptionHelp(string Name, string? Value, string Meaning);
+
+/// <summary>Help of a command.</summary>
+/// <param name="Name">Its name without the '!'.</param>
+/// <param name="Summary">One line.</param>
+/// <param name="Usage">How it is called.</param>
+/// <param name="Options">Its options.</param>
+/// <param name="Examples">Calls with what they do.</param>
+public sealed record CommandHelp(
+    string Name, string Summary, string Usage, IReadOnlyList<OptionHelp> Options, IReadOnlyList<(string Call, string Effect)> Examples)
+{
+    /// <summary>Options that every listing has.</summary>
+    public static IReadOnlyList<OptionHelp> ListingOptions { get; } =
+    [
+        new("q", null, "addresses only, one a line, and nothing else"),
+        new("json", null, "the same facts as JSON, and nothing else"),
+    ];
+}
+
+/// <summary>What a command found: as a document, as JSON, and as bare addresses.</summary>
+/// <param name="Document">For people.</param>
+/// <param name="Json">For programs; made only when asked for.</param>
+/// <param name="Addresses">For <c>.foreach</c>: one a line.</param>
+public sealed record CommandOutput(Document Document, Func<string> Json, IReadOnlyList<ulong> Addresses);
+
+/// <summary>A bang command: arguments in, document out. It arranges what the library knows, and knows nothing itself.</summary>
+public interface ICommand
+{
+    /// <summary>What it is for and how it is called.</summary>
+    CommandHelp Help { get; }
+
+    /// <summary>Runs it; throws <see cref="CommandUsageException"/> for arguments that it does not understand.</summary>
+    CommandOutput Run(CommandSession session, CommandArguments arguments);
+}

@@ -1,0 +1,67 @@
+using HangAnalysis.Analysis;
+using HangAnalysis.Model;
+using HangAnalysis.Reports;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Commands;
+
+/// <summary>Brings facts into the shapes of the JSON contract.</summary>
+internal static class VerdictJsonMapper
+{
+    /// <summary>The whole report.</summary>
+    public static HangReport Map(CommandSession session)
+    {
+        Verdict verdict = session.Verdict;
+        return new HangReport
+        {
+            Dump = MapDump(session.Target.Description, session.System.Stop),
+            Verdict = new VerdictJson(VerdictWords.Of(verdict.Class), VerdictWords.Of(verdict.Confidence), verdict.Summary,
+                verdict.Culprit is { } c ? new CulpritJson(c.Module.FileName, c.Module.Company, c.Module.Version, c.Frame.Text) : null,
+                verdict.BlockedThreads),
+            Chains = [.. verdict.Chains.Select(Map)],
+            Stacks = [.. verdict.Stacks.Select(s => new StackJson(
+                s.Title, s.Thread is null ? null : Hex(s.Thread.Address.Value), [.. s.Stack.Frames.Select(Map)]))],
+            RuledOut = [.. verdict.RuledOut.Select(r => new ReasonJson(r.What, r.Why))],
+            Unknown = [.. verdict.Unknown.Select(u => new ReasonJson(u.What, u.Why)),
+                .. session.Target.Description.Damage.Select(d => new ReasonJson("the dump file", d))],
+            Timings = session.Timings,
+        };
+    }
+
+    /// <summary>A chain.</summary>
+    public static ChainJson Map(Chain chain) => new(chain.BlockedThreads, [.. chain.Links.Select(Map)]);
+
+    /// <summary>A frame.</summary>
+    public static FrameJson Map(FrameFacts frame) =>
+        new(Hex(frame.InstructionPointer), frame.Text, VerdictWords.Of(frame.Certainty));
+
+    /// <summary>An address of the contract: <c>0x</c> and sixteen digits.</summary>
+    public static string Hex(ulong address) => $"0x{address:x16}";
+
+    private static LinkJson Map(ChainLink link) => new(
+        VerdictWords.Of(link.Reference.Kind),
+        Hex(link.Reference.Address),
+        link.Name,
+        link.Process?.Name,
+        link.Process?.Id,
+        link.Thread?.Id,
+        link.WaitsFor?.ToString(),
+        link.Thread?.Age is { } age ? AgeText.Format(age) : null,
+        VerdictWords.Of(link.Certainty),
+        link.Evidence);
+
+    private static DumpJson MapDump(TargetDescription dump, StopFacts? stop) => new(
+        dump.Path,
+        dump.Kind,
+        dump.OperatingSystem,
+        dump.Architecture switch
+        {
+            Architecture.X64 => "x64", Architecture.X86 => "x86", Architecture.Arm64 => "arm64", _ => "unknown",
+        },
+        dump.ProcessorCount,
+        dump.BugCheck is { } b
+            ? new BugCheckJson($"0x{b.Code:x}", $"0x{b.RawCode:x}", stop?.Name, [.. b.Parameters.Select(Hex)])
+            : null,
+        dump.Time,
+        dump.Uptime is { } uptime ? AgeText.Format(uptime) : null);
+}
