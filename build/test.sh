@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# All tests. Installs what the tests compare with where it may (Debian, root); the last line is
+# "N passed, N failed, N skipped".
+set -u
+. "$(dirname "$0")/common.sh"
+need_sdk
+
+# clang, lld and llvm-pdbutil make and read PDBs and images independently of this project. Tests that need them are
+# skipped, with a message, where they are absent.
+if ! command -v llvm-pdbutil-19 >/dev/null 2>&1 || ! command -v clang-19 >/dev/null 2>&1 \
+    || ! command -v lld-link-19 >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "Installing llvm-19, clang-19 and lld-19 ..."
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            llvm-19 clang-19 lld-19; } >/dev/null 2>&1 || echo "They could not be installed; the tests that need them are skipped."
+    else
+        echo "Not installed: llvm-19, clang-19, lld-19 (Debian packages). The tests that need them are skipped."
+    fi
+fi
+
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+dotnet test "$root/HangAnalysis.sln" --configuration Release --nologo --verbosity quiet \
+    --logger "console;verbosity=minimal" 2>&1 | tee "$results"
+status=${PIPESTATUS[0]}
+
+# One summary line a test assembly: "Passed!  - Failed:     0, Passed:   120, Skipped:     3, Total: ...".
+read -r passed failed skipped <<EOF
+$(sed -n 's/.*Failed: *\([0-9]*\), Passed: *\([0-9]*\), Skipped: *\([0-9]*\), Total.*/\2 \1 \3/p' "$results" |
+    awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }')
+EOF
+if [ "$((passed + failed))" -eq 0 ] && [ "$status" -eq 0 ]; then
+    status=1
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+exit "$status"
