@@ -1,0 +1,153 @@
+using System.Text.Json;
+using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Memory;
+using HangAnalysis.DumpForge.Scenarios;
+using HangAnalysis.DumpForge.Systems;
+using NUnit.Framework;
+
+namespace HangAnalysis.Tests.DumpForge;
+
+/// <summary>
+/// What holds for every forged system: its lists are closed, its waits are linked in both directions, and its stacks
+/// unwind to the frames that the scenario names. Offsets come from the layout, never from the builder.
+/// </summary>
+[Parallelizable(ParallelScope.Children)]
+internal sealed class ForgedSystemTests
+{
+    private static readonly string[] s_layouts =
+        ["6.3.9600.19913", "10.0.14393", "10.0.17763.379", "10.0.18362", "10.0.19041", "10.0.22000"];
+
+    private static IEnumerable<TestCaseData> Systems()
+    {
+        foreach (string layout in s_layouts)
+            foreach (string scenario in ScenarioSet.Names)
+            {
+                string name = scenario.StartsWith("threads-", StringComparison.Ordinal) ? "threads-300" : scenario;
+                yield return new TestCaseData(name, layout).SetName($"{name} on {layout}");
+            }
+    }
+
+    private static SystemBuilder Finished(string scenario, string layout)
+    {
+        SystemBuilder system = ScenarioSet.Build(scenario, KernelLayout.BuiltIn(layout));
+        system.Finish();
+        return system;
+    }
+
+    [TestCaseSource(nameof(Systems))]
+    public void System_is_consistent_and_every_stack_unwinds(string scenario, string layout)
+    {
+        SystemBuilder system = Finished(scenario, layout);
+        int ring(string variable) => Ring(system.Kernel, system.Variables[variable]).Count;
+        Assert.That(ring("PsLoadedModuleList"), Is.EqualTo(system.Modules.Drivers.Count));
+        Assert.That(ring("PsActiveProcessHead"), Is.EqualTo(system.Processes.Count(process => process.Pid != 0)));
+        Assert.That(ring("ExpSystemResourcesList"), Is.GreaterThanOrEqualTo(0));
+        foreach (ProcessBuilder process in system.Processes)
+        {
+            int threads = system.Threads.Count(thread => thread.Process == process && !thread.IsIdle);
+            foreach (string head in (string[])["ThreadListHead", "Pcb.ThreadListHead"])
+                Assert.That(Ring(system.Kernel, process.Struct.At(head)), Has.Count.EqualTo(threads), process.Name);
+        }
+        ForgedWalk walk = new(system);
+        foreach (ThreadBuilder thread in system.Threads)
+        {
+            CheckWaits(system, thread);
+            if (thread.IsTerminated)
+                continue;
+            Assert.That(walk.Walk(thread), Is.EqualTo(
+                thread.StackPointers.Zip(thread.Frames!.Frames.Select(frame => frame.Address))),
+                $"{thread.Process.Name} {thread.Tid:x}");
+        }
+        CheckTruth(system);
+    }
+
+    [Test]
+    public void Same_scenario_gives_the_same_bytes()
+    {
+        byte[] first = Dump("logoff-hang", DumpKind.Full), second = Dump("logoff-hang", DumpKind.Full);
+        Assert.That(first.AsSpan().SequenceEqual(second));
+    }
+
+    [TestCase(DumpKind.Full, 1u)]
+    [TestCase(DumpKind.Bitmap, 5u)]
+    [TestCase(DumpKind.KernelBitmap, 6u)]
+    [TestCase(DumpKind.KernelRanges, 8u)]
+    [TestCase(DumpKind.ActiveRanges, 9u)]
+    [TestCase(DumpKind.CompleteRanges, 10u)]
+    [TestCase(DumpKind.Triage, 4u)]
+    public void Dump_has_the_type_that_was_asked_for(DumpKind kind, uint type)
+    {
+        byte[] dump = Dump("small", kind);
+        Assert.That(dump.AsSpan(0, 8).SequenceEqual("PAGEDU64"u8));
+        Assert.That(BitConverter.ToUInt32(dump, 0xf98), Is.EqualTo(type));
+        Assert.That(BitConverter.ToUInt64(dump, 0xfa0), Is.EqualTo((ulong)dump.Length), "RequiredDumpSpace");
+    }
+
+    [Test]
+    public void Small_system_is_small()
+    {
+        Assert.That(Dump("small", DumpKind.Full), Has.Length.LessThan(400 * 1024));
+        Assert.That(Dump("crash-triage", DumpKind.Triage), Has.Length.LessThan(256 * 1024));
+    }
+
+    [Test]
+    public void Hostile_names_reach_the_dump_unchanged()
+    {
+        SystemBuilder system = Finished("hostile-names", "10.0.14393");
+        ProcessBuilder process = system.Processes.First(one => one.Pid == 0xc1c);
+        byte[] name = system.Kernel.Read(process.Struct.At("ImageFileName"), 15);
+        Assert.That(name, Does.Contain((byte)0x1b).And.Contain((byte)'\n'));
+        Assert.That(process.Path, Does.Contain("<exec cmd=").And.Contain("\u202e"));
+        Assert.That(system.Truth.Culprit!.Version!.CompanyName, Does.Contain("\u202e").And.Contain("\u001b["));
+    }
+
+    private static byte[] Dump(string scenario, DumpKind kind)
+    {
+        using MemoryStream stream = new();
+        ForgedDump.WriteDump(Finished(scenario, "10.0.14393"), stream, kind);
+        return stream.ToArray();
+    }
+
+    /// <summary>Entries of a ring, whose links are checked in both directions.</summary>
+    internal static List<ulong> Ring(AddressSpace space, ulong head)
+    {
+        List<ulong> entries = [];
+        ulong last = head;
+        for (ulong entry = space.ReadUInt64(head); entry != head; entry = space.ReadUInt64(entry))
+        {
+            Assert.That(space.ReadUInt64(entry + 8), Is.EqualTo(last), $"Blink of {entry:x}");
+            entries.Add(last = entry);
+            Assert.That(entries, Has.Count.LessThan(100_000));
+        }
+        Assert.That(space.ReadUInt64(head + 8), Is.EqualTo(last), $"Blink of the head {head:x}");
+        return entries;
+    }
+
+    private static void CheckWaits(SystemBuilder system, ThreadBuilder thread)
+    {
+        KernelLayout layout = system.Layout;
+        ulong first = thread.Struct.Get("Tcb.WaitBlockList");
+        bool isRing = layout.Has("_KWAIT_BLOCK", "NextWaitBlock");
+        Assert.That(isRing, Is.False, "builds since 9600 have an array");
+        ulong count = thread.Struct.Get("Tcb.WaitBlockCount");
+        bool isWaiting = thread.Struct.Get("Tcb.State") == 5;
+        Assert.That(count, isWaiting ? Is.GreaterThan(0ul) : Is.Zero, $"{thread.Process.Name} {thread.Tid:x}");
+        for (ulong i = 0; i < count; i++)
+        {
+            ulong block = first + i * (ulong)layout.Size("_KWAIT_BLOCK");
+            ulong field(string name) =>
+                system.Kernel.ReadUInt64(block + (ulong)layout.Offset("_KWAIT_BLOCK", name));
+            Assert.That(field("Thread"), Is.EqualTo(thread.Address));
+            ulong head = field("Object") + (ulong)layout.Offset("_DISPATCHER_HEADER", "WaitListHead");
+            Assert.That(Ring(system.Kernel, head), Does.Contain(block));
+        }
+    }
+
+    private static void CheckTruth(SystemBuilder system)
+    {
+        using JsonDocument truth = JsonDocument.Parse(system.Truth.ToJson());
+        Assert.That(truth.RootElement.GetProperty("schema").GetString(), Is.EqualTo("hanganalysis/1"));
+        foreach (TruthLink link in system.Truth.Links)
+            Assert.That(system.Kernel.Translate(link.Address), Is.Not.Null, $"{link.Kind} {link.Address:x}");
+    }
+}
