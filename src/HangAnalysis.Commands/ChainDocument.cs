@@ -53,8 +53,11 @@ internal static class ChainDocument
                 : [new Span(VerdictWords.Of(certainty), ToneOf(certainty))], indent, branch.Length));
             (indent, branch) = Next(indent, branch);
         }
-        if (culprit is not null && chain.Links.LastOrDefault(l => l.Thread is not null)?.Thread is { } root)
+        if (culprit?.Frame is not null && chain.Links.LastOrDefault(l => l.Thread is not null)?.Thread is { } root)
             AddCulprit(document, session.System.GetStack(root), culprit, indent, branch);
+        else if (culprit is not null)
+            document.Add(new LineBlock([new Span(branch), new Span(Describe(culprit.Module), Tone.Bad)],
+                [new Span("ROOT", Tone.Bad)], indent, branch.Length));
     }
 
     private static (int Indent, string Branch) Next(int indent, string branch) =>

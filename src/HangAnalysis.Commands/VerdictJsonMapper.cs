@@ -16,7 +16,7 @@ internal static class VerdictJsonMapper
         {
             Dump = MapDump(session.Target.Description, session.System.Stop),
             Verdict = new VerdictJson(VerdictWords.Of(verdict.Class), VerdictWords.Of(verdict.Confidence), verdict.Summary,
-                verdict.Culprit is { } c ? new CulpritJson(c.Module.FileName, c.Module.Company, c.Module.Version, c.Frame.Text) : null,
+                verdict.Culprit is { } c ? new CulpritJson(c.Module.FileName, c.Module.Company, c.Module.Version, c.Evidence) : null,
                 verdict.BlockedThreads),
             Chains = [.. verdict.Chains.Select(Map)],
             Stacks = [.. verdict.Stacks.Select(s => new StackJson(

@@ -23,23 +23,31 @@ internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
             links.Add(End(at, culprit));
             if (culprit is not null && at.Kind is not ObjectKind.Driver)
                 links.Add(new ChainLink(new ObjectReference(ObjectKind.Driver, culprit.Module.BaseAddress),
-                    culprit.Module.FileName, null, null, null, culprit.Frame.Certainty, ""));
+                    culprit.Module.FileName, null, null, null, culprit.Certainty, ""));
         }
         return new Chain(links, root.Blocked.Count, root.LongestWait, root.IsCycle);
     }
 
-    /// <summary>The thread to begin with: of the most important ones that wait, the one farthest from the end, then the oldest.</summary>
+    /// <summary>
+    /// The thread to begin with: of the chains that lead through the most important threads the longest, then the one whose
+    /// first thread has waited longest.
+    /// </summary>
     private ObjectReference Start(RootCause root)
     {
+        Dictionary<ObjectReference, Importance> importance = [];
         ThreadFacts? best = null;
-        int bestDistance = 0;
-        foreach ((ObjectReference waiter, (_, int distance)) in root.Waiters)
+        (Importance Importance, int Distance) bestRank = default;
+        // Nearer waiters come first, so that the next link's importance is known when a waiter's is asked for.
+        foreach ((ObjectReference waiter, (WaitEdge step, int distance)) in root.Waiters.OrderBy(w => w.Value.Distance))
         {
-            if (waiter.Kind != ObjectKind.Thread || system.FindThread(waiter.Address) is not { } thread)
+            ThreadFacts? thread = waiter.Kind == ObjectKind.Thread ? system.FindThread(waiter.Address) : null;
+            Importance own = thread?.Process.Importance ?? Importance.Ordinary;
+            Importance further = importance.GetValueOrDefault(step.To);
+            importance[waiter] = own > further ? own : further;
+            if (thread is null)
                 continue;
-            int order = best is null ? 1 : thread.Process.Importance.CompareTo(best.Process.Importance);
-            if (order == 0)
-                order = distance.CompareTo(bestDistance);
+            (Importance, int) rank = (importance[waiter], distance);
+            int order = best is null ? 1 : rank.CompareTo(bestRank);
             if (order == 0)
                 order = (thread.Age ?? TimeSpan.Zero).CompareTo(best!.Age ?? TimeSpan.Zero);
             if (order == 0)
@@ -47,7 +55,7 @@ internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
             if (order > 0)
             {
                 best = thread;
-                bestDistance = distance;
+                bestRank = rank;
             }
         }
         return best is null ? root.Ends[0] : ObjectReference.To(best.Address);
@@ -88,7 +96,7 @@ internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
         Phrase? waitsFor = thread is not null ? system.DescribeWait(thread) : system.FindObject(reference)?.State;
         string evidence = thread is null || waitsFor is null ? "" : $".thread /p /r {thread.Address.Value:x16}; k";
         return new ChainLink(reference, name, thread, process, waitsFor,
-            culprit is null || waitsFor is not null ? Certainty.Proven : culprit.Frame.Certainty, evidence);
+            culprit is null || waitsFor is not null ? Certainty.Proven : culprit.Certainty, evidence);
     }
 
     private (string Name, ThreadFacts? Thread, ProcessFacts? Process) Identify(ObjectReference reference)

@@ -15,7 +15,7 @@ internal static class ConfidenceRules
         return judgement.Class switch
         {
             VerdictClass.Deadlock => weakest == Certainty.Proven ? Confidence.High : Confidence.Medium,
-            VerdictClass.StuckInDriver => judgement.Culprit is { Module.Origin: ModuleOrigin.ThirdParty, Frame.Certainty: Certainty.Proven }
+            VerdictClass.StuckInDriver => judgement.Culprit is { Module.Origin: ModuleOrigin.ThirdParty, Certainty: Certainty.Proven }
                 ? Confidence.High
                 : Confidence.Medium,
             VerdictClass.StuckIo or VerdictClass.OrphanedLock => weakest == Certainty.Proven ? Confidence.High : Confidence.Medium,

@@ -122,15 +122,32 @@ internal sealed class Judgement
             : null;
     }
 
+    /// <summary>
+    /// A request that does not come back. The driver that has it now is named if it is none of Windows' own, which only
+    /// pass requests on; and what it waits for itself is not known.
+    /// </summary>
     private static Judgement OfRequest(RootCause root, ISystemFacts system)
     {
+        ObjectReference end = root.Ends[0];
         ThreadFacts? sender = null;
-        foreach (ThreadFacts blocked in root.Blocked)
-            if (blocked.HasRequests && (sender is null || blocked.Age > sender.Age))
-                sender = blocked;
+        string? request = null;
+        foreach ((ObjectReference waiter, (WaitEdge step, int distance)) in root.Waiters)
+        {
+            if (waiter.Kind == ObjectKind.Request && step.To == end)
+                request ??= step.What.ToString();
+            if (waiter.Kind == ObjectKind.Thread && step.To.Kind == ObjectKind.Request
+                && system.FindThread(waiter.Address) is { } thread && (sender is null || thread.Age > sender.Age))
+                sender = thread;
+        }
+        ModuleFacts? module = end.Kind == ObjectKind.Driver ? system.FindModule(end.Address) : null;
         return new Judgement(root, VerdictClass.StuckIo)
         {
-            Thread = sender, Stack = sender is null ? null : system.GetStack(sender),
+            Thread = sender,
+            Stack = sender is null ? null : system.GetStack(sender),
+            Culprit = module is { Origin: ModuleOrigin.ThirdParty or ModuleOrigin.Unknown }
+                ? new Culprit(module, null, request ?? "")
+                : null,
+            Unknown = [new Unknown("why the request does not complete", "the driver's own state is private to it")],
         };
     }
 

@@ -58,8 +58,18 @@ public enum Confidence
     High,
 }
 
-/// <summary>The module that is named, and the frame that shows it.</summary>
-public sealed record Culprit(ModuleFacts Module, FrameFacts Frame);
+/// <summary>The module that is named, and what shows it.</summary>
+/// <param name="Module">The module.</param>
+/// <param name="Frame">The frame that shows it; null where it holds a request instead of a thread.</param>
+/// <param name="Evidence">The frame in words, or the request that the module holds.</param>
+public sealed record Culprit(ModuleFacts Module, FrameFacts? Frame, string Evidence)
+{
+    /// <summary>Names the module of a frame.</summary>
+    public Culprit(ModuleFacts module, FrameFacts frame) : this(module, frame, frame.Text) { }
+
+    /// <summary>How sure it is.</summary>
+    public Certainty Certainty => Frame?.Certainty ?? Certainty.Proven;
+}
 
 /// <summary>One link of a chain.</summary>
 /// <param name="Reference">The object; a driver's is the base of its image.</param>

@@ -72,6 +72,9 @@ public interface ISystemFacts
     /// <summary>The stack of the crash or of the processor that took the dump; null where there is none.</summary>
     (ThreadFacts? Thread, StackFacts Stack)? GetStopStack();
 
+    /// <summary>The kernel module that contains an address, or null.</summary>
+    ModuleFacts? FindModule(ulong address);
+
     /// <summary>Names a kernel address as a frame of a stack.</summary>
     FrameFacts DescribeAddress(ulong address);
 

@@ -7,12 +7,13 @@ namespace HangAnalysis.Windows;
 /// <param name="Major">Major function at the current stack location; null where no driver has it.</param>
 /// <param name="Device">Device at the current stack location.</param>
 /// <param name="DriverObject">Driver of that device.</param>
+/// <param name="DriverStart">First byte of the driver's image, by its driver object.</param>
 /// <param name="DriverName">Name of that driver, such as <c>\Driver\disk</c>. Text from the dump.</param>
 /// <param name="FileName">Name of the file, where the request has one. Text from the dump.</param>
 /// <param name="UserEvent">Event that the completion sets, or 0.</param>
 /// <param name="FileObject">File of the request, or 0.</param>
 internal sealed record Request(
-    ulong Address, string? Major, ulong Device, ulong DriverObject, string? DriverName, string? FileName, ulong UserEvent,
+    ulong Address, string? Major, ulong Device, ulong DriverObject, ulong DriverStart, string? DriverName, string? FileName, ulong UserEvent,
     ulong FileObject);
 
 /// <summary>Reads the IRPs in threads' lists and says where each is now.</summary>
@@ -30,7 +31,7 @@ internal sealed class RequestReader
     private readonly KernelSession _session;
     private readonly byte[] _irp, _location;
     private readonly FieldSlot _irpType, _listEntry, _stackCount, _currentLocation, _currentStack, _userEvent;
-    private readonly FieldSlot _major, _device, _file, _driverObject, _driverName, _fileName;
+    private readonly FieldSlot _major, _device, _file, _driverObject, _driverStart, _driverName, _fileName;
     private readonly int _threadListOffset;
     private readonly List<ulong> _entries = [];
 
@@ -51,6 +52,7 @@ internal sealed class RequestReader
         _device = location.Required("DeviceObject");
         _file = location.Required("FileObject");
         _driverObject = session.Types.Get("_DEVICE_OBJECT").Required("DriverObject");
+        _driverStart = session.Types.Get("_DRIVER_OBJECT").Required("DriverStart");
         _driverName = session.Types.Get("_DRIVER_OBJECT").Required("DriverName");
         _fileName = session.Types.Get("_FILE_OBJECT").Required("FileName");
         _threadListOffset = session.Types.Get("_ETHREAD").Required("IrpList").Offset;
@@ -83,16 +85,19 @@ internal sealed class RequestReader
         // One past the last location means that no driver has the request: it is being made, or completed.
         if (_currentLocation.Read(_irp) > _stackCount.Read(_irp)
             || !_session.Memory.TryRead(_currentStack.Read(_irp), _location))
-            return new Request(address, null, 0, 0, null, null, userEvent, 0);
+            return new Request(address, null, 0, 0, 0, null, null, userEvent, 0);
         ulong device = _device.Read(_location);
         ulong file = _file.Read(_location);
         int major = (int)_major.Read(_location);
         ulong driver = 0;
         if (KernelSession.IsKernelObject(device))
             _session.Memory.TryReadUInt64(device + (ulong)_driverObject.Offset, out driver);
+        ulong start = 0;
+        if (KernelSession.IsKernelObject(driver))
+            _session.Memory.TryReadUInt64(driver + (ulong)_driverStart.Offset, out start);
         return new Request(address,
             major < s_major.Length ? $"IRP_MJ_{s_major[major]}" : $"major function 0x{major:x}",
-            device, driver,
+            device, driver, start,
             KernelSession.IsKernelObject(driver) ? UnicodeStrings.Read(_session.Memory, driver + (ulong)_driverName.Offset) : null,
             KernelSession.IsKernelObject(file) ? UnicodeStrings.Read(_session.Memory, file + (ulong)_fileName.Offset) : null,
             userEvent, file);

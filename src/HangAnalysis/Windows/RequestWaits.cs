@@ -38,11 +38,13 @@ internal sealed class RequestWaits(WindowsSystem system, RequestReader reader, W
             graph.Describe(new ObjectFacts(reference, request.Major, request.FileName, null));
             if (request.DriverObject != 0)
             {
-                ObjectReference driver = new(ObjectKind.Driver, request.DriverObject);
+                // The image tells more than the driver object: version, company, link date.
+                ModuleFacts? module = system.FindModule(request.DriverStart);
+                ObjectReference driver = new(ObjectKind.Driver, module?.BaseAddress ?? request.DriverObject);
                 ObjectReference device = new(ObjectKind.Device, request.Device);
-                string name = request.DriverName ?? $"driver {request.DriverObject:x16}";
+                string name = module?.FileName ?? request.DriverName ?? $"driver {request.DriverObject:x16}";
                 graph.Describe(new ObjectFacts(driver, "driver", name, null));
-                graph.Add(reference, driver, Phrase.Of($"currently at {name}, device {device}"), Certainty.Proven, evidence);
+                graph.Add(reference, driver, Phrase.Of($"currently at {request.DriverName ?? name}, device {device}"), Certainty.Proven, evidence);
             }
         }
     }

@@ -127,6 +127,10 @@ public sealed class WindowsSystem : ISystemFacts
     }
 
     /// <inheritdoc/>
+    public ModuleFacts? FindModule(ulong address) =>
+        _kernelModules.FindModule(address) is { } module ? Catalog.Describe(module) : null;
+
+    /// <inheritdoc/>
     public FrameFacts DescribeAddress(ulong address) => _names.NameAddress(address);
 
     /// <inheritdoc/>

@@ -25,7 +25,7 @@ internal static class LockScenarios
         return setup.Complete(new Truth("deadlock", null,
         [
             TruthLink.Of(first), TruthLink.Lock(ofSecond, "ReportQueue"), TruthLink.Of(second),
-            TruthLink.Lock(ofFirst, "LedgerFile"),
+            TruthLink.Lock(ofFirst, "LedgerFile"), TruthLink.Of(first),
         ]));
     }
 

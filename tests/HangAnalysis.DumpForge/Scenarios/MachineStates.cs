@@ -94,7 +94,7 @@ internal static class MachineStates
         system.TriageMemory.Add((context, 0x4d0));
         system.Variables.Unloaded.Add(("dump_storport.sys", driver.Base + 0x200000, driver.Base + 0x210000));
         system.PreferredKind = DumpKind.Triage;
-        system.Truth = new Truth("crash", driver, [TruthLink.Of(thread), TruthLink.Driver(driver)]);
+        system.Truth = new Truth("crash", driver, []);
         return system;
     }
 }

@@ -25,10 +25,17 @@ public sealed class KernelVariables
             _system.Nt.Variable("ObHeaderCookie", 1);
         if (HasPartition)
             _system.Nt.Variable("MiSystemPartition", _system.Layout.Size("_MI_PARTITION"));
+        else
+            foreach (string name in s_memoryCounters)
+                _system.Nt.Variable(name, 8);
         foreach (string list in (string[])["PsLoadedModuleList", "PsActiveProcessHead", "ExpSystemResourcesList",
             "AlpcpPortList"])
             system.Kernel.InitializeList(this[list]);
     }
+
+    // The counters that later builds keep in a partition, in the order of MemoryCounters.
+    private static readonly string[] s_memoryCounters =
+        ["MmNumberOfPhysicalPages", "MmAvailablePages", "MmTotalCommittedPages", "MmTotalCommitLimit"];
 
     /// <summary>Builds before 10.0 hold an object's type index in the clear.</summary>
     public bool HasCookie => _system.Layout.Symbols.ContainsKey("ObHeaderCookie");
@@ -77,12 +84,9 @@ public sealed class KernelVariables
                 .Set("TotalCommittedPages", memory.Committed).Set("TotalCommitLimit", memory.CommitLimit);
             return;
         }
-        foreach ((string name, ulong value) in ((string, ulong)[])
-        [
-            ("MmNumberOfPhysicalPages", memory.Physical), ("MmAvailablePages", memory.Available),
-            ("MmTotalCommittedPages", memory.Committed), ("MmTotalCommitLimit", memory.CommitLimit),
-        ])
-            _system.Kernel.WriteUInt64(_system.Nt.Variable(name, 8), value);
+        ulong[] values = [memory.Physical, memory.Available, memory.Committed, memory.CommitLimit];
+        for (int i = 0; i < values.Length; i++)
+            _system.Kernel.WriteUInt64(this[s_memoryCounters[i]], values[i]);
     }
 
     // MmUnloadedDrivers points at 50 entries {UNICODE_STRING Name; start; end; LARGE_INTEGER time}, a ring of which

@@ -61,6 +61,8 @@ internal sealed class FakeSystem : ISystemFacts
 
     public (ThreadFacts? Thread, StackFacts Stack)? GetStopStack() => null;
 
+    public ModuleFacts? FindModule(ulong address) => null;
+
     public FrameFacts DescribeAddress(ulong address) => new(0, address, null, null, 0, Certainty.Proven);
 
     public Phrase? DescribeWait(ThreadFacts thread) => Phrase.Of("an event");

@@ -53,7 +53,7 @@ public class VerdictMatrixTests
         else
             foreach (string property in new[] { "module", "company", "version" })
                 Assert.That(verdict.GetProperty("culprit").GetProperty(property).GetString(),
-                    Is.EqualTo(culprit.GetProperty(property).GetString()), summary);
+                    Is.EqualTo(culprit.GetProperty(property).GetString()!.TrimEnd()), summary);
         JsonElement chains = truth.GetProperty("chains");
         if (chains.GetArrayLength() > 0)
             Assert.That(Links(report.GetProperty("chains")[0]), Is.EqualTo(Links(chains[0])), summary);

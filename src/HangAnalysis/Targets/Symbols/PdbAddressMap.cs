@@ -79,6 +79,25 @@ internal sealed class PdbAddressMap
         return false;
     }
 
+    /// <summary>
+    /// Steps from a section to the one before it, if that holds code and ends within a page of it; the offset is its last
+    /// byte's.
+    /// </summary>
+    public bool TryToPreviousCode(ref ushort section, out uint offset)
+    {
+        const uint Alignment = 0x1000;
+        offset = 0;
+        if (section < 2)
+            return false;
+        Section before = _sections[section - 2];
+        uint gap = unchecked(_sections[section - 1].Start - (before.Start + before.Size));
+        if (!before.IsCode || before.Size == 0 || gap >= Alignment)
+            return false;
+        section--;
+        offset = before.Size - 1;
+        return true;
+    }
+
     private static uint[] ReadTable(ReadOnlySpan<byte> bytes)
     {
         uint[] table = new uint[bytes.Length / 8 * 2];

@@ -91,10 +91,15 @@ public sealed class PdbFile : ISymbolFile
         symbol = default;
         lock (_gate)
         {
-            if (!_debugInfo.Addresses.TryToSection(rva, out ushort section, out uint offset, out bool isCode)
-                || !_symbols.TryFindNearest(section, offset, isCode, out PdbSymbol found)
-                || found.Section != section || found.Offset > offset)
+            if (!_debugInfo.Addresses.TryToSection(rva, out ushort section, out uint offset, out bool isCode))
                 return false;
+            PdbSymbol found;
+            // Code sections that follow each other (.text, PAGE) are one run of code: the part of a function that the
+            // linker moved behind the others may have no symbol of its own in its section.
+            while (!_symbols.TryFindNearest(section, offset, isCode, out found)
+                || found.Section != section || found.Offset > offset)
+                if (!isCode || !_debugInfo.Addresses.TryToPreviousCode(ref section, out offset))
+                    return false;
             // Where code was moved, a symbol may now lie behind its own parts: then only the distance holds.
             if (!_debugInfo.Addresses.TryToRva(found.Section, found.Offset, out uint start) || start > rva)
                 start = rva - Math.Min(rva, offset - found.Offset);
