@@ -86,7 +86,8 @@ public sealed class IsfFile : ISymbolFile
     {
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
         Span<byte> magic = stackalloc byte[2];
-        bool packed = file.ReadAtLeast(magic, 2, throwOnEndOfStream: false) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+        bool packed = file.ReadAtLeast(magic, 2, throwOnEndOfStream: false) == 2
+            && magic[0] == 0x1f && magic[1] == 0x8b;
         file.Position = 0;
         using Stream text = packed ? new GZipStream(file, CompressionMode.Decompress) : file;
         // Text of this kind packs to about an eighth.

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace HangAnalysis.Targets.Symbols;
 
-/// <summary>Where everything of a symbol table is: one pass over its text, which also checks all of its syntax.</summary>
+/// <summary>Where everything of a symbol table is: one pass over its text, which also checks its syntax.</summary>
 internal sealed class IsfIndex
 {
     private static readonly UTF8Encoding s_strictUtf8 = new(false, true);
@@ -21,7 +21,7 @@ internal sealed class IsfIndex
     /// <summary>Positions of the names of symbols.</summary>
     public NameIndex Symbols { get; private set; } = NameIndex.Empty;
 
-    /// <summary>Addresses of symbols, rising; beside each, in <see cref="SymbolPositions"/>, its name's position.</summary>
+    /// <summary>Addresses of symbols, rising; <see cref="SymbolPositions"/> has the same order.</summary>
     public uint[] SymbolAddresses { get; private set; } = [];
 
     /// <summary>Positions of the names of symbols, in the order of their addresses.</summary>
@@ -75,7 +75,7 @@ internal sealed class IsfIndex
         }
     }
 
-    /// <summary>Whether a property has this name. One that is written with escapes has not: unescaping may throw.</summary>
+    /// <summary>Whether a property has this name. One with escapes has not: unescaping may throw.</summary>
     public static bool IsKey(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
         !reader.ValueIsEscaped && reader.ValueTextEquals(name);
 

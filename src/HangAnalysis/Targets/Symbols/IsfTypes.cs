@@ -65,7 +65,7 @@ internal sealed class IsfTypes(byte[] json, IsfIndex index)
             if (!reader.Read() || IsfIndex.Text(ref reader) != name)
                 continue;
             int value = (int)position + (int)reader.BytesConsumed;
-            while (value < json.Length && json[value] is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n' or (byte)':')
+            while (value < json.Length && " \t\r\n:"u8.Contains(json[value]))
                 value++;
             reader = ReaderAt(value);
             return reader.Read() && reader.TokenType == JsonTokenType.StartObject;
@@ -141,7 +141,8 @@ internal sealed class IsfTypes(byte[] json, IsfIndex index)
         {
             "base" => new(new TypeReference(TypeKind.Base, name, index.BaseSizes.GetValueOrDefault(name)), 0, 0),
             "pointer" => new(
-                new TypeReference(TypeKind.Pointer, "", index.BaseSizes.GetValueOrDefault("pointer", 8), inner.Type), 0, 0),
+                new TypeReference(TypeKind.Pointer, "", index.BaseSizes.GetValueOrDefault("pointer", 8), inner.Type),
+                0, 0),
             "array" => new(
                 new TypeReference(TypeKind.Array, "", Clamp((long)count * inner.Type.Size), inner.Type, count), 0, 0),
             "bitfield" => new(inner.Type, position, length),

@@ -115,7 +115,8 @@ internal sealed partial class MsvcNameParser
             return new NamePart(UnderscoreOperator(code) ?? Fail(), NameKind.Plain);
         code = Take();
         return new NamePart(
-            code == 'K' ? Join("operator \"\" ", SimpleName(remember: false)) : DoubleUnderscoreOperator(code) ?? Fail(),
+            code == 'K' ? Join("operator \"\" ", SimpleName(remember: false))
+                : DoubleUnderscoreOperator(code) ?? Fail(),
             NameKind.Plain);
     }
 

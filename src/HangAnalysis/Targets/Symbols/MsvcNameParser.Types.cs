@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace HangAnalysis.Targets.Symbols;
 
-/// <summary>Types and template arguments. Of a type, the text before and after where a declared name would stand.</summary>
+/// <summary>Types: of each, the text before and after the place where a declared name would stand.</summary>
 internal sealed partial class MsvcNameParser
 {
     private enum Qualifying
@@ -220,8 +220,8 @@ internal sealed partial class MsvcNameParser
         if (TryTake('6'))
         {
             TypeText function = FunctionType(isInstance: false);
-            return new TypeText(
-                Join(function.Before, " (", function.Convention, sign.TrimStart(), ownQualifiers), Join(")", function.After));
+            string open = Join(function.Before, " (", function.Convention, sign.TrimStart(), ownQualifiers);
+            return new TypeText(open, Join(")", function.After));
         }
 
         SkipPointerQualifiers();

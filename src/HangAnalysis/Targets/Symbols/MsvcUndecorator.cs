@@ -18,7 +18,9 @@ public static class MsvcUndecorator
         ArgumentNullException.ThrowIfNull(decorated);
         if (decorated.Length < 3 || decorated.Length > MaximumLength || decorated[0] != '?')
             return decorated;
-        if (decorated.StartsWith("??_C@", StringComparison.Ordinal) || decorated.StartsWith("??@", StringComparison.Ordinal))
+        // A string constant; a name that was replaced by its hash.
+        if (decorated.StartsWith("??_C@", StringComparison.Ordinal)
+            || decorated.StartsWith("??@", StringComparison.Ordinal))
             return decorated;
         return new MsvcNameParser(decorated).ParseName() ?? decorated;
     }

@@ -7,12 +7,12 @@ namespace HangAnalysis.Targets.Symbols;
 /// whose code was moved after linking (kernels up to Windows 7) has two further tables, OMAP, from and to the addresses
 /// that the linker gave; symbols are searched by the linker's addresses, as debuggers do.
 /// </summary>
-/// <remarks>Section headers: the PE format. OMAP and its order: DbiStream.html of LLVM; wintrans of imagehlp.h.</remarks>
+/// <remarks>Section headers: the PE format. OMAP: DbiStream.html of LLVM; the OMAP structure of dbghelp.h.</remarks>
 internal sealed class PdbAddressMap
 {
     private const int SectionHeaderSize = 40;
     private const uint Executable = 0x2000_0000;
-    // A PE file has at most 96 sections, but the linker of Debug builds of firmware has been seen to write more.
+    // Symbols have two bytes for a section's number.
     private const int MaximumSections = ushort.MaxValue;
 
     private readonly Section[] _sections;
@@ -26,7 +26,7 @@ internal sealed class PdbAddressMap
         _toSource = toSource;
     }
 
-    /// <summary>Makes a map of the streams' bytes; the tables of moved code are pairs of addresses and may be empty.</summary>
+    /// <summary>Makes a map of the streams' bytes; the tables of moved code may be empty.</summary>
     public static PdbAddressMap Create(
         ReadOnlySpan<byte> sectionHeaders, ReadOnlySpan<byte> omapFromSource, ReadOnlySpan<byte> omapToSource)
     {
@@ -44,7 +44,7 @@ internal sealed class PdbAddressMap
         return new PdbAddressMap(sections, ReadTable(omapFromSource), ReadTable(omapToSource));
     }
 
-    /// <summary>The address of a section's byte in the image; false where the image does not have it any more.</summary>
+    /// <summary>The address of a section's byte in the image; false where the image lacks it.</summary>
     public bool TryToRva(ushort section, uint offset, out uint rva)
     {
         rva = 0;

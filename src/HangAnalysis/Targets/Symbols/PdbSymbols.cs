@@ -4,9 +4,9 @@ using System.Text;
 namespace HangAnalysis.Targets.Symbols;
 
 /// <summary>
-/// Public and global symbols of a PDB. An address is searched with the publics' own address map; a name with an index of
-/// hashes, made at the first lookup by one pass over the records, because the hash tables of a PDB know decorated names
-/// only. Names are never held.
+/// Public and global symbols of a PDB. An address is searched with the publics' own address map; a name with an index
+/// of hashes, made at the first lookup by one pass over the records, because the hash tables of a PDB know decorated
+/// names only. Names are never held.
 /// </summary>
 /// <remarks>Format: llvm.org/docs/PDB/PublicStream.html, GlobalStream.html.</remarks>
 internal sealed class PdbSymbols

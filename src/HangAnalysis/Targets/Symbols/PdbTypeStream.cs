@@ -60,7 +60,7 @@ internal sealed class PdbTypeStream
         return record.Length == 0 ? null : ReadTag(record);
     }
 
-    /// <summary>The definition of a name: of an enumeration, or of a structure or union; 0 where there is none.</summary>
+    /// <summary>The definition of an enumeration, or of a structure or union, by name; 0 where absent.</summary>
     public uint FindDefinition(string name, bool enumeration)
     {
         _ = _offsets ?? BuildIndex();

@@ -67,7 +67,8 @@ internal sealed class PdbTypes(MsfFile file)
         int mark = name.LastIndexOf('#');
         if (mark > 0 && IsAnonymous(name)
             && uint.TryParse(name.AsSpan(mark + 1), NumberStyles.AllowHexSpecifier, null, out uint index)
-            && _stream.FindTag(index) is { IsForward: false } tag && tag.Leaf == PdbTypeStream.Enumeration == enumeration
+            && _stream.FindTag(index) is { IsForward: false } tag
+            && tag.Leaf == PdbTypeStream.Enumeration == enumeration
             && name.AsSpan(0, mark).SequenceEqual(tag.Name))
             return index;
         return _stream.FindDefinition(name, enumeration);

@@ -102,11 +102,13 @@ public class IsfFileTests
         using IsfFile table = IsfFile.Open(Corpus);
         TypeLayout thread = table.FindType("_KTHREAD")!;
 
-        Assert.That(thread.FindField("Header")!.Type, Is.EqualTo(new TypeReference(TypeKind.Structure, "_DISPATCHER_HEADER", 24)));
+        TypeReference header = new(TypeKind.Structure, "_DISPATCHER_HEADER", 24);
+        Assert.That(thread.FindField("Header")!.Type, Is.EqualTo(header));
         TypeReference priority = thread.FindField("PriorityDecrement")!.Type;
         Assert.That((priority.Kind, priority.Size), Is.EqualTo((TypeKind.Base, 1)));
         TypeReference pointer = thread.FindField("Process")!.Type;
-        Assert.That((pointer.Kind, pointer.Size, pointer.Element!.Name), Is.EqualTo((TypeKind.Pointer, 8, "_KPROCESS")));
+        Assert.That((pointer.Kind, pointer.Size), Is.EqualTo((TypeKind.Pointer, 8)));
+        Assert.That(pointer.Element!.Name, Is.EqualTo("_KPROCESS"));
     }
 
     [Test]
@@ -142,8 +144,9 @@ public class IsfFileTests
     public void A_damaged_table_opens_or_is_refused_and_never_throws_later()
     {
         byte[] original = Encoding.UTF8.GetBytes("""
-            {"metadata": {"windows": {"pdb": {"GUID": "5278AFF86C341677D7D7835C85B7B844", "age": 1, "database": "a.pdb"}}},
-             "base_types": {"pointer": {"size": 8}, "int": {"size": 4}}, "enums": {"E": {"size": 4, "constants": {"A": 1}}},
+            {"metadata": {"windows": {"pdb": {"GUID": "5278AFF86C341677D7D7835C85B7B844", "age": 1,
+             "database": "a.pdb"}}}, "base_types": {"pointer": {"size": 8}, "int": {"size": 4}},
+             "enums": {"E": {"size": 4, "constants": {"A": 1}}},
              "user_types": {"S": {"size": 8, "fields": {"x": {"offset": 0, "type": {"kind": "array", "count": 2,
               "subtype": {"kind": "struct", "name": "S"}}}, "y": {"offset": 4, "type": {"kind": "bitfield",
               "bit_position": 1, "bit_length": 2, "type": {"kind": "enum", "name": "E"}}}}}},

@@ -90,7 +90,8 @@ internal sealed partial class PdbDump
     private static Symbol SymbolOf(Match match) => new(
         match.Groups[1].Value, ushort.Parse(match.Groups[2].ValueSpan), uint.Parse(match.Groups[3].ValueSpan));
 
-    [GeneratedRegex(@"^ +0x([0-9A-F]+) \| (LF_\w+) \[size = \d+\](?: `(.*)`)?\n(?:           .*\n)*", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^ +0x([0-9A-F]+) \| (LF_\w+) \[size = \d+\](?: `(.*)`)?\n(?:           .*\n)*", RegexOptions.Multiline)]
     private static partial Regex TypeRecord();
 
     [GeneratedRegex(@"S_PUB32 \[size = \d+\] `(.*)`\n +flags = .*, addr = (\d+):(\d+)")]

@@ -77,7 +77,7 @@ public class PdbTypesTests
             Dictionary<string, long> expected = [];
             foreach (Match match in Regex.Matches(list.Text, @"LF_ENUMERATE \[(\w+) = (-?\d+)\]"))
                 // Both enumerations are of int; llvm prints the stored number, which clang writes without a sign.
-                expected[match.Groups[1].Value] = (int)long.Parse(match.Groups[2].ValueSpan, CultureInfo.InvariantCulture);
+                expected[match.Groups[1].Value] = (int)long.Parse(match.Groups[2].ValueSpan);
             Assert.That(_pdb.FindEnum(record.Name)?.Values, Is.EquivalentTo(expected), record.Name);
             count++;
         }
@@ -136,13 +136,14 @@ public class PdbTypesTests
         if (record.Text.Contains("field list: <no type>", StringComparison.Ordinal))
             return;
         PdbDump.Record list = dump.Types[PdbDump.Hex(record.Text, @"field list: 0x(\w+)")];
-        string pattern = @"LF_MEMBER \[name = `(.*)`, Type = 0x(\w+).*, offset = (\d+),|LF_BCLASS\n +type = 0x(\w+), offset = (\d+),";
+        string pattern = @"LF_MEMBER \[name = `(.*)`, Type = 0x(\w+).*, offset = (\d+),"
+            + @"|LF_BCLASS\n +type = 0x(\w+), offset = (\d+),";
         foreach (Match match in Regex.Matches(list.Text, pattern))
         {
             if (match.Groups[4].Success)
             {
                 uint baseClass = uint.Parse(match.Groups[4].ValueSpan, NumberStyles.HexNumber);
-                AddFields(dump, baseClass, at + int.Parse(match.Groups[5].ValueSpan, CultureInfo.InvariantCulture), fields);
+                AddFields(dump, baseClass, at + int.Parse(match.Groups[5].ValueSpan), fields);
                 continue;
             }
 

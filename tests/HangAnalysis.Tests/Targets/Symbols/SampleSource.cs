@@ -9,7 +9,8 @@ internal static class SampleSource
         enum _KWAIT_REASON { Executive, FreePage, Negative = -5, WrLast = 0x7fff };
         struct _Never;
         struct _HEADER {
-          union { volatile long Lock; struct { UCHAR Type; UCHAR Signalling : 1; UCHAR DebugActive : 7; UCHAR Size[2]; }; };
+          union { volatile long Lock; 
+            struct { UCHAR Type; UCHAR Signalling : 1; UCHAR DebugActive : 7; UCHAR Size[2]; }; };
           long SignalState; _LIST_ENTRY WaitListHead;
         };
         struct _DEEP {
@@ -21,7 +22,8 @@ internal static class SampleSource
         struct _THREAD {
           _HEADER Header; _KWAIT_REASON Reason; void *Stack[4]; volatile ULONG Flags[2][3]; _Later *Later;
           _Never *Never; int (*Callback)(int, void *); double D; float F; wchar_t W[16]; bool B; long long Q;
-          unsigned short H; signed char SC; char C; _DEEP Deep; _LIST_ENTRY Entries[3]; static int Counter; int Alone : 3;
+          unsigned short H; signed char SC; char C; _DEEP Deep; _LIST_ENTRY Entries[3];
+          static int Counter; int Alone : 3;
         };
         struct _Later { _THREAD *Owner; int Tag; };
         int _THREAD::Counter = 7;
@@ -53,7 +55,8 @@ internal static class SampleSource
         Derived::operator int() { return D1; }
         Derived &Derived::operator+=(int x) { D1 += x; return *this; }
         extern "C" { int _fltused; int GlobalData = 5; const int ReadOnly[4] = {1,2,3,4}; static int FileStatic = 9;
-          void *memset(void *p, int c, unsigned long long n) { for (char *q = (char *)p; n--; ) *q++ = (char)c; return p; } }
+          void *memset(void *p, int c, unsigned long long n) {
+            for (char *q = (char *)p; n--; ) *q++ = (char)c; return p; } }
         _THREAD Thread; _Later Later; _KWAIT_REASON Reason; Derived *Object; Derived::Nested NestedObject;
         extern "C" int FromC(int);
         extern "C" void __std_terminate() {} extern "C" int _purecall() { return 0; }

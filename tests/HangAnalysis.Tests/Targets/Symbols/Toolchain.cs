@@ -45,7 +45,8 @@ internal static class Toolchain
     {
         string folder = Directory.CreateTempSubdirectory("hang-symbols-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
-        string[] compile = ["--target=x86_64-pc-windows-msvc", "-g", "-gcodeview", "-fno-exceptions", "-fno-rtti", "-c"];
+        string[] compile =
+            ["--target=x86_64-pc-windows-msvc", "-g", "-gcodeview", "-fno-exceptions", "-fno-rtti", "-c"];
         List<string> objects = [];
         foreach ((string name, string text) in new[] { ("a.cpp", SampleSource.Cpp), ("b.c", SampleSource.C) })
         {
