@@ -85,9 +85,13 @@ public sealed class PeImage
     public byte[] Read(uint rva, int count)
     {
         byte[] result = new byte[count];
-        for (int i = 0; i < count; i++)
-            if (_pages.TryGetValue((uint)(rva + i) / PageSize, out byte[]? page))
-                result[i] = page[(rva + i) % PageSize];
+        for (int done = 0; done < count;)
+        {
+            int at = (int)((rva + (uint)done) % PageSize), part = Math.Min(count - done, PageSize - at);
+            if (_pages.TryGetValue((rva + (uint)done) / PageSize, out byte[]? page))
+                page.AsSpan(at, part).CopyTo(result.AsSpan(done));
+            done += part;
+        }
         return result;
     }
 

@@ -14,9 +14,6 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
     private const int PageSize = PeImage.PageSize;
     private const uint CodeFlags = 0x60000020, ReadOnlyFlags = 0x40000040, DataFlags = 0xc0000040;
 
-    // Pages of one kind that lie closer than this share a section.
-    private const int LargestHole = 16;
-
     private readonly List<(uint Rva, uint Length, FunctionFrame Frame)> _functions = [];
     private readonly List<(uint Rva, byte[] Bytes)> _data = [];
     private readonly List<(uint Return, uint Target)> _calls = [];
@@ -53,6 +50,9 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
     public int Subsystem { get; set; } = 1;
 
     public uint EntryPoint { get; set; }
+
+    /// <summary>Pages of one kind that lie closer than this number of pages share a section.</summary>
+    public int LargestHole { get; set; } = 16;
 
     /// <summary>Names so far, for a PDB.</summary>
     public IList<PeSymbol> Symbols { get; } = [];

@@ -2,12 +2,15 @@ namespace HangAnalysis.DumpForge.Memory;
 
 /// <summary>Physical memory of a forged machine: pages of 4 KB by page frame number, most of them absent.</summary>
 /// <param name="firstPfn">Where allocation begins; page 0 is never used by Windows.</param>
-public sealed class PhysicalMemory(ulong firstPfn = 1)
+/// <param name="seed">Mixes the order of allocation within blocks of 64 pages where it is not 0.</param>
+public sealed class PhysicalMemory(ulong firstPfn = 1, ulong seed = 0)
 {
+    private const ulong Block = 64;
+
     public const int PageSize = 0x1000;
     private readonly Dictionary<ulong, byte[]> _pages = [];
     private KeyValuePair<ulong, byte[]>[]? _sorted;
-    private ulong _next = firstPfn;
+    private ulong _next = seed == 0 ? firstPfn : Math.Max(firstPfn, Block);
 
     /// <summary>Present pages by number, in ascending order.</summary>
     public IReadOnlyCollection<KeyValuePair<ulong, byte[]>> Pages =>
@@ -26,12 +29,18 @@ public sealed class PhysicalMemory(ulong firstPfn = 1)
     /// <summary>Makes the next page that is free, filled with zeros.</summary>
     public ulong Allocate()
     {
-        while (_pages.ContainsKey(_next))
+        while (_pages.ContainsKey(Place(_next)))
             _next++;
-        _pages.Add(_next, new byte[PageSize]);
+        ulong pfn = Place(_next++);
+        _pages.Add(pfn, new byte[PageSize]);
         _sorted = null;
-        return _next++;
+        return pfn;
     }
+
+    // An odd factor permutes the numbers of a block.
+    private ulong Place(ulong number) => seed == 0
+        ? number
+        : number & ~(Block - 1) | number * (seed << 1 | 1) + seed & Block - 1;
 
     /// <summary>Reserves numbers for a large page: its 4 KB pages come to exist when they are written.</summary>
     public ulong Reserve(ulong count)

@@ -184,10 +184,14 @@ internal static class LogoffHang
         int size = system.Layout.Size("_ETHREAD");
         system.Nt.Variable("KiInitialThread", size, 0xfffff8035d3d5940);
         ulong[] threads = [0xfffff8035d3d5940, 0xffffdf005f631000, 0xffffdf005f6b9000, 0xffffdf005f741000];
+        uint[] switches = [24448367, 20088217, 18610602, 25365439];
+        TimeSpan[] times =
+            [new(0, 23, 56, 6, 250), new(0, 23, 48, 42, 703), new(0, 23, 58, 19, 172), new(1, 0, 0, 3, 219)];
         ProcessBuilder idle = system.AddProcess("Idle", 0);
         FrameList stack = system.Frames(IdleStack);
         for (int i = 0; i < processors; i++)
             idle.AddThread(0, threads[i]).Stack(stack).RunsOn(i, isIdle: true)
-                .State("Running", i == 1 ? Ticks(255) : system.Options.Uptime);
+                .State("Running", i == 1 ? Ticks(255) : system.Options.Uptime, i == 1 ? "WrCalloutStack" : "Executive")
+                .Ran(switches[i], SystemOptions.TicksOf(times[i]));
     }
 }

@@ -11,6 +11,13 @@ internal static class MachineStates
     public static SystemBuilder Idle(KernelLayout layout)
     {
         Setup setup = Setup.Create(layout, "idle", new SystemOptions(layout) { Processors = 4 });
+        Population population = setup.Population;
+        // A thread whose kernel stack is in the page file, and a process that has exited, which a handle keeps.
+        ProcessBuilder sleeper = population.New("OneDrive.exe", 0xc60, 1, 0xc1c);
+        population.Fill(sleeper, workers: 2);
+        population.Add(sleeper, "UserRequest", StandardMachine.WaitForObject + StandardMachine.UserStart,
+            setup.System.Objects.Event()).PagedOut();
+        population.New("setup.exe", 0xc64, 1, 0xc1c).IsExited = true;
         return setup.Complete(Truth.NoHang);
     }
 

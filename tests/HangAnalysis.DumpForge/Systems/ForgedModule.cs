@@ -143,7 +143,11 @@ public sealed class ForgedModule
             rva = SymbolRva(symbol, offset) + offset;
         FunctionFrame frame = FrameOf(symbol, rva);
         _sites.TryAdd(rva, (symbol, frame));
-        return new StackFrame(this, text, Base + rva, frame);
+        return new StackFrame(this, text, Base + rva, frame)
+        {
+            Symbol = symbol,
+            Function = Base + (symbol is null ? rva - LeadIn : _rvas[symbol]),
+        };
     }
 
     internal PeImage Build(string identity, KernelLayout? types)
@@ -156,6 +160,10 @@ public sealed class ForgedModule
             IsDll = IsUser && !FileName.EndsWith(".exe", StringComparison.OrdinalIgnoreCase),
             Subsystem = IsUser ? 2 : 1,
         };
+        // A symbol names only what lies in its own section.
+        foreach ((uint site, (string? symbol, FunctionFrame _)) in _sites)
+            if (symbol is not null)
+                builder.LargestHole = Math.Max(builder.LargestHole, (int)((site - _rvas[symbol]) / 0x1000) + 1);
         if (PdbName is not null)
         {
             builder.PdbName = PdbName;
@@ -318,6 +326,12 @@ public sealed class ForgedModule
 /// <summary>A frame of a stack: where it returns to, in which module, and how large it is.</summary>
 public sealed record StackFrame(ForgedModule Module, string Text, ulong Address, FunctionFrame Frame)
 {
+    /// <summary>Name of the function; null where the module has none.</summary>
+    public string? Symbol { get; init; }
+
+    /// <summary>Address where the function begins.</summary>
+    public ulong Function { get; init; }
+
     /// <summary>Whether this is the frame between kernel and user mode.</summary>
     public bool IsSystemCall => Text.Contains("!KiSystemServiceCopyEnd", StringComparison.Ordinal);
 

@@ -80,7 +80,7 @@ public sealed class KernelVariables
             // The symbols of the layout files lack the type of Vp, which is written through its own name.
             KernelStruct visible = _system.Struct("_MI_VISIBLE_PARTITION", partition.At("Vp"));
             visible.Set("NumberOfPhysicalPages", memory.Physical).Set("AvailablePages", memory.Available)
-                .Set("ResidentAvailablePages", memory.Available * 9 / 10)
+                .Set("ResidentAvailablePages", memory.ResidentAvailable)
                 .Set("TotalCommittedPages", memory.Committed).Set("TotalCommitLimit", memory.CommitLimit);
             return;
         }

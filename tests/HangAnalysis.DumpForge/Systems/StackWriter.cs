@@ -50,6 +50,8 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
             WriteKernel(frames, pointer, entered ? frames.SystemCall!.Address : 0, entered ? trap + FrameMiddle : 0);
         if (!entered)
             return;
+        if (isAbsent)
+            _stackPointers.Clear();
         _stackPointers.Add(trap);
         ulong user = WriteUser(frames.User);
         if (!isAbsent)

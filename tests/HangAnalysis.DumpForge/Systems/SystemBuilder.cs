@@ -18,7 +18,7 @@ public sealed class SystemBuilder
         // A minimal system has all of its pool in one region of 2 MB: one page table.
         Stacks = new AddressPool(options.IsMinimal ? 0xffffab06b0080000 : 0xffffdf0060000000);
         Texts = new AddressPool(options.IsMinimal ? 0xffffab06b0060000 : 0xffffce0e40010000);
-        Physical = new PhysicalMemory();
+        Physical = new PhysicalMemory(seed: options.Seed);
         Kernel = new AddressSpace(Physical);
         Writer = new StructureWriter(Kernel, Layout);
         Modules = new ModuleSet(this);

@@ -22,7 +22,13 @@ public sealed record SystemOptions(KernelLayout Layout)
 
     public TimeSpan Uptime { get; init; } = new(1, 0, 48, 53, 796);
 
-    public MemoryCounters Memory { get; init; } = new(4194156, 3479978, 792925, 4456300);
+    public MemoryCounters Memory { get; init; } = new(4194156, 3479978, 792925, 4456300)
+    {
+        ResidentAvailable = 4063051,
+    };
+
+    /// <summary>Mixes the order of physical pages where it is not 0.</summary>
+    public ulong Seed { get; init; }
 
     /// <summary>Length of a tick in units of 100 ns: 1/64 s.</summary>
     public const uint TickLength = 156250;
@@ -36,7 +42,10 @@ public sealed record SystemOptions(KernelLayout Layout)
 }
 
 /// <summary>Counters of the memory manager, in pages.</summary>
-public sealed record MemoryCounters(ulong Physical, ulong Available, ulong Committed, ulong CommitLimit);
+public sealed record MemoryCounters(ulong Physical, ulong Available, ulong Committed, ulong CommitLimit)
+{
+    public ulong ResidentAvailable { get; init; } = Available * 9 / 10;
+}
 
 /// <summary>Kinds of dump that a system can be written as.</summary>
 public enum DumpKind

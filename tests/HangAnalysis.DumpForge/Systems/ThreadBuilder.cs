@@ -9,7 +9,8 @@ public sealed class ThreadBuilder
     private bool _isUserWait, _isWaitAll, _isStackAbsent;
     private TimeSpan _age;
     private sbyte _priority = 8;
-    private ulong _start;
+    private ulong _start, _kernelTicks = 3;
+    private uint _contextSwitches;
 
     internal ThreadBuilder(SystemBuilder system, ProcessBuilder process, uint tid, ulong? address)
     {
@@ -85,9 +86,16 @@ public sealed class ThreadBuilder
         return this;
     }
 
-    public ThreadBuilder State(string state, TimeSpan age)
+    public ThreadBuilder State(string state, TimeSpan age, string? reason = null)
     {
-        (_state, _age) = (state, age);
+        (_state, _age, _reason) = (state, age, reason ?? _reason);
+        return this;
+    }
+
+    /// <summary>How often the thread was switched to, and its kernel time in ticks.</summary>
+    public ThreadBuilder Ran(uint contextSwitches, ulong kernelTicks)
+    {
+        (_contextSwitches, _kernelTicks) = (contextSwitches, kernelTicks);
         return this;
     }
 
@@ -162,15 +170,15 @@ public sealed class ThreadBuilder
             .Set("Tcb.WaitMode", _isUserWait ? 1u : 0u).Set("Tcb.WaitTime", (uint)ticks)
             .Set("Tcb.Priority", (byte)_priority).Set("Tcb.BasePriority", (byte)_priority)
             .Set("Tcb.PreviousMode", system ? 0u : 1u).TrySet("Tcb.SystemThread", system ? 1u : 0u)
-            .Set("Tcb.ContextSwitches", IsIdle ? 20_000_000u : 17 + Tid)
-            .Set("Tcb.KernelTime", IsIdle ? _system.Options.TickCount * 9 / 10 : 3).Set("Tcb.UserTime", system ? 0u : 2u)
+            .Set("Tcb.ContextSwitches", _contextSwitches != 0 ? _contextSwitches : 17 + Tid)
+            .Set("Tcb.KernelTime", _kernelTicks).Set("Tcb.UserTime", system ? 0u : 2u)
             .Set("Tcb.Running", Processor is null ? 0u : 1u).TrySet("Tcb.NextProcessor", (ulong)(Processor ?? 0))
             // A mask of the lock entries that are free.
             .TrySet("Tcb.AbEntrySummary", 0x3f)
             .Set("CreateTime", _system.Options.FileTime - (ulong)_system.Options.Uptime.Ticks + 20_000_000ul + Tid);
         ulong start = _start;
         if (start == 0 && Frames is { Frames.Count: > 0 })
-            start = Frames.Frames[Math.Max(Frames.Frames.Count - 3, 0)].Address & ~0xful;
+            start = Frames.Frames[Math.Max(Frames.Frames.Count - 3, 0)].Function;
         Struct.Set("StartAddress", start).Set("Win32StartAddress", start);
         Struct.Set("CrossThreadFlags", 2);
         if (IsTerminated)

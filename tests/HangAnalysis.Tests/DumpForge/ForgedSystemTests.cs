@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HangAnalysis.DumpForge.Images;
 using HangAnalysis.DumpForge.Layouts;
 using HangAnalysis.DumpForge.Memory;
 using HangAnalysis.DumpForge.Scenarios;
@@ -52,8 +53,9 @@ internal sealed class ForgedSystemTests
         foreach (ThreadBuilder thread in system.Threads)
         {
             CheckWaits(system, thread);
-            if (thread.IsTerminated)
+            if (thread.IsTerminated || thread.Struct.Get("Tcb.KernelStackResident") == 0)
                 continue;
+            CheckNames(thread);
             Assert.That(walk.Walk(thread), Is.EqualTo(
                 thread.StackPointers.Zip(thread.Frames!.Frames.Select(frame => frame.Address))),
                 $"{thread.Process.Name} {thread.Tid:x}");
@@ -81,6 +83,18 @@ internal sealed class ForgedSystemTests
         Assert.That(dump.AsSpan(0, 8).SequenceEqual("PAGEDU64"u8));
         Assert.That(BitConverter.ToUInt32(dump, 0xf98), Is.EqualTo(type));
         Assert.That(BitConverter.ToUInt64(dump, 0xfa0), Is.EqualTo((ulong)dump.Length), "RequiredDumpSpace");
+    }
+
+    [Test]
+    public void Seed_mixes_physical_pages_and_nothing_else()
+    {
+        SystemOptions options = new(KernelLayout.BuiltIn("10.0.14393")) { Seed = 12345, IsMinimal = true };
+        SystemBuilder mixed = new(options), plain = new(options with { Seed = 0 });
+        Assert.That(mixed.Kernel.DirectoryTableBase, Is.Not.EqualTo(plain.Kernel.DirectoryTableBase));
+        ulong list = plain.Variables["PsActiveProcessHead"];
+        Assert.That(mixed.Variables["PsActiveProcessHead"], Is.EqualTo(list));
+        Assert.That(mixed.Kernel.ReadUInt64(list), Is.EqualTo(list));
+        Assert.That(mixed.Physical.Pages, Has.Count.EqualTo(plain.Physical.Pages.Count));
     }
 
     [Test]
@@ -140,6 +154,22 @@ internal sealed class ForgedSystemTests
             Assert.That(field("Thread"), Is.EqualTo(thread.Address));
             ulong head = field("Object") + (ulong)layout.Offset("_DISPATCHER_HEADER", "WaitListHead");
             Assert.That(Ring(system.Kernel, head), Does.Contain(block));
+        }
+    }
+
+    // A symbol names what lies behind it in its own section of the image.
+    private static void CheckNames(ThreadBuilder thread)
+    {
+        foreach (StackFrame frame in thread.Frames!.Frames)
+        {
+            PeImage image = frame.Module.Image!;
+            uint rva = (uint)(frame.Address - image.Base);
+            PeSection section = image.Sections.Last(one => one.Rva <= rva);
+            Assert.That(rva - section.Rva, Is.LessThan(section.VirtualSize), frame.Text);
+            string? nearest = image.Symbols.Where(symbol => symbol.Rva <= rva && symbol.Rva >= section.Rva)
+                .OrderBy(symbol => symbol.Rva).Select(symbol => symbol.Name).LastOrDefault();
+            if (frame.Symbol is not null)
+                Assert.That(nearest, Is.EqualTo(frame.Symbol), frame.Text);
         }
     }
 
