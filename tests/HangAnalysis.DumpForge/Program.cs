@@ -28,7 +28,7 @@ internal static class Program
         {
             return Forge(arguments);
         }
-        catch (ArgumentException error)
+        catch (Exception error) when (error is ArgumentException or KeyNotFoundException)
         {
             Console.Error.WriteLine(error.Message);
             return 2;

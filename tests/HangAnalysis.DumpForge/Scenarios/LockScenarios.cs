@@ -112,7 +112,7 @@ internal static class LockScenarios
         ]));
     }
 
-    /// <summary>A thread waits for its own request at a disk driver, and five wait for the mutant that it owns.</summary>
+    /// <summary>A thread waits for its own request at a disk driver; five wait for the mutant that it owns.</summary>
     public static SystemBuilder StuckIo(KernelLayout layout)
     {
         Setup setup = Setup.Create(layout, "stuck-io");

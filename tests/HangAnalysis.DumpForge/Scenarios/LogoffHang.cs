@@ -52,7 +52,7 @@ internal static class LogoffHang
         00007ffe8638e851 ntdll!RtlUserThreadStart+0x21
         """;
 
-    // Of this stack the article has the names only.
+    // Of this stack the article has the names only. A backslash joins two lines to one.
     private const string ServiceStack = """
         nt!KiSwapContext+0x76
         nt!KiSwapThread+0x17d
@@ -85,7 +85,8 @@ internal static class LogoffHang
         combase!CStdMarshal::Disconnect
         combase!CStdIdentity::{dtor}
         combase!CStdIdentity::CInternalUnk::Release
-        netprofmsvc!ATL::IConnectionPointImpl<CImplINetworkListManager,&IID_INotifyNetworkGlobalCostEvents,ATL::CComDynamicUnkArray>::Unadvise
+        netprofmsvc!ATL::IConnectionPointImpl<CImplINetworkListManager,&IID_INotifyNetworkGlobalCostEvents,\
+        ATL::CComDynamicUnkArray>::Unadvise
         netprofmsvc!CImplINetworkListManager::UnadviseAndRemoveSessionCookie<&IID_INotifyNetworkGlobalCostEvents>
         netprofmsvc!CImplINetworkListManager::PurgeClients
         netprofmsvc!EnterPurgeClientsCallback

@@ -3,7 +3,9 @@ using HangAnalysis.DumpForge.Systems;
 
 namespace HangAnalysis.DumpForge.Scenarios;
 
-/// <summary>The log-off hang with its actors alone and short user stacks: small enough to be damaged and read often.</summary>
+/// <summary>
+/// The log-off hang with its actors alone and short user stacks: small enough to be damaged and read often.
+/// </summary>
 internal static class SmallHang
 {
     public static SystemBuilder Build(KernelLayout layout)

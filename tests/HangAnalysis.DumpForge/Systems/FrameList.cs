@@ -30,7 +30,8 @@ public sealed class FrameList
     public static FrameList Parse(SystemBuilder system, string text)
     {
         List<StackFrame> frames = [];
-        foreach (string line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        const StringSplitOptions Trimmed = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
+        foreach (string line in text.Replace("\\\n", "", StringComparison.Ordinal).Split('\n', Trimmed))
             frames.Add(ParseFrame(system, line));
         return new FrameList([.. frames]);
     }

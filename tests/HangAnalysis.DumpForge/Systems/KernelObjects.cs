@@ -30,7 +30,7 @@ public sealed class KernelObjects
         system.Kernel.WriteUInt64(system.Variables["ObpRootDirectoryObject"], Directory(@"\"));
     }
 
-    /// <summary>Address of an object's body with room for its header and, where it has a name, name information.</summary>
+    /// <summary>Address of an object's body, with room for its header and the information of its name.</summary>
     public ulong Place(int size, string? name, ulong? address)
     {
         int header = _system.Layout.Offset("_OBJECT_HEADER", "Body");

@@ -13,8 +13,8 @@ public sealed class KernelVariables
         foreach ((string name, int size) in ((string, int)[])
         [
             ("KdDebuggerDataBlock", 0x3a8), ("PsLoadedModuleList", 16), ("PsActiveProcessHead", 16),
-            ("KiProcessorBlock", system.Options.IsMinimal ? 0x40 : 0x2000), ("ExpSystemResourcesList", 16), ("PsInitialSystemProcess", 8),
-            ("PsIdleProcess", 8), ("PspCidTable", 8), ("KiBugCheckData", 40), ("MmUnloadedDrivers", 8),
+            ("KiProcessorBlock", system.Options.IsMinimal ? 0x40 : 0x2000),
+            ("ExpSystemResourcesList", 16), ("PsInitialSystemProcess", 8), ("PsIdleProcess", 8), ("PspCidTable", 8), ("KiBugCheckData", 40), ("MmUnloadedDrivers", 8),
             ("MmLastUnloadedDriver", 8), ("KeNumberProcessors", 8), ("ObpRootDirectoryObject", 8),
             ("ObTypeIndexTable", 0x800), ("MmHighestUserAddress", 8), ("MmSystemRangeStart", 8),
             ("MmUserProbeAddress", 8), ("MmPfnDatabase", 8), ("KeTimeIncrement", 4), ("KeMaximumIncrement", 4),

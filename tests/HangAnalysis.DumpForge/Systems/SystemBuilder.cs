@@ -117,7 +117,18 @@ public sealed class SystemBuilder
         Layout.Enums.TryGetValue(type, out IReadOnlyDictionary<string, long>? values)
         && values.TryGetValue(name, out long value)
             ? (ulong)value
-            : otherwise ?? throw new KeyNotFoundException($"{Layout.Version} has no {type}.{name}");
+            : otherwise ?? Published(name)
+                ?? throw new KeyNotFoundException($"{Layout.Version} has no {type}.{name}");
+
+    // Public symbols of 7601 lack these enumerations. The numbers have been the same in all later builds.
+    private static ulong? Published(string name) => name switch
+    {
+        "Ready" => 1,
+        "Running" => 2,
+        "Terminated" => 4,
+        "Waiting" => 5,
+        _ => null,
+    };
 
     /// <summary>Writes all that depends on the whole; afterwards nothing can be added.</summary>
     public void Finish()

@@ -206,8 +206,12 @@ public sealed class ThreadBuilder
                 block.Set("NextWaitBlock", first + (ulong)(size * ((i + 1) % count)));
             ulong head = target + (ulong)_system.Layout.Offset("_DISPATCHER_HEADER", "WaitListHead");
             _system.Kernel.AppendToList(head, block.At("WaitListEntry"));
-            if (_reason == "WrQueue")
-                Struct.Set("Tcb.Queue", target);
+            if (_reason != "WrQueue")
+                continue;
+            // A thread that has taken from a queue stays on the queue's list, waiting or not.
+            Struct.Set("Tcb.Queue", target);
+            ulong threads = target + (ulong)_system.Layout.Offset("_KQUEUE", "ThreadListHead");
+            _system.Kernel.AppendToList(threads, Struct.At("Tcb.QueueListEntry"));
         }
     }
 }

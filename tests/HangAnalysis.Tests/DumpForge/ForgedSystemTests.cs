@@ -16,7 +16,7 @@ namespace HangAnalysis.Tests.DumpForge;
 internal sealed class ForgedSystemTests
 {
     private static readonly string[] s_layouts =
-        ["6.3.9600.19913", "10.0.14393", "10.0.17763.379", "10.0.18362", "10.0.19041", "10.0.22000"];
+        ["6.1.7601", "6.3.9600.19913", "10.0.14393", "10.0.17763.379", "10.0.18362", "10.0.19041", "10.0.22000"];
 
     private static IEnumerable<TestCaseData> Systems()
     {
@@ -45,6 +45,9 @@ internal sealed class ForgedSystemTests
         Assert.That(ring("ExpSystemResourcesList"), Is.GreaterThanOrEqualTo(0));
         foreach (ProcessBuilder process in system.Processes)
         {
+            ulong queue = process.Queue + (ulong)system.Layout.Offset("_KQUEUE", "ThreadListHead");
+            int workers = system.Threads.Count(one => one.Process == process && one.Struct.Get("Tcb.Queue") != 0);
+            Assert.That(Ring(system.Kernel, queue), Has.Count.EqualTo(workers), process.Name);
             int threads = system.Threads.Count(thread => thread.Process == process && !thread.IsIdle);
             foreach (string head in (string[])["ThreadListHead", "Pcb.ThreadListHead"])
                 Assert.That(Ring(system.Kernel, process.Struct.At(head)), Has.Count.EqualTo(threads), process.Name);
@@ -142,18 +145,21 @@ internal sealed class ForgedSystemTests
         KernelLayout layout = system.Layout;
         ulong first = thread.Struct.Get("Tcb.WaitBlockList");
         bool isRing = layout.Has("_KWAIT_BLOCK", "NextWaitBlock");
-        Assert.That(isRing, Is.False, "builds since 9600 have an array");
-        ulong count = thread.Struct.Get("Tcb.WaitBlockCount");
         bool isWaiting = thread.Struct.Get("Tcb.State") == 5;
+        ulong count = isRing ? isWaiting ? 1ul : 0 : thread.Struct.Get("Tcb.WaitBlockCount");
         Assert.That(count, isWaiting ? Is.GreaterThan(0ul) : Is.Zero, $"{thread.Process.Name} {thread.Tid:x}");
+        ulong block = first;
         for (ulong i = 0; i < count; i++)
         {
-            ulong block = first + i * (ulong)layout.Size("_KWAIT_BLOCK");
             ulong field(string name) =>
                 system.Kernel.ReadUInt64(block + (ulong)layout.Offset("_KWAIT_BLOCK", name));
             Assert.That(field("Thread"), Is.EqualTo(thread.Address));
             ulong head = field("Object") + (ulong)layout.Offset("_DISPATCHER_HEADER", "WaitListHead");
             Assert.That(Ring(system.Kernel, head), Does.Contain(block));
+            block = isRing ? field("NextWaitBlock") : block + (ulong)layout.Size("_KWAIT_BLOCK");
+            if (isRing && block != first)
+                count++;
+            Assert.That(i, Is.LessThan(64), "the ring is closed");
         }
     }
 

@@ -69,7 +69,8 @@ internal sealed class LogoffHangTests
         ulong ticks = _system.Kernel.ReadUInt64(0xfffff78000000320);
         Assert.That(ticks, Is.EqualTo(5717363));
         Assert.That(ticks - Thread(0xffffab06b1b28800).Struct.Get("Tcb.WaitTime"), Is.EqualTo(5466));
-        Assert.That((ticks - Thread(ExplorerThread).Struct.Get("Tcb.WaitTime")) * 0.015625, Is.EqualTo(84.9).Within(0.01));
+        ulong waits = ticks - Thread(ExplorerThread).Struct.Get("Tcb.WaitTime");
+        Assert.That(waits * 0.015625, Is.EqualTo(84.9).Within(0.01));
     }
 
     [Test]
