@@ -36,6 +36,9 @@ public static class Limits
     /// <summary>ERESOURCEs of one system. Published dumps hold up to 108,531.</summary>
     public const int Resources = 2_000_000;
 
+    /// <summary>Messages in one queue of a port.</summary>
+    public const int QueuedMessages = 16_384;
+
     /// <summary>Requests in one thread's list.</summary>
     public const int RequestsPerThread = 4_096;
 

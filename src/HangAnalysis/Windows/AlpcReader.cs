@@ -5,26 +5,34 @@ namespace HangAnalysis.Windows;
 /// <summary>An ALPC message as recorded.</summary>
 internal readonly record struct AlpcMessage(
     ulong Address, ulong WaitingThread, ulong ServerThread, ulong PortQueue, ulong OwnerPort, ulong CommunicationInfo,
-    ulong ConnectionPort, AlpcQueue Queue, bool Canceled, uint MessageId);
+    ulong ConnectionPort);
 
 /// <summary>An ALPC port as recorded.</summary>
-internal readonly record struct AlpcPort(ulong Address, ulong OwnerProcess, ulong CommunicationInfo, uint MainQueueLength);
+internal readonly record struct AlpcPort(ulong Address, ulong OwnerProcess);
 
 /// <summary>The three ports of a connection.</summary>
 internal readonly record struct AlpcConnection(ulong ConnectionPort, ulong ServerPort, ulong ClientPort);
 
-/// <summary>The queue that holds a message: _KALPC_MESSAGE.u1.s1.QueueType.</summary>
-/// <remarks>
-/// Values as WinDbg's <c>!alpc /m</c> prints them (ALPC_MSGQUEUE_MAIN …); the field has two bits on 7601 and three since 9600.
-/// </remarks>
+/// <summary>The queue of a port that holds a message.</summary>
 internal enum AlpcQueue
 {
-    None = 0,
-    Main = 1,
-    Pending = 2,
-    Large = 3,
-    Canceled = 4,
-    Direct = 5,
+    /// <summary>None, or not known.</summary>
+    None,
+
+    /// <summary>Not received by anybody.</summary>
+    Main,
+
+    /// <summary>Not received, because no receiver's buffer is large enough.</summary>
+    Large,
+
+    /// <summary>Received; the reply is owed.</summary>
+    Pending,
+
+    /// <summary>Handed to one thread directly.</summary>
+    Direct,
+
+    /// <summary>Cancelled.</summary>
+    Canceled,
 }
 
 /// <summary>Reads ALPC messages, ports and connections.</summary>
@@ -32,9 +40,9 @@ internal sealed class AlpcReader
 {
     private readonly KernelSession _session;
     private readonly byte[] _messageBuffer, _portBuffer, _connectionBuffer;
-    private readonly FieldSlot _waitingThread, _serverThread, _portQueue, _ownerPort, _communicationInfo, _connectionPort;
-    private readonly FieldSlot _queueType, _canceled, _messageId;
-    private readonly FieldSlot _ownerProcess, _portCommunicationInfo, _mainQueueLength;
+    private readonly FieldSlot _entry, _waitingThread, _serverThread, _portQueue, _ownerPort, _communicationInfo, _connectionPort;
+    private readonly FieldSlot _ownerProcess;
+    private readonly (FieldSlot Head, AlpcQueue Queue)[] _queues;
     private readonly FieldSlot _infoConnection, _infoServer, _infoClient;
 
     public AlpcReader(KernelSession session)
@@ -42,20 +50,23 @@ internal sealed class AlpcReader
         _session = session;
         StructLayout message = session.Types.Get("_KALPC_MESSAGE");
         _messageBuffer = new byte[message.Size];
+        _entry = message.Required("Entry");
         _waitingThread = message.Required("WaitingThread");
         _serverThread = message.Required("ServerThread");
         _portQueue = message.Required("PortQueue");
         _ownerPort = message.Required("OwnerPort");
         _communicationInfo = message.Required("CommunicationInfo");
         _connectionPort = message.Required("ConnectionPort");
-        _queueType = message.Optional("u1.s1.QueueType");
-        _canceled = message.Optional("u1.s1.Canceled");
-        _messageId = message.Optional("PortMessage.MessageId");
         StructLayout port = session.Types.Get("_ALPC_PORT");
         _portBuffer = new byte[port.Size];
         _ownerProcess = port.Required("OwnerProcess");
-        _portCommunicationInfo = port.Required("CommunicationInfo");
-        _mainQueueLength = port.Required("MainQueueLength");
+        _queues =
+        [
+            (port.Required("MainQueue"), AlpcQueue.Main), (port.Required("LargeMessageQueue"), AlpcQueue.Large),
+            (port.Required("PendingQueue"), AlpcQueue.Pending), (port.Required("CanceledQueue"), AlpcQueue.Canceled),
+            // New in 14393.
+            (port.Optional("DirectQueue"), AlpcQueue.Direct),
+        ];
         StructLayout info = session.Types.Get("_ALPC_COMMUNICATION_INFO");
         _connectionBuffer = new byte[info.Size];
         _infoConnection = info.Required("ConnectionPort");
@@ -73,8 +84,7 @@ internal sealed class AlpcReader
             return null;
         ReadOnlySpan<byte> b = _messageBuffer;
         return new AlpcMessage(address, _waitingThread.Read(b), _serverThread.Read(b), _portQueue.Read(b), _ownerPort.Read(b),
-            _communicationInfo.Read(b), _connectionPort.Read(b), (AlpcQueue)_queueType.Read(b), _canceled.IsSet(b),
-            (uint)_messageId.Read(b));
+            _communicationInfo.Read(b), _connectionPort.Read(b));
     }
 
     /// <summary>Reads a port; null where it is not in the dump.</summary>
@@ -85,7 +95,31 @@ internal sealed class AlpcReader
         ReadOnlySpan<byte> b = _portBuffer;
         // Bit 0 of OwnerProcess marks a port whose owner has closed it (System Informer's notes on !alpc, checked on dumps).
         ulong owner = _ownerProcess.Read(b);
-        return new AlpcPort(address, (owner & 1) == 0 ? owner : 0, _portCommunicationInfo.Read(b), (uint)_mainQueueLength.Read(b));
+        return new AlpcPort(address, (owner & 1) == 0 ? owner : 0);
+    }
+
+    /// <summary>
+    /// The queue that holds a message: its links are followed to the head, which lies in the port. The message's own
+    /// record of it (u1.s1.QueueType) has values that no public source defines.
+    /// </summary>
+    public AlpcQueue FindQueue(in AlpcMessage message)
+    {
+        ulong port = message.PortQueue;
+        ulong first = message.Address + (ulong)_entry.Offset;
+        ulong entry = first;
+        for (int i = 0; i < Limits.QueuedMessages && KernelSession.IsKernelObject(port); i++)
+        {
+            if (!_session.Memory.TryReadUInt64(entry, out entry) || !KernelSession.IsKernelObject(entry)
+                || entry == first)
+                break;
+            if (entry - port >= (ulong)_portBuffer.Length)
+                continue;
+            foreach ((FieldSlot head, AlpcQueue queue) in _queues)
+                if (head.IsPresent && entry == port + (ulong)head.Offset)
+                    return queue;
+            break;
+        }
+        return AlpcQueue.None;
     }
 
     /// <summary>Reads the ports of a connection; null where the record is not in the dump.</summary>

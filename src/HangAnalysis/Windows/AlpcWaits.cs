@@ -78,16 +78,18 @@ internal sealed class AlpcWaits(WindowsSystem system, AlpcReader reader, ObjectN
 
     private void AddServerProcess(ObjectReference from, in AlpcMessage message, ProcessFacts owner, string evidence)
     {
-        string queue = message.Queue switch
+        AlpcQueue queue = reader.FindQueue(message);
+        string state = queue switch
         {
-            AlpcQueue.Pending => "a thread has received it, which one is not recorded",
+            AlpcQueue.Main => "no thread has received it",
             AlpcQueue.Large => "no thread has received it: it waits for a receiver with a larger buffer",
+            AlpcQueue.Pending => "a thread has received it, which one is not recorded",
+            AlpcQueue.Direct => "it was handed to a thread that has not taken it",
             AlpcQueue.Canceled => "it was cancelled",
-            _ => "no thread has received it",
+            _ => "it owes the reply; the message is in none of its port's queues",
         };
-        bool queued = message.PortQueue != 0 && message.Queue is not AlpcQueue.Pending;
-        graph.Add(from, ObjectReference.To(owner.Address), Phrase.Of($"{owner.Title}: {queue}"),
-            queued ? Certainty.Proven : Certainty.Inferred, evidence);
+        graph.Add(from, ObjectReference.To(owner.Address), Phrase.Of($"{owner.Title}: {state}"),
+            queue is AlpcQueue.Main or AlpcQueue.Large or AlpcQueue.Direct ? Certainty.Proven : Certainty.Inferred, evidence);
         AddBlockedThreads(owner, $"!us -p {owner.Address.Value:x16}");
     }
 
