@@ -1,5 +1,5 @@
 # Shared by the scripts of this folder: finds the .NET SDK, or says how to get it. Sourced, not run.
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")" && until [ -e HangAnalysis.sln ] || [ "$PWD" = / ]; do cd ..; done && pwd)
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 
@@ -25,4 +25,40 @@ build_project() {
         printf '%s\n' "$log" >&2
         exit 1
     fi
+}
+
+# The tools for Windows binaries on Linux.
+
+# need_packages COMMAND=PACKAGE...: installs Debian packages whose command is missing, or says which are needed.
+need_packages() {
+    missing=
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}"
+    done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "Not installed:$missing (Debian packages). Install them and run this script again." >&2
+        exit 1
+    fi
+    echo "Installing$missing ..." >&2
+    if ! log=$(apt-get update -qq 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        $missing 2>&1); then
+        printf '%s\n' "$log" >&2
+        exit 1
+    fi
+}
+
+# restore_packages PROJECT: downloads a project's packages into NuGet's cache.
+restore_packages() {
+    if ! log=$(dotnet restore "$1" --nologo --verbosity quiet 2>&1); then
+        printf '%s\n' "$log" >&2
+        exit 1
+    fi
+}
+
+# package_folder PROJECT NAME: where NuGet's cache holds a package in the version that a project asks for.
+package_folder() {
+    version=$(sed -n "s/.*Include=\"$2\" Version=\"\[\(.*\)\]\".*/\1/p" "$1")
+    cache=$(dotnet nuget locals global-packages --list | sed 's/^global-packages: *//')
+    printf '%s%s/%s' "$cache" "$(printf %s "$2" | tr '[:upper:]' '[:lower:]')" "$version"
 }
