@@ -1,4 +1,3 @@
-using System.Text;
 using HangAnalysis.Targets.Images;
 using HangAnalysis.Targets.Symbols;
 using HangAnalysis.Targets.Unwinding;
@@ -32,7 +31,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     private readonly PhysicalPages? _physical;
     private readonly ModuleSymbols _symbols;
     private readonly SymbolServerClient _client;
-    private readonly DebuggerData? _debuggerData;
+    private readonly ProcessorContexts _contexts;
     private readonly int _levels = 4;
 
     private KernelDumpTarget(MappedFile file, string path, DumpOpenOptions options)
@@ -42,28 +41,31 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         List<string> damage = [];
         List<TargetModule> modules;
         IReadOnlyList<UnloadedModule> unloaded;
+        DebuggerData? data;
         bool holdsPages = _header.DumpType != DumpType.Triage;
         if (holdsPages)
         {
             _physical = new PhysicalPages(file, PageMapReader.Read(file, _header, path, damage));
             (KernelMemory, _levels) = OpenKernelMemory(_physical, _header, damage);
-            _debuggerData = DebuggerData.Read(KernelMemory, _header.KdDebuggerDataBlock);
+            data = DebuggerData.Read(KernelMemory, _header.KdDebuggerDataBlock);
             modules = LoaderList.Read(KernelMemory, _header.PsLoadedModuleList, isUserMode: false, out string? problem,
                 is32Bit: !_header.Is64Bit);
             if (problem is not null)
                 damage.Add($"the module list is damaged: {problem}");
-            unloaded = UnloadedDrivers.Read(KernelMemory, _debuggerData?.MmUnloadedDrivers ?? 0);
+            unloaded = UnloadedDrivers.Read(KernelMemory, data?.MmUnloadedDrivers ?? 0);
         }
         else
         {
             TriageDump triage = TriageDump.Read(file, _header, path, damage);
-            (KernelMemory, _debuggerData, CurrentThread) = OpenTriageMemory(file, _header, triage);
+            (KernelMemory, data, CurrentThread) = OpenTriageMemory(file, _header, triage);
             modules = triage.ReadDrivers(KernelMemory, damage);
             unloaded = triage.ReadUnloaded();
         }
         KernelModules = modules;
         UnloadedModules = unloaded;
-        Description = Describe(path, damage, holdsPages);
+        if (modules.Count == 0)
+            damage.Add("no module could be read");
+        Description = DumpDescription.Create(_header, path, data, KernelMemory, damage);
         SymbolPath symbolPath = WithFolder(path, Symbols.SymbolPath.Parse(options.SymbolPath));
         foreach (string warning in symbolPath.Warnings)
             options.Warn?.Invoke(warning);
@@ -71,6 +73,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         _symbols = new ModuleSymbols(new SymbolLocator(symbolPath, _client),
             new KernelAnchors(_header.PsLoadedModuleList, _header.PsActiveProcessHead, _header.KdDebuggerDataBlock),
             options.Cancellation);
+        _contexts = new ProcessorContexts(KernelMemory, data, modules, _symbols);
     }
 
     /// <inheritdoc/>
@@ -128,15 +131,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     public bool TryGetProcessorContext(int processor, out X64Context context)
     {
         context = default;
-        ulong blocks = _debuggerData?.KiProcessorBlock ?? KernelSymbol("KiProcessorBlock");
-        int offset = ContextOffset();
-        byte[] record = new byte[X64Context.ContextSize];
-        if (_header.Architecture != Architecture.X64 || blocks == 0 || offset == 0
-            || !KernelMemory.TryReadUInt64(blocks + (ulong)processor * 8, out ulong prcb)
-            || !KernelMemory.TryRead(prcb + (ulong)offset, record))
-            return false;
-        context = X64Context.FromContextRecord(record);
-        return context.InstructionPointer != 0;
+        return _header.Architecture == Architecture.X64 && _contexts.TryGet(processor, out context);
     }
 
     /// <inheritdoc/>
@@ -224,87 +219,5 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
             return symbolPath;
         SymbolPathElement own = new(SymbolPathElementKind.Directory, [SymbolStoreLocation.AtPath(folder)], []);
         return new SymbolPath([own, .. symbolPath.Elements], symbolPath.Warnings);
-    }
-
-    private ulong KernelSymbol(string name)
-    {
-        foreach (TargetModule module in KernelModules)
-            if (module.Name == "nt")
-                return _symbols.GetSymbols(module) is { } file && file.TryFindSymbol(name, out uint rva)
-                    ? module.BaseAddress + rva
-                    : 0;
-        return 0;
-    }
-
-    private int ContextOffset()
-    {
-        if (_debuggerData is { OffsetPrcbProcStateContext: not 0 } data)
-            return data.OffsetPrcbProcStateContext;
-        foreach (TargetModule module in KernelModules)
-            if (module.Name == "nt" && _symbols.GetSymbols(module) is { } file
-                && file.FindType("_KPRCB")?.FindField("ProcessorState") is { } state
-                && file.FindType(state.Type.Name)?.FindField("ContextFrame") is { } frame)
-                return state.Offset + frame.Offset;
-        return 0;
-    }
-
-    private TargetDescription Describe(string path, List<string> damage, bool holdsPages)
-    {
-        if (KernelModules.Count == 0)
-            damage.Add("no module could be read");
-        return new TargetDescription
-        {
-            Path = path,
-            Kind = _header.DumpType switch
-            {
-                DumpType.Full => "full",
-                DumpType.Summary => "kernel summary",
-                DumpType.Triage => "small",
-                DumpType.BitmapFull => "complete bitmap",
-                DumpType.BitmapKernel => "kernel bitmap",
-                DumpType.KernelRange => "kernel (.dump /k)",
-                DumpType.ActiveRange => "active (.dump /ka)",
-                _ => "complete (.dump /f)",
-            },
-            HoldsPages = holdsPages,
-            Architecture = _header.Architecture,
-            OperatingSystem = $"Windows {VersionOf(_header.MinorVersion)}.{_header.MinorVersion}",
-            BuildLab = ReadBuildLab(),
-            ProcessorCount = (int)Math.Min(_header.NumberProcessors, Limits.Processors),
-            BugCheck = _header.BugCheckCode == 0 ? null : new BugCheck(_header.BugCheckCode, _header.BugCheckParameters),
-            Time = ToTime(_header.SystemTime),
-            Uptime = _header.SystemUpTime is 0 or > (ulong)(100 * TimeSpan.TicksPerDay * 365)
-                ? null
-                : TimeSpan.FromTicks((long)_header.SystemUpTime),
-            Damage = damage,
-        };
-    }
-
-    /// <summary>The version that Windows gives itself with each build; only shown, never decided by.</summary>
-    private static string VersionOf(uint build) => build switch
-    {
-        >= 10240 => "10.0",
-        >= 9600 => "6.3",
-        >= 9200 => "6.2",
-        >= 7600 => "6.1",
-        >= 6000 => "6.0",
-        >= 3790 => "5.2",
-        _ => "5.1",
-    };
-
-    private string ReadBuildLab()
-    {
-        Span<byte> text = stackalloc byte[80];
-        int read = _debuggerData is null ? 0 : KernelMemory.Read(_debuggerData.NtBuildLab, text);
-        int end = text[..read].IndexOf((byte)0);
-        return end <= 0 ? "" : Encoding.Latin1.GetString(text[..end]);
-    }
-
-    private static DateTimeOffset? ToTime(ulong fileTime)
-    {
-        // 1990 to 2200: what lies outside was never a clock's.
-        const ulong Earliest = 122_700_000_000_000_000;
-        const ulong Latest = 189_000_000_000_000_000;
-        return fileTime is < Earliest or > Latest ? null : DateTimeOffset.FromFileTime((long)fileTime).ToUniversalTime();
     }
 }

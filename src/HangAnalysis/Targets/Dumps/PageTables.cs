@@ -1,5 +1,15 @@
 namespace HangAnalysis.Targets.Dumps;
 
+/// <summary>Physical memory to walk page tables in: a dump's pages, or a debugger's.</summary>
+internal interface IPhysicalMemory
+{
+    /// <summary>One more than the highest page number that can be present.</summary>
+    ulong EndPage { get; }
+
+    /// <summary>Reads an aligned 8-byte value: an entry of a page table.</summary>
+    bool TryReadEntry64(ulong physicalAddress, out ulong value);
+}
+
 /// <summary>Translates virtual addresses by the page tables that the dump holds.</summary>
 internal abstract class PageTables
 {
@@ -19,7 +29,7 @@ internal abstract class PageTables
 /// terminal fault; SwizzleBit, bit 4, tells of it in _MMPTE_SOFTWARE): those bits lie beyond the physical memory, so a
 /// page number that is too high is tried again without them.
 /// </remarks>
-internal sealed class X64PageTables(PhysicalPages physical, ulong directoryTableBase, int levels) : PageTables
+internal sealed class X64PageTables(IPhysicalMemory physical, ulong directoryTableBase, int levels) : PageTables
 {
     private const ulong PageNumberMask = 0x000f_ffff_ffff_f000;
     private const ulong Valid = 1;

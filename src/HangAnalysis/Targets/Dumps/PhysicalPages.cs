@@ -3,9 +3,9 @@ using System.Buffers.Binary;
 namespace HangAnalysis.Targets.Dumps;
 
 /// <summary>Physical memory as far as the dump holds it, served from the mapped file without a copy.</summary>
-internal sealed class PhysicalPages(MappedFile file, PageMap map)
+internal sealed class PhysicalPages(MappedFile file, PageMap map) : IPhysicalMemory
 {
-    /// <summary>One more than the highest page number that can be present.</summary>
+    /// <inheritdoc/>
     public ulong EndPage => map.EndPage;
 
     /// <summary>The bytes of a page; empty where the dump or the file does not hold all of it.</summary>
@@ -24,7 +24,7 @@ internal sealed class PhysicalPages(MappedFile file, PageMap map)
     /// <summary>Bytes at an offset that <see cref="TryGetOffset"/> gave.</summary>
     public ReadOnlySpan<byte> AtOffset(long offset, int length) => file.Slice(offset, length);
 
-    /// <summary>Reads an aligned 8-byte value: an entry of a page table.</summary>
+    /// <inheritdoc/>
     public bool TryReadEntry64(ulong physicalAddress, out ulong value)
     {
         ReadOnlySpan<byte> page = GetPage(physicalAddress / PageMap.PageSize);

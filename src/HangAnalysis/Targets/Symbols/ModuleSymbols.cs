@@ -20,13 +20,21 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
     private readonly SymbolLocator _locator;
     private readonly KernelAnchors _anchors;
     private readonly CancellationToken _cancellation;
+    private readonly Func<TargetModule, string?>? _opened;
     private readonly Dictionary<ModuleKey, (ISymbolFile? File, IReadOnlyList<string> Search)> _symbols = [];
     private readonly Dictionary<ModuleKey, ImageVersion?> _versions = [];
     private readonly Dictionary<ModuleKey, FileImageBytes?> _files = [];
     private readonly Dictionary<(ModuleKey, ulong), UnwindImage> _images = [];
 
-    public ModuleSymbols(SymbolLocator locator, KernelAnchors anchors, CancellationToken cancellation)
+    /// <summary>Finds symbols along a path.</summary>
+    /// <param name="locator">The path.</param>
+    /// <param name="anchors">Identifies a kernel whose image does not.</param>
+    /// <param name="cancellation">Ends searches.</param>
+    /// <param name="opened">The PDB that a debugger has opened for a module, or null: it is tried before the path.</param>
+    public ModuleSymbols(SymbolLocator locator, KernelAnchors anchors, CancellationToken cancellation,
+        Func<TargetModule, string?>? opened = null)
     {
+        _opened = opened;
         _locator = locator;
         _anchors = anchors;
         _cancellation = cancellation;
@@ -97,7 +105,8 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
             identified = image.TryReadPdbIdentity(out identity);
         }
         SymbolSearchLog log = identified ? new SymbolSearchLog(identity) : new SymbolSearchLog(module.FileName);
-        ISymbolFile? symbols = identified ? FindByIdentity(module, identity, log)
+        ISymbolFile? symbols = FindOpened(module, identified ? identity : null, log);
+        symbols ??= identified ? FindByIdentity(module, identity, log)
             : module.Name == "nt" && !module.IsUserMode ? FindByAnchors(module, log) : null;
         if (symbols is null && image is not null)
             symbols = ExportTable.TryRead(image, module.Path);
@@ -105,6 +114,17 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
         if (symbols is ExportTable)
             search.Add("names come from the image's export directory");
         return (symbols, search);
+    }
+
+    /// <summary>The file that a debugger has opened. Where the image does not identify it, the debugger's choice is trusted.</summary>
+    private ISymbolFile? FindOpened(TargetModule module, PdbIdentity? identity, SymbolSearchLog log)
+    {
+        if (_opened?.Invoke(module) is not { } path || TryOpen(path, log) is not { } file)
+            return null;
+        if (identity is { } wanted ? Matches(file, wanted, log) : file.Identity is not null)
+            return file;
+        file.Dispose();
+        return null;
     }
 
     private ISymbolFile? FindByIdentity(TargetModule module, PdbIdentity identity, SymbolSearchLog log)

@@ -1,0 +1,31 @@
+namespace HangAnalysis.Targets.Dumps;
+
+/// <summary>Finds the registers that the kernel saved of each processor when it stopped, in the processors' KPRCBs.</summary>
+/// <param name="memory">Kernel memory.</param>
+/// <param name="data">The kernel's debugger data; null where absent: then symbols tell where the registers are.</param>
+/// <param name="modules">The kernel's images.</param>
+/// <param name="symbols">Their symbols.</param>
+internal sealed class ProcessorContexts(
+    IMemory memory, DebuggerData? data, IReadOnlyList<TargetModule> modules, ISymbolSource symbols)
+{
+    /// <summary>The registers of one x64 processor.</summary>
+    public bool TryGet(int processor, out X64Context context)
+    {
+        context = default;
+        TargetModule? kernel = modules.FirstOrDefault(m => m.Name == "nt");
+        ISymbolFile? file = kernel is null ? null : symbols.GetSymbols(kernel);
+        ulong blocks = data?.KiProcessorBlock ?? 0;
+        if (blocks == 0 && file is not null && file.TryFindSymbol("KiProcessorBlock", out uint rva))
+            blocks = kernel!.BaseAddress + rva;
+        int offset = data?.OffsetPrcbProcStateContext ?? 0;
+        if (offset == 0 && file?.FindType("_KPRCB")?.FindField("ProcessorState") is { } state
+            && file.FindType(state.Type.Name)?.FindField("ContextFrame") is { } frame)
+            offset = state.Offset + frame.Offset;
+        byte[] record = new byte[X64Context.ContextSize];
+        if (blocks == 0 || offset == 0 || !memory.TryReadUInt64(blocks + (ulong)processor * 8, out ulong prcb)
+            || !memory.TryRead(prcb + (ulong)offset, record))
+            return false;
+        context = X64Context.FromContextRecord(record);
+        return context.InstructionPointer != 0;
+    }
+}
