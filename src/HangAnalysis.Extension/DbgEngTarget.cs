@@ -1,0 +1,184 @@
+using HangAnalysis.DbgEng;
+using HangAnalysis.Targets;
+using HangAnalysis.Targets.Dumps;
+using HangAnalysis.Targets.Images;
+using HangAnalysis.Targets.Symbols;
+using HangAnalysis.Targets.Unwinding;
+
+namespace HangAnalysis.Extension;
+
+/// <summary>The session of a debugger: its memory, its modules, the symbols that it has opened.</summary>
+/// <remarks>
+/// Only reads. Nothing that the user could notice is changed: no implicit process or thread, no scope, no radix. The header
+/// of the dump file is read by ourselves, because the engine does not tell the contexts and the times in it exactly; where
+/// that cannot be done (live targets, dumps inside of archives) the engine describes the target.
+/// </remarks>
+internal sealed class DbgEngTarget : ITarget, ICrashSource
+{
+    private const uint LoadedModuleListAddress = 72; // DEBUG_DATA_PsLoadedModuleListAddr
+    private const uint ActiveProcessHeadAddress = 80; // DEBUG_DATA_PsActiveProcessHeadAddr
+    private const uint HighestPhysicalPageAddress = 240; // DEBUG_DATA_MmHighestPhysicalPageAddr
+    private const uint UnloadedDriversAddress = 0x220; // KDDEBUGGER_DATA64.MmUnloadedDrivers, by the same rule
+
+    /// <summary>Page numbers of x64 have 40 bits.</summary>
+    private const ulong MostPages = 1UL << 40;
+
+    private readonly EngineConnection _engine;
+    private readonly EnginePhysicalMemory _physical;
+    private readonly ModuleSymbols _symbols;
+    private readonly SymbolServerClient _client;
+    private readonly ProcessorContexts _contexts;
+    private readonly X64Context? _headerContext;
+    private readonly ulong _moduleList;
+    private int _levels;
+
+    public DbgEngTarget(EngineConnection engine, CancellationToken cancellation)
+    {
+        _engine = engine;
+        KernelMemory = new EngineMemory(engine);
+        _physical = new EnginePhysicalMemory(engine, ReadEndPage());
+        _moduleList = engine.Spaces.ReadDebuggerData(LoadedModuleListAddress);
+        string? path = engine.Client.GetDumpFile();
+        List<string> damage = [];
+        DumpHeader? header = ReadHeader(path, out _headerContext);
+        DebuggerData? data = header is null ? null : DebuggerData.Read(KernelMemory, header.KdDebuggerDataBlock);
+        Description = header is null ? EngineDescription.Create(engine, path, KernelMemory, damage)
+            : DumpDescription.Create(header, path!, data, KernelMemory, damage);
+        KernelModules = EngineModules.Read(engine, Description, KernelMemory, damage);
+        if (KernelModules.Count == 0)
+            damage.Add("no module could be read");
+        UnloadedModules = UnloadedDrivers.Read(KernelMemory, engine.Spaces.ReadDebuggerData(UnloadedDriversAddress));
+        CurrentThread = Description.HoldsPages ? 0 : engine.Objects.GetCurrentThreadDataOffset();
+        _client = new SymbolServerClient(null, null, null);
+        _symbols = new ModuleSymbols(new SymbolLocator(SymbolPath.Parse(engine.Symbols.SymbolPath), _client),
+            new KernelAnchors(_moduleList, engine.Spaces.ReadDebuggerData(ActiveProcessHeadAddress),
+                header?.KdDebuggerDataBlock ?? 0),
+            cancellation, OpenedByEngine);
+        _contexts = new ProcessorContexts(KernelMemory, data, KernelModules, _symbols);
+    }
+
+    /// <inheritdoc/>
+    public TargetDescription Description { get; }
+
+    /// <inheritdoc/>
+    public IMemory KernelMemory { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TargetModule> KernelModules { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<UnloadedModule> UnloadedModules { get; }
+
+    /// <inheritdoc/>
+    public ulong CurrentThread { get; }
+
+    /// <summary>Whether the kernel has symbols with types; without them nearly nothing can be found.</summary>
+    public bool HasKernelSymbols
+    {
+        get
+        {
+            TargetModule? kernel = KernelModules.FirstOrDefault(m => m.Name == "nt");
+            return kernel is not null && GetSymbols(kernel) is { } file and not ExportTable && file.FindType("_KTHREAD") is not null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IMemory OpenAddressSpace(ulong directoryTableBase)
+    {
+        if (!Description.HoldsPages || Description.Architecture != Architecture.X64)
+            return KernelMemory;
+        if (_levels == 0)
+            _levels = FindLevels(directoryTableBase);
+        return _levels == 0
+            ? KernelMemory
+            : new ProcessMemory(_physical, new X64PageTables(_physical, directoryTableBase, _levels));
+    }
+
+    /// <inheritdoc/>
+    public ISymbolFile? GetSymbols(TargetModule module) => _symbols.GetSymbols(module);
+
+    /// <inheritdoc/>
+    public ImageVersion? GetVersion(TargetModule module) => _symbols.GetVersion(module);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> DescribeSearch(TargetModule module) => _symbols.DescribeSearch(module);
+
+    /// <inheritdoc/>
+    public UnwindImage GetUnwindImage(TargetModule module) => _symbols.GetUnwindImage(module);
+
+    /// <inheritdoc/>
+    public bool TryGetProcessorContext(int processor, out X64Context context)
+    {
+        context = default;
+        return Description.Architecture == Architecture.X64 && _contexts.TryGet(processor, out context);
+    }
+
+    /// <inheritdoc/>
+    public bool TryGetHeaderContext(out X64Context context)
+    {
+        context = _headerContext ?? default;
+        return _headerContext is not null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _symbols.Dispose();
+        _client.Dispose();
+    }
+
+    private ulong ReadEndPage()
+    {
+        ulong variable = _engine.Spaces.ReadDebuggerData(HighestPhysicalPageAddress);
+        return variable != 0 && KernelMemory.TryReadUInt64(variable, out ulong highest) && highest is > 0 and < MostPages
+            ? highest + 1
+            : MostPages;
+    }
+
+    private static DumpHeader? ReadHeader(string? path, out X64Context? context)
+    {
+        const int ContextOffset = 0x348;
+        context = null;
+        if (path is null)
+            return null;
+        try
+        {
+            using MappedFile file = MappedFile.Open(path);
+            DumpHeader header = DumpHeader.Read(file, path);
+            if (header.Architecture == Architecture.X64)
+                context = X64Context.FromContextRecord(file.Slice(ContextOffset, X64Context.ContextSize));
+            return header;
+        }
+        catch (DumpFormatException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The number of levels by which the page tables lead to the same module list as the engine does; 0 for none.</summary>
+    private int FindLevels(ulong directoryTableBase)
+    {
+        if (!KernelMemory.TryReadUInt64(_moduleList, out ulong expected))
+            return 0;
+        foreach (int levels in (ReadOnlySpan<int>)[4, 5])
+        {
+            ProcessMemory memory = new(_physical, new X64PageTables(_physical, directoryTableBase, levels));
+            if (memory.TryReadUInt64(_moduleList, out ulong found) && found == expected)
+                return levels;
+        }
+        return 0;
+    }
+
+    /// <summary>
+    /// The PDB that the engine has for a kernel module. User modules are not asked for: the engine knows those of one
+    /// process, and at an address another process has another module.
+    /// </summary>
+    private string? OpenedByEngine(TargetModule module)
+    {
+        if (module.IsUserMode)
+            return null;
+        _engine.Symbols.LoadSymbolsAt(module.BaseAddress + PageCache.PageSize);
+        string path = _engine.Symbols.GetModuleName(ModuleNameKind.SymbolFile, module.BaseAddress);
+        return path.EndsWith(".pdb", StringComparison.OrdinalIgnoreCase) && File.Exists(path) ? path : null;
+    }
+}

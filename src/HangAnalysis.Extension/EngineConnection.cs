@@ -1,0 +1,53 @@
+using HangAnalysis.DbgEng;
+
+namespace HangAnalysis.Extension;
+
+/// <summary>The engine's interfaces, as far as a command has lent them.</summary>
+/// <remarks>
+/// What was read lives from one command to the next, the client does not: dbgeng.h says that a client must not be kept
+/// between calls. Readers therefore hold this object, and every command puts its own interfaces into it.
+/// </remarks>
+internal sealed class EngineConnection : IDisposable
+{
+    private DebugControl? _control;
+    private DebugDataSpaces? _spaces;
+    private DebugSymbols? _symbols;
+    private DebugSystemObjects? _objects;
+    private DebugClient? _client;
+
+    public DebugControl Control => _control ?? throw NotConnected();
+
+    public DebugDataSpaces Spaces => _spaces ?? throw NotConnected();
+
+    public DebugSymbols Symbols => _symbols ?? throw NotConnected();
+
+    public DebugSystemObjects Objects => _objects ?? throw NotConnected();
+
+    public DebugClient Client => _client ?? throw NotConnected();
+
+    /// <summary>Takes the interfaces of a command's client.</summary>
+    public void Open(DebugInterface client)
+    {
+        _control = new DebugControl(client);
+        _spaces = new DebugDataSpaces(client);
+        _symbols = new DebugSymbols(client);
+        _objects = new DebugSystemObjects(client);
+        _client = new DebugClient(client);
+    }
+
+    /// <summary>Gives them back.</summary>
+    public void Close()
+    {
+        _control?.Dispose();
+        _spaces?.Dispose();
+        _symbols?.Dispose();
+        _objects?.Dispose();
+        _client?.Dispose();
+        (_control, _spaces, _symbols, _objects, _client) = (null, null, null, null, null);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Close();
+
+    private static DebugEngineException NotConnected() => new("the debugger is asked outside of a command");
+}

@@ -1,0 +1,45 @@
+using HangAnalysis.DbgEng;
+using HangAnalysis.Targets;
+using HangAnalysis.Targets.Dumps;
+
+namespace HangAnalysis.Extension;
+
+/// <summary>The kernel's images: from its loader's list, or where that is not in the dump, from the engine's.</summary>
+internal static class EngineModules
+{
+    private const uint LoadedModuleListAddress = 72; // DEBUG_DATA_PsLoadedModuleListAddr
+
+    /// <summary>The images, the kernel first.</summary>
+    public static List<TargetModule> Read(
+        EngineConnection engine, TargetDescription description, IMemory memory, List<string> damage)
+    {
+        if (description.HoldsPages && description.Architecture == Architecture.X64)
+        {
+            ulong head = engine.Spaces.ReadDebuggerData(LoadedModuleListAddress);
+            List<TargetModule> modules = LoaderList.Read(memory, head, isUserMode: false, out string? problem);
+            if (problem is not null)
+                damage.Add($"the module list is damaged: {problem}");
+            if (modules.Count > 0)
+                return modules;
+        }
+        return ReadFromEngine(engine, memory);
+    }
+
+    private static List<TargetModule> ReadFromEngine(EngineConnection engine, IMemory memory)
+    {
+        const uint UnloadedOrUserMode = 3; // DEBUG_MODULE_UNLOADED | DEBUG_MODULE_USER_MODE
+        List<TargetModule> modules = [];
+        foreach (DebugModuleParameters parameters in engine.Symbols.GetModules(Limits.Modules))
+        {
+            if ((parameters.Flags & UnloadedOrUserMode) != 0 || parameters.Size == 0)
+                continue;
+            string path = engine.Symbols.GetModuleName(ModuleNameKind.LoadedImage, parameters.Base);
+            if (path.Length == 0)
+                path = engine.Symbols.GetModuleName(ModuleNameKind.Image, parameters.Base);
+            TargetModule module = ModuleNames.Create(path, parameters.Base, parameters.Size, parameters.TimeDateStamp,
+                parameters.Checksum, isUserMode: false, memory);
+            modules.Insert(module.Name == "nt" ? 0 : modules.Count, module);
+        }
+        return modules;
+    }
+}

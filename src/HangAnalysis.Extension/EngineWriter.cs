@@ -1,0 +1,59 @@
+using System.Text;
+using HangAnalysis.DbgEng;
+
+namespace HangAnalysis.Extension;
+
+/// <summary>Gathers output and hands it to the engine in pieces of some kilobytes: each call costs, through a pipe a lot.</summary>
+internal sealed class EngineWriter(DebugControl control, uint outputControl) : TextWriter
+{
+    /// <summary>The engine formats a call's output in a buffer of 16 K characters.</summary>
+    private const int Piece = 8192;
+
+    private readonly StringBuilder _text = new(2 * Piece);
+
+    /// <inheritdoc/>
+    public override Encoding Encoding => Encoding.Unicode;
+
+    /// <inheritdoc/>
+    public override void Write(char value)
+    {
+        _text.Append(value);
+        // Between lines no tag is open.
+        if (value == '\n' && _text.Length >= Piece)
+            Flush();
+    }
+
+    /// <inheritdoc/>
+    public override void Write(string? value)
+    {
+        ReadOnlySpan<char> rest = value;
+        while (rest.Length > 0)
+        {
+            int line = rest.IndexOf('\n') + 1;
+            int count = line == 0 ? rest.Length : line;
+            _text.Append(rest[..count]);
+            rest = rest[count..];
+            if (line != 0 && _text.Length >= Piece)
+                Flush();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Flush()
+    {
+        if (_text.Length == 0)
+            return;
+        string text = _text.ToString();
+        _text.Clear();
+        for (int at = 0; at < text.Length; at += Piece * 3 / 2)
+            control.Output(outputControl, DebugControl.OutputNormal, text.Substring(at, Math.Min(Piece * 3 / 2, text.Length - at)));
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            Flush();
+        base.Dispose(disposing);
+    }
+}

@@ -1,0 +1,83 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using HangAnalysis.DbgEng;
+
+namespace HangAnalysis.Extension;
+
+/// <summary>What the debugger engine calls. The names, and that commands are in lower case, are its rules.</summary>
+internal static unsafe class Exports
+{
+    private const uint SessionInactive = 1; // DEBUG_NOTIFY_SESSION_INACTIVE
+    private const uint SessionInaccessible = 3; // DEBUG_NOTIFY_SESSION_INACCESSIBLE
+
+    /// <summary>Tells the engine the extension's version.</summary>
+    [UnmanagedCallersOnly(EntryPoint = "DebugExtensionInitialize")]
+    public static int Initialize(uint* version, uint* flags)
+    {
+        Version? own = Assembly.GetExecutingAssembly().GetName().Version;
+        *version = own is null ? 0 : (uint)own.Major << 16 | (uint)own.Minor;
+        *flags = 0;
+        return DebugInterface.Ok;
+    }
+
+    /// <summary>What was read is not true any more once the target runs, or is gone.</summary>
+    [UnmanagedCallersOnly(EntryPoint = "DebugExtensionNotify")]
+    public static void Notify(uint notify, ulong argument)
+    {
+        if (notify is SessionInactive or SessionInaccessible)
+            DropSession();
+    }
+
+    /// <summary>Gives the memory back; the image itself stays, since compiled .NET libraries cannot be unloaded.</summary>
+    [UnmanagedCallersOnly(EntryPoint = "DebugExtensionUninitialize")]
+    public static void Uninitialize() => DropSession();
+
+    /// <summary>One line for <c>dt</c> on a structure that is known here.</summary>
+    [UnmanagedCallersOnly(EntryPoint = "KnownStructOutput")]
+    public static int KnownStructOutput(uint flags, ulong offset, byte* typeName, byte* buffer, uint* bufferChars)
+    {
+        try
+        {
+            return KnownStructures.Output(flags, offset, typeName, buffer, bufferChars);
+        }
+        catch (Exception)
+        {
+            return unchecked((int)0x80004005); // E_FAIL: dt prints the structure as it would without us
+        }
+    }
+
+    /// <summary><c>!hangwhy</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "hangwhy")]
+    public static int HangWhy(nint client, byte* arguments) => Run("hangwhy", client, arguments);
+
+    /// <summary><c>!us</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "us")]
+    public static int Us(nint client, byte* arguments) => Run("us", client, arguments);
+
+    /// <summary><c>!lpcchain</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "lpcchain")]
+    public static int LpcChain(nint client, byte* arguments) => Run("lpcchain", client, arguments);
+
+    /// <summary><c>!mods</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "mods")]
+    public static int Mods(nint client, byte* arguments) => Run("mods", client, arguments);
+
+    /// <summary><c>!hahelp</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "hahelp")]
+    public static int Help(nint client, byte* arguments) => Run("hahelp", client, arguments);
+
+    private static int Run(string name, nint client, byte* arguments) =>
+        CommandRunner.Run(new DebugInterface(client), $"!{name} {Marshal.PtrToStringAnsi((nint)arguments)}");
+
+    private static void DropSession()
+    {
+        try
+        {
+            CommandRunner.DropSession();
+        }
+        catch (Exception)
+        {
+            // Files that do not close are no reason to end the debugger.
+        }
+    }
+}
