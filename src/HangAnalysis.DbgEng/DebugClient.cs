@@ -20,6 +20,17 @@ public sealed unsafe class DebugClient : IDisposable
     public void SetOutputCallbacks(nint callbacks) => DebugEngineException.ThrowIfFailed(
         ((delegate* unmanaged[Stdcall]<nint, nint, int>)_client[34])(_client.Pointer, callbacks), "SetOutputCallbacks");
 
+    /// <summary>Which kinds of output the client receives (DEBUG_OUTPUT_*).</summary>
+    public uint OutputMask
+    {
+        get
+        {
+            uint mask;
+            return ((delegate* unmanaged[Stdcall]<nint, uint*, int>)_client[35])(_client.Pointer, &mask) < 0 ? 0 : mask;
+        }
+        set => ((delegate* unmanaged[Stdcall]<nint, uint, int>)_client[36])(_client.Pointer, value);
+    }
+
     /// <summary>Ends the session (DEBUG_END_*).</summary>
     public void EndSession(uint flags) => ((delegate* unmanaged[Stdcall]<nint, uint, int>)_client[26])(_client.Pointer, flags);
 

@@ -50,7 +50,7 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
         UnloadedModules = UnloadedDrivers.Read(KernelMemory, engine.Spaces.ReadDebuggerData(UnloadedDriversAddress));
         CurrentThread = Description.HoldsPages ? 0 : engine.Objects.GetCurrentThreadDataOffset();
         _client = new SymbolServerClient(null, null, null);
-        _symbols = new ModuleSymbols(new SymbolLocator(SymbolPath.Parse(engine.Symbols.SymbolPath), _client),
+        _symbols = new ModuleSymbols(new SymbolLocator(SymbolPath.Parse(engine.Symbols.SymbolPath, DefaultStore()), _client),
             new KernelAnchors(_moduleList, engine.Spaces.ReadDebuggerData(ActiveProcessHeadAddress),
                 header?.KdDebuggerDataBlock ?? 0),
             cancellation, OpenedByEngine);
@@ -173,12 +173,38 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     /// The PDB that the engine has for a kernel module. User modules are not asked for: the engine knows those of one
     /// process, and at an address another process has another module.
     /// </summary>
-    private string? OpenedByEngine(TargetModule module)
+    private string? OpenedByEngine(TargetModule module, bool mayLoad)
     {
         if (module.IsUserMode)
             return null;
-        _engine.Symbols.LoadSymbolsAt(module.BaseAddress + PageCache.PageSize);
+        if (mayLoad)
+            LoadQuietly(module);
         string path = _engine.Symbols.GetModuleName(ModuleNameKind.SymbolFile, module.BaseAddress);
         return path.EndsWith(".pdb", StringComparison.OrdinalIgnoreCase) && File.Exists(path) ? path : null;
+    }
+
+    /// <summary>
+    /// Has the engine find symbols. What it says of images that it does not find would stand between the lines of a command,
+    /// and among the addresses that <c>.foreach</c> takes.
+    /// </summary>
+    private void LoadQuietly(TargetModule module)
+    {
+        uint mask = _engine.Client.OutputMask;
+        _engine.Client.OutputMask = 0;
+        try
+        {
+            _engine.Symbols.LoadSymbolsAt(module.BaseAddress + PageCache.PageSize);
+        }
+        finally
+        {
+            _engine.Client.OutputMask = mask;
+        }
+    }
+
+    /// <summary>The folder that <c>srv*</c> means to the debuggers; null where they have none, and ours is used.</summary>
+    private static string? DefaultStore()
+    {
+        string folder = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData), "Dbg", "sym");
+        return Directory.Exists(folder) ? folder : null;
     }
 }

@@ -20,7 +20,7 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
     private readonly SymbolLocator _locator;
     private readonly KernelAnchors _anchors;
     private readonly CancellationToken _cancellation;
-    private readonly Func<TargetModule, string?>? _opened;
+    private readonly Func<TargetModule, bool, string?>? _opened;
     private readonly Dictionary<ModuleKey, (ISymbolFile? File, IReadOnlyList<string> Search)> _symbols = [];
     private readonly Dictionary<ModuleKey, ImageVersion?> _versions = [];
     private readonly Dictionary<ModuleKey, FileImageBytes?> _files = [];
@@ -30,9 +30,10 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
     /// <param name="locator">The path.</param>
     /// <param name="anchors">Identifies a kernel whose image does not.</param>
     /// <param name="cancellation">Ends searches.</param>
-    /// <param name="opened">The PDB that a debugger has opened for a module, or null: it is tried before the path.</param>
+    /// <param name="opened">Names the PDB that a debugger has for a module, or null. Asked before the path is searched for what
+    /// it has opened already, and after a search in vain once more: then it may look for one by itself.</param>
     public ModuleSymbols(SymbolLocator locator, KernelAnchors anchors, CancellationToken cancellation,
-        Func<TargetModule, string?>? opened = null)
+        Func<TargetModule, bool, string?>? opened = null)
     {
         _opened = opened;
         _locator = locator;
@@ -105,9 +106,10 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
             identified = image.TryReadPdbIdentity(out identity);
         }
         SymbolSearchLog log = identified ? new SymbolSearchLog(identity) : new SymbolSearchLog(module.FileName);
-        ISymbolFile? symbols = FindOpened(module, identified ? identity : null, log);
+        ISymbolFile? symbols = FindOpened(module, identified ? identity : null, log, mayLoad: false);
         symbols ??= identified ? FindByIdentity(module, identity, log)
             : module.Name == "nt" && !module.IsUserMode ? FindByAnchors(module, log) : null;
+        symbols ??= FindOpened(module, identified ? identity : null, log, mayLoad: true);
         if (symbols is null && image is not null)
             symbols = ExportTable.TryRead(image, module.Path);
         List<string> search = [log.Wanted, .. log.Lines];
@@ -117,9 +119,9 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
     }
 
     /// <summary>The file that a debugger has opened. Where the image does not identify it, the debugger's choice is trusted.</summary>
-    private ISymbolFile? FindOpened(TargetModule module, PdbIdentity? identity, SymbolSearchLog log)
+    private ISymbolFile? FindOpened(TargetModule module, PdbIdentity? identity, SymbolSearchLog log, bool mayLoad)
     {
-        if (_opened?.Invoke(module) is not { } path || TryOpen(path, log) is not { } file)
+        if (_opened?.Invoke(module, mayLoad) is not { } path || TryOpen(path, log) is not { } file)
             return null;
         if (identity is { } wanted ? Matches(file, wanted, log) : file.Identity is not null)
             return file;
