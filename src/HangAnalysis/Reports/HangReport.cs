@@ -65,7 +65,7 @@ public sealed record FrameJson(string Address, string Frame, string Certainty);
 public sealed record ReasonJson(string What, string Why);
 
 /// <summary>Serialisation of the reports, generated at compile time: no reflection at run time.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NewLine = "\n")]
 [JsonSerializable(typeof(HangReport))]
 [JsonSerializable(typeof(StackGroupsJson))]
 [JsonSerializable(typeof(ChainsJson))]
