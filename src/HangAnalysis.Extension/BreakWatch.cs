@@ -1,5 +1,3 @@
-using HangAnalysis.DbgEng;
-
 namespace HangAnalysis.Extension;
 
 /// <summary>Turns Ctrl+Break into a cancellation while a command runs.</summary>
@@ -11,18 +9,16 @@ internal sealed class BreakWatch : IDisposable
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(50);
 
-    private readonly DebugControl _control;
-    private readonly CancellationTokenSource _cancellation;
+    private readonly EngineConnection _engine;
     private readonly Timer _timer;
 
-    public BreakWatch(DebugControl control, CancellationTokenSource cancellation)
+    public BreakWatch(EngineConnection engine)
     {
-        _control = control;
-        _cancellation = cancellation;
-        _timer = new Timer(Poll, null, s_interval, s_interval);
+        _engine = engine;
+        _timer = new Timer(_ => _engine.PollBreak(), null, s_interval, s_interval);
     }
 
-    /// <summary>Waits for a poll that runs: afterwards the engine's interface may be given back.</summary>
+    /// <summary>Waits for a poll that runs: afterwards the engine's interfaces may be given back.</summary>
     public void Dispose()
     {
         using ManualResetEvent ended = new(false);
@@ -30,13 +26,7 @@ internal sealed class BreakWatch : IDisposable
             ended.WaitOne();
         // The question took the request away; a loop around this command (.foreach) shall see it too.
         const uint Passive = 1; // DEBUG_INTERRUPT_PASSIVE
-        if (_cancellation.IsCancellationRequested)
-            _control.SetInterrupt(Passive);
-    }
-
-    private void Poll(object? state)
-    {
-        if (!_cancellation.IsCancellationRequested && _control.GetInterrupt())
-            _cancellation.Cancel();
+        if (_engine.PollBreak())
+            _engine.Control.SetInterrupt(Passive);
     }
 }

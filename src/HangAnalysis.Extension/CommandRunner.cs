@@ -94,7 +94,7 @@ internal static class CommandRunner
         try
         {
             CommandOutput output;
-            using (new BreakWatch(s_engine.Control, session.Cancellation))
+            using (new BreakWatch(s_engine))
             {
                 session.Progress.Start(isQuiet ? null : s_engine.Control);
                 if (!isQuiet && !session.Target.HasKernelSymbols)

@@ -9,6 +9,7 @@ namespace HangAnalysis.Extension;
 /// </remarks>
 internal sealed class EngineConnection : IDisposable
 {
+    private readonly Lock _breakLock = new();
     private DebugControl? _control;
     private DebugDataSpaces? _spaces;
     private DebugSymbols? _symbols;
@@ -24,6 +25,37 @@ internal sealed class EngineConnection : IDisposable
     public DebugSystemObjects Objects => _objects ?? throw NotConnected();
 
     public DebugClient Client => _client ?? throw NotConnected();
+
+    /// <summary>Is cancelled when the user asks for a break.</summary>
+    public CancellationTokenSource? Cancellation { get; set; }
+
+    /// <summary>Reads kernel memory; returns how many bytes were there.</summary>
+    public int ReadVirtual(ulong address, Span<byte> buffer)
+    {
+        int read = Spaces.ReadVirtual(address, buffer);
+        // While a break is pending the engine refuses to read. Taken for memory that is absent, that would be a false finding.
+        return read < buffer.Length && PollBreak() ? Spaces.ReadVirtual(address, buffer) : read;
+    }
+
+    /// <summary>Reads physical memory; returns how many bytes were there.</summary>
+    public int ReadPhysical(ulong address, Span<byte> buffer)
+    {
+        int read = Spaces.ReadPhysical(address, buffer);
+        return read < buffer.Length && PollBreak() ? Spaces.ReadPhysical(address, buffer) : read;
+    }
+
+    /// <summary>Whether the user has asked for a break; the question takes the request away from the engine.</summary>
+    public bool PollBreak()
+    {
+        lock (_breakLock)
+        {
+            if (Cancellation is not { } cancellation)
+                return false;
+            if (!cancellation.IsCancellationRequested && Control.GetInterrupt())
+                cancellation.Cancel();
+            return cancellation.IsCancellationRequested;
+        }
+    }
 
     /// <summary>Takes the interfaces of a command's client.</summary>
     public void Open(DebugInterface client)

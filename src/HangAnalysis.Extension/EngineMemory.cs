@@ -9,7 +9,7 @@ internal sealed class EngineMemory(EngineConnection engine) : IMemory
     /// <summary>16 MB: the pages of some thousand kernel stacks and objects.</summary>
     private const int Slots = 4096;
 
-    private readonly PageCache _cache = new((address, buffer) => engine.Spaces.ReadVirtual(address, buffer), Slots);
+    private readonly PageCache _cache = new(engine.ReadVirtual, Slots);
 
     /// <inheritdoc/>
     public int Read(ulong address, Span<byte> buffer) => _cache.Read(address, buffer);
@@ -20,7 +20,7 @@ internal sealed class EnginePhysicalMemory(EngineConnection engine, ulong endPag
 {
     private const int Slots = 2048;
 
-    private readonly PageCache _cache = new((address, buffer) => engine.Spaces.ReadPhysical(address, buffer), Slots);
+    private readonly PageCache _cache = new(engine.ReadPhysical, Slots);
 
     /// <inheritdoc/>
     public ulong EndPage => endPage;

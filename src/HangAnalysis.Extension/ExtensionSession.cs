@@ -6,10 +6,13 @@ namespace HangAnalysis.Extension;
 /// <summary>What commands have read of the debugger's session; kept until the session ends, runs on, or is cut short.</summary>
 internal sealed class ExtensionSession : IDisposable
 {
+    private readonly EngineConnection _engine;
     private readonly CommandSession _commands;
 
     public ExtensionSession(EngineConnection engine)
     {
+        _engine = engine;
+        engine.Cancellation = Cancellation;
         SymbolPath = engine.Symbols.SymbolPath;
         long start = Stopwatch.GetTimestamp();
         Target = new DbgEngTarget(engine, Cancellation.Token);
@@ -36,6 +39,7 @@ internal sealed class ExtensionSession : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _engine.Cancellation = null;
         _commands.Dispose();
         Cancellation.Dispose();
     }

@@ -23,7 +23,7 @@ internal static unsafe class KnownStructures
     {
         GetNames => Copy("_ETHREAD\0_KTHREAD\0_EPROCESS\0_KPROCESS\0", buffer, bufferChars),
         GetSingleLineOutput when Describe(Marshal.PtrToStringAnsi((nint)typeName), offset) is { } line =>
-            Copy(line, buffer, bufferChars),
+            Copy(" " + line, buffer, bufferChars), // dt prints it right behind the type's name
         SuppressTypeName => No,
         _ => unchecked((int)0x80004005), // E_FAIL
     };
@@ -36,7 +36,7 @@ internal static unsafe class KnownStructures
             return system.FindProcess(address)?.Title;
         foreach (ThreadFacts thread in system.Threads)
             if (thread.Address.Value == address)
-                return $"{thread.Process.Title} {thread.State} {(thread.Age is null ? "" : AgeText.Format(thread.Age))}";
+                return $"{thread.Process.Title} {thread.State}{(thread.Age is null ? "" : $" {AgeText.Format(thread.Age)}")}";
         return null;
     }
 
