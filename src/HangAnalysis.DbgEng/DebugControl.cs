@@ -56,6 +56,22 @@ public sealed unsafe class DebugControl : IDisposable
                 _control.Pointer, outputControl, mask, format, chars);
     }
 
+    /// <summary>The value of an expression such as <c>@$proc</c>; false where the engine does not understand it.</summary>
+    public bool TryEvaluate(string expression, out ulong result)
+    {
+        const uint Int64 = 4; // DEBUG_VALUE_INT64
+        const int ValueWords = 4; // DEBUG_VALUE: 24 bytes of union, 8 of tail and type
+        ulong* value = stackalloc ulong[ValueWords];
+        uint remainder;
+        fixed (char* chars = expression)
+        {
+            int code = ((delegate* unmanaged[Stdcall]<nint, char*, uint, ulong*, uint*, int>)_control[132])(
+                _control.Pointer, chars, Int64, value, &remainder);
+            result = code < 0 ? 0 : *value;
+            return code >= 0 && remainder == expression.Length;
+        }
+    }
+
     /// <summary>Runs a debugger command.</summary>
     public int Execute(uint outputControl, string command, uint flags)
     {

@@ -1,9 +1,9 @@
 namespace HangAnalysis.DbgEng;
 
-/// <summary>IDebugSystemObjects: which thread is current.</summary>
+/// <summary>IDebugSystemObjects3: which target and which thread are current.</summary>
 public sealed unsafe class DebugSystemObjects : IDisposable
 {
-    private static readonly Guid s_id = new("6b86fe2c-2c4f-4f0c-9da2-174311acc327");
+    private static readonly Guid s_id = new("e9676e2f-e286-4ea3-b0f9-dfe5d9fc330e");
     private readonly DebugInterface _objects;
 
     /// <summary>Takes the interface from a client.</summary>
@@ -14,6 +14,13 @@ public sealed unsafe class DebugSystemObjects : IDisposable
     {
         ulong address;
         return ((delegate* unmanaged[Stdcall]<nint, ulong*, int>)_objects[13])(_objects.Pointer, &address) < 0 ? 0 : address;
+    }
+
+    /// <summary>Number of the current one of several targets.</summary>
+    public uint GetCurrentSystemId()
+    {
+        uint id;
+        return ((delegate* unmanaged[Stdcall]<nint, uint*, int>)_objects[38])(_objects.Pointer, &id) < 0 ? 0 : id;
     }
 
     /// <inheritdoc/>

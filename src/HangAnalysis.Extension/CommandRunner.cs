@@ -61,7 +61,7 @@ internal static class CommandRunner
         ICommand command;
         try
         {
-            arguments = CommandArguments.Parse(line);
+            arguments = CommandArguments.Parse(Evaluate(line));
             command = CommandTable.Require(arguments);
         }
         catch (CommandUsageException exception)
@@ -79,7 +79,7 @@ internal static class CommandRunner
             WriteError($"!{command.Help.Name} reads kernel dumps and kernels; this session is neither");
             return Failed;
         }
-        if (s_session is not null && s_session.SymbolPath != s_engine.Symbols.SymbolPath)
+        if (s_session is not null && !s_session.IsOf(s_engine))
             DropSession();
         ExtensionSession session = s_session ??= new ExtensionSession(s_engine);
         bool isQuiet = arguments.Has("q") || arguments.Has("json");
@@ -87,6 +87,16 @@ internal static class CommandRunner
         if (!session.IsReusable)
             DropSession();
         return result;
+    }
+
+    /// <summary>The line with pseudo-registers and registers (<c>@$proc</c>, <c>@rcx</c>) replaced by their values.</summary>
+    private static string Evaluate(string line)
+    {
+        string[] words = line.Split(' ');
+        for (int i = 1; i < words.Length; i++)
+            if (words[i].StartsWith('@') && s_engine.Control.TryEvaluate(words[i], out ulong value))
+                words[i] = $"{value:x16}";
+        return string.Join(' ', words);
     }
 
     private static int RunInSession(ExtensionSession session, ICommand command, CommandArguments arguments, bool isQuiet)

@@ -8,12 +8,15 @@ internal sealed class ExtensionSession : IDisposable
 {
     private readonly EngineConnection _engine;
     private readonly CommandSession _commands;
+    private readonly string _symbolPath;
+    private readonly uint _systemId;
 
     public ExtensionSession(EngineConnection engine)
     {
         _engine = engine;
         engine.Cancellation = Cancellation;
-        SymbolPath = engine.Symbols.SymbolPath;
+        _symbolPath = engine.Symbols.SymbolPath;
+        _systemId = engine.Objects.GetCurrentSystemId();
         long start = Stopwatch.GetTimestamp();
         Target = new DbgEngTarget(engine, Cancellation.Token);
         _commands = new CommandSession(Target, Stopwatch.GetElapsedTime(start), Progress, Cancellation.Token);
@@ -27,14 +30,15 @@ internal sealed class ExtensionSession : IDisposable
 
     public CommandSession Commands => _commands;
 
-    /// <summary>The symbol path with which symbols were looked for.</summary>
-    public string SymbolPath { get; }
-
     /// <summary>
     /// Whether the next command can use what is here. A sweep that was broken off is incomplete; a kernel without symbols may
     /// have some next time.
     /// </summary>
     public bool IsReusable => !Cancellation.IsCancellationRequested && Target.HasKernelSymbols;
+
+    /// <summary>Whether the engine still looks at the same one of its targets, and for symbols in the same places.</summary>
+    public bool IsOf(EngineConnection engine) =>
+        _systemId == engine.Objects.GetCurrentSystemId() && _symbolPath == engine.Symbols.SymbolPath;
 
     /// <inheritdoc/>
     public void Dispose()
