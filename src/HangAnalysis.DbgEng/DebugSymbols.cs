@@ -70,14 +70,14 @@ public sealed unsafe class DebugSymbols : IDisposable
         }
     }
 
-    /// <summary>Loaded modules, in the engine's order.</summary>
+    /// <summary>Loaded modules in the engine's order, and behind them the unloaded ones.</summary>
     public DebugModuleParameters[] GetModules(int most)
     {
         uint loaded, unloaded;
         int result = ((delegate* unmanaged[Stdcall]<nint, uint*, uint*, int>)_symbols[12])(_symbols.Pointer, &loaded, &unloaded);
         if (result < 0 || loaded == 0)
             return [];
-        DebugModuleParameters[] modules = new DebugModuleParameters[Math.Min(loaded, (uint)most)];
+        DebugModuleParameters[] modules = new DebugModuleParameters[Math.Min((ulong)loaded + unloaded, (uint)most)];
         fixed (DebugModuleParameters* first = modules)
             result = ((delegate* unmanaged[Stdcall]<nint, uint, ulong*, uint, DebugModuleParameters*, int>)_symbols[17])(
                 _symbols.Pointer, (uint)modules.Length, null, 0, first);
@@ -85,16 +85,10 @@ public sealed unsafe class DebugSymbols : IDisposable
     }
 
     /// <summary>A name of the module at an address; empty where there is none.</summary>
-    public string GetModuleName(ModuleNameKind kind, ulong moduleBase)
-    {
-        const uint AnyIndex = uint.MaxValue;
-        const int MostCharacters = 1024;
-        char* buffer = stackalloc char[MostCharacters];
-        uint length;
-        int result = ((delegate* unmanaged[Stdcall]<nint, uint, uint, ulong, char*, uint, uint*, int>)_symbols[89])(
-            _symbols.Pointer, (uint)kind, AnyIndex, moduleBase, buffer, MostCharacters, &length);
-        return result == DebugInterface.Ok ? new string(buffer) : "";
-    }
+    public string GetModuleName(ModuleNameKind kind, ulong moduleBase) => GetModuleName(kind, uint.MaxValue, moduleBase);
+
+    /// <summary>A name of the module at an index of <see cref="GetModules"/>; empty where there is none.</summary>
+    public string GetModuleName(ModuleNameKind kind, int index) => GetModuleName(kind, (uint)index, 0);
 
     /// <summary>Has the engine load the symbols of the module at an address, if it put that off until they are needed.</summary>
     public void LoadSymbolsAt(ulong address)
@@ -109,4 +103,15 @@ public sealed unsafe class DebugSymbols : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _symbols.Release();
+
+    /// <summary>By index, or where that is DEBUG_ANY_ID, by address.</summary>
+    private string GetModuleName(ModuleNameKind kind, uint index, ulong moduleBase)
+    {
+        const int MostCharacters = 1024;
+        char* buffer = stackalloc char[MostCharacters];
+        uint length;
+        int result = ((delegate* unmanaged[Stdcall]<nint, uint, uint, ulong, char*, uint, uint*, int>)_symbols[89])(
+            _symbols.Pointer, (uint)kind, index, moduleBase, buffer, MostCharacters, &length);
+        return result == DebugInterface.Ok ? new string(buffer) : "";
+    }
 }

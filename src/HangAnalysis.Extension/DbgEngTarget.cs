@@ -47,7 +47,9 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
         KernelModules = EngineModules.Read(engine, Description, KernelMemory, damage);
         if (KernelModules.Count == 0)
             damage.Add("no module could be read");
-        UnloadedModules = UnloadedDrivers.Read(KernelMemory, engine.Spaces.ReadDebuggerData(UnloadedDriversAddress));
+        UnloadedModules = Description.HoldsPages
+            ? UnloadedDrivers.Read(KernelMemory, engine.Spaces.ReadDebuggerData(UnloadedDriversAddress))
+            : EngineModules.ReadUnloaded(engine);
         CurrentThread = Description.HoldsPages ? 0 : engine.Objects.GetCurrentThreadDataOffset();
         _client = new SymbolServerClient(null, null, null);
         _symbols = new ModuleSymbols(new SymbolLocator(SymbolPath.Parse(engine.Symbols.SymbolPath, DefaultStore()), _client),

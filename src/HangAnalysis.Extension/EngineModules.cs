@@ -9,6 +9,9 @@ internal static class EngineModules
 {
     private const uint LoadedModuleListAddress = 72; // DEBUG_DATA_PsLoadedModuleListAddr
 
+    private const uint Unloaded = 1; // DEBUG_MODULE_UNLOADED
+    private const uint UserMode = 2; // DEBUG_MODULE_USER_MODE
+
     /// <summary>The images, the kernel first.</summary>
     public static List<TargetModule> Read(
         EngineConnection engine, TargetDescription description, IMemory memory, List<string> damage)
@@ -25,13 +28,24 @@ internal static class EngineModules
         return ReadFromEngine(engine, memory);
     }
 
+    /// <summary>The drivers that the engine knows to have been unloaded.</summary>
+    public static List<UnloadedModule> ReadUnloaded(EngineConnection engine)
+    {
+        List<UnloadedModule> drivers = [];
+        DebugModuleParameters[] modules = engine.Symbols.GetModules(Limits.Modules);
+        for (int i = 0; i < modules.Length; i++)
+            if ((modules[i].Flags & Unloaded) != 0)
+                drivers.Add(new UnloadedModule(engine.Symbols.GetModuleName(ModuleNameKind.Image, i), modules[i].Base,
+                    modules[i].Base + modules[i].Size));
+        return drivers;
+    }
+
     private static List<TargetModule> ReadFromEngine(EngineConnection engine, IMemory memory)
     {
-        const uint UnloadedOrUserMode = 3; // DEBUG_MODULE_UNLOADED | DEBUG_MODULE_USER_MODE
         List<TargetModule> modules = [];
         foreach (DebugModuleParameters parameters in engine.Symbols.GetModules(Limits.Modules))
         {
-            if ((parameters.Flags & UnloadedOrUserMode) != 0 || parameters.Size == 0)
+            if ((parameters.Flags & (Unloaded | UserMode)) != 0 || parameters.Size == 0)
                 continue;
             string path = engine.Symbols.GetModuleName(ModuleNameKind.LoadedImage, parameters.Base);
             if (path.Length == 0)
