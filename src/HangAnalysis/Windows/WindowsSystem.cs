@@ -42,7 +42,7 @@ public sealed class WindowsSystem : ISystemFacts
             ReadSystem(progress);
         else
             ReadCrashOnly();
-        foreach (string missing in Session.Symbols is null ? [] : Session.Types.Missing)
+        foreach (string missing in _threadReader.ThreadSize == 0 ? [] : Session.Types.Missing)
             Session.AddUnknown($"what rests on {missing}", "the kernel's symbols do not have it");
     }
 
@@ -176,11 +176,15 @@ public sealed class WindowsSystem : ISystemFacts
 
     private void ReadSystem(IProgress<int>? progress)
     {
-        if (Session.Symbols is null)
+        if (Target.Description.Architecture != Architecture.X64)
         {
-            Session.AddUnknown("processes, threads and waits", Session.Kernel is null
-                ? "the kernel's image is not in the module list"
-                : "no symbols of the kernel were found: name them with --symbols");
+            Session.AddUnknown("who waits for whom",
+                $"whole-system analysis of {Target.Description.Architecture.ToString().ToLowerInvariant()} dumps is not there yet");
+            return;
+        }
+        if (_threadReader.ThreadSize == 0)
+        {
+            ExplainMissingSymbols();
             return;
         }
         _processes = _processReader.ReadAll(progress);
@@ -207,9 +211,32 @@ public sealed class WindowsSystem : ISystemFacts
         BuildGraph();
     }
 
+    /// <summary>Without the kernel's types nothing can be read: says what was looked for, and why what was found is not used.</summary>
+    private void ExplainMissingSymbols()
+    {
+        const string What = "processes, threads and waits";
+        if (Session.Kernel is null)
+        {
+            Session.AddUnknown(What, "the kernel's image is not in the module list");
+            return;
+        }
+        IReadOnlyList<string> search = Target.DescribeSearch(Session.Kernel);
+        string wanted = search.Count > 0 ? search[0] : Session.Kernel.FileName;
+        Session.AddUnknown(What, Session.Symbols is null
+            ? $"no symbols of the kernel were found ({wanted}); name a symbol path with --symbols, such as srv*"
+            : $"the kernel's symbols have no types ({wanted}); name a symbol path with --symbols, such as srv*");
+        for (int i = 1; i < search.Count; i++)
+            if (search[i].Contains("mismatch", StringComparison.Ordinal) || search[i].Contains("damaged", StringComparison.Ordinal)
+                || search[i].Contains("lie elsewhere", StringComparison.Ordinal))
+                Session.AddUnknown("a symbol file of the kernel", search[i]);
+    }
+
     /// <summary>A small dump: the thread that crashed, its process, and whatever blocks show of them.</summary>
     private void ReadCrashOnly()
     {
+        if ((Session.Symbols is null or Targets.Images.ExportTable) && Target.Description.Architecture == Architecture.X64
+            && Session.Kernel is not null)
+            ExplainMissingSymbols();
         if (Target is not ICrashSource crash || crash.CurrentThread == 0)
             return;
         ulong processAddress = 0;
