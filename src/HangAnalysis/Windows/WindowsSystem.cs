@@ -38,7 +38,10 @@ public sealed class WindowsSystem : ISystemFacts
         SystemClock clock = new(Session);
         _threadReader = new ThreadReader(Session, clock);
         _processReader = new ProcessReader(Session, _threadReader);
-        if (target.Description.HoldsPages)
+        if (target.Description.Architecture != Architecture.X64)
+            Session.AddUnknown("who waits for whom",
+                $"whole-system analysis of {target.Description.Architecture.ToString().ToLowerInvariant()} dumps is not there yet");
+        else if (target.Description.HoldsPages)
             ReadSystem(progress);
         else
             ReadCrashOnly();
@@ -48,6 +51,9 @@ public sealed class WindowsSystem : ISystemFacts
 
     /// <summary>The dump.</summary>
     public ITarget Target { get; }
+
+    /// <inheritdoc/>
+    public bool HoldsThreads => Target.Description.HoldsPages;
 
     /// <inheritdoc/>
     public bool HoldsWholeSystem => Target.Description.HoldsPages && _threads.Count > 0;
@@ -176,12 +182,6 @@ public sealed class WindowsSystem : ISystemFacts
 
     private void ReadSystem(IProgress<int>? progress)
     {
-        if (Target.Description.Architecture != Architecture.X64)
-        {
-            Session.AddUnknown("who waits for whom",
-                $"whole-system analysis of {Target.Description.Architecture.ToString().ToLowerInvariant()} dumps is not there yet");
-            return;
-        }
         if (_threadReader.ThreadSize == 0)
         {
             ExplainMissingSymbols();
@@ -234,8 +234,7 @@ public sealed class WindowsSystem : ISystemFacts
     /// <summary>A small dump: the thread that crashed, its process, and whatever blocks show of them.</summary>
     private void ReadCrashOnly()
     {
-        if ((Session.Symbols is null or Targets.Images.ExportTable) && Target.Description.Architecture == Architecture.X64
-            && Session.Kernel is not null)
+        if (_threadReader.ThreadSize == 0)
             ExplainMissingSymbols();
         if (Target is not ICrashSource crash || crash.CurrentThread == 0)
             return;
