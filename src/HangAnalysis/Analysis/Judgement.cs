@@ -40,7 +40,7 @@ internal sealed class Judgement
             case ObjectKind.Thread:
                 return system.FindThread(end.Address) is { } thread ? OfThread(root, thread, system) : null;
             case ObjectKind.Process:
-                return new Judgement(root, VerdictClass.ServerNotAnswering);
+                return OfProcess(root, system.FindProcess(end.Address));
             case ObjectKind.Driver or ObjectKind.Request:
                 return OfRequest(root, system);
             case ObjectKind.Message:
@@ -150,6 +150,14 @@ internal sealed class Judgement
             Unknown = [new Unknown("why the request does not complete", "the driver's own state is private to it")],
         };
     }
+
+    private static Judgement OfProcess(RootCause root, ProcessFacts? process) => new(root, VerdictClass.ServerNotAnswering)
+    {
+        Unknown = process is null
+            ? []
+            : [new Unknown($"why {process.Name} does not answer",
+                $"its {process.Threads.Count:N0} threads wait for work or for objects of its own program")],
+    };
 
     private static Unknown NoOwner(ThreadFacts thread, ISystemFacts system) =>
         new("who would wake the root thread", system.DescribeWait(thread)?.ToString() ?? "its wait names no object");

@@ -9,11 +9,11 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
     /// <summary>Offset from the structure's start, in bytes.</summary>
     public int Offset { get; } = offset;
 
-    /// <summary>Size in bytes; 0 where the field is absent.</summary>
+    /// <summary>Size in bytes; 0 where the field is absent, or where the symbols only declare its type.</summary>
     public int Size { get; } = size;
 
     /// <summary>Whether the target's symbols have the field.</summary>
-    public bool IsPresent => Size != 0;
+    public bool IsPresent { get; } = true;
 
     /// <summary>The field's value, zero-extended; 0 where it is absent or the bytes end before it.</summary>
     public ulong Read(ReadOnlySpan<byte> structure)
