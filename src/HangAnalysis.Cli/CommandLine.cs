@@ -91,7 +91,7 @@ public static class CommandLine
             cancellation.Cancel();
         }
         Console.CancelKeyPress += Cancel;
-        using ProgressLine progress = new(streams.Error, isVisible: !streams.ErrorRedirected && !json);
+        using ProgressLine progress = new(streams.Error, isVisible: !streams.ErrorRedirected);
         try
         {
             long start = Stopwatch.GetTimestamp();

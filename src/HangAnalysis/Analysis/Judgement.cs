@@ -71,10 +71,10 @@ internal sealed class Judgement
             case ThreadActivity.Running:
                 return OfRunning(root, thread, stack, system);
         }
-        if (thread.Role != WaitRole.Blocked)
+        bool hasWaiters = root.Waiters.Count > 0;
+        if (thread.Role != WaitRole.Blocked && !(thread.Role == WaitRole.Parked && hasWaiters))
             return OfQuietOwner(root, thread, stack);
         Culprit? culprit = CulpritFinder.OfWait(stack, kernelOnly: true);
-        bool hasWaiters = root.Waiters.Count > 0;
         if (culprit is null)
             return hasWaiters
                 ? new Judgement(root, VerdictClass.OwnerUnknown)
@@ -151,13 +151,23 @@ internal sealed class Judgement
         };
     }
 
-    private static Judgement OfProcess(RootCause root, ProcessFacts? process) => new(root, VerdictClass.ServerNotAnswering)
+    /// <summary>
+    /// A process owes an answer if a message waits for it. Its end may be awaited for ever: every shell does so with the
+    /// programs it started.
+    /// </summary>
+    private static Judgement? OfProcess(RootCause root, ProcessFacts? process)
     {
-        Unknown = process is null
-            ? []
-            : [new Unknown($"why {process.Name} does not answer",
+        bool owesAnswer = false;
+        foreach ((ObjectReference waiter, (WaitEdge step, _)) in root.Waiters)
+            owesAnswer |= step.To == root.Ends[0] && waiter.Kind == ObjectKind.Message;
+        if (process is null || !owesAnswer)
+            return null;
+        return new Judgement(root, VerdictClass.ServerNotAnswering)
+        {
+            Unknown = [new Unknown($"why {process.Name} does not answer",
                 $"its {process.Threads.Count:N0} threads wait for work or for objects of its own program")],
-    };
+        };
+    }
 
     private static Unknown NoOwner(ThreadFacts thread, ISystemFacts system) =>
         new("who would wake the root thread", system.DescribeWait(thread)?.ToString() ?? "its wait names no object");

@@ -61,7 +61,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
             modules = triage.ReadDrivers(KernelMemory, damage);
             unloaded = triage.ReadUnloaded();
         }
-        KernelModules = modules;
+        KernelModules = WithKernelNamed(modules, _header.PsLoadedModuleList);
         UnloadedModules = unloaded;
         Description = Describe(path, damage, holdsPages);
         SymbolPath symbolPath = WithFolder(path, Symbols.SymbolPath.Parse(options.SymbolPath));
@@ -206,6 +206,17 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
                 all.Add(new MemoryBlock(process, triage.ProcessOffset, Room(file, triage.ProcessOffset, data.SizeEProcess)));
         }
         return (new BlockMemory(file, all), data, thread);
+    }
+
+    /// <summary>A kernel may be loaded under any file name: it is the image that holds the module list.</summary>
+    private static List<TargetModule> WithKernelNamed(List<TargetModule> modules, ulong loadedModuleList)
+    {
+        if (modules.Exists(m => m.Name == "nt"))
+            return modules;
+        int kernel = modules.FindIndex(m => m.Contains(loadedModuleList));
+        if (kernel >= 0)
+            modules[kernel] = modules[kernel].Renamed("nt");
+        return modules;
     }
 
     private static uint Room(MappedFile file, uint offset, ushort size) =>

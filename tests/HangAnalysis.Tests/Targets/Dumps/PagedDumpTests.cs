@@ -3,6 +3,7 @@ using HangAnalysis.DumpForge.Dumps;
 using HangAnalysis.DumpForge.Memory;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Dumps;
+using DumpHeader = HangAnalysis.DumpForge.Dumps.DumpHeader;
 using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Targets.Dumps;
