@@ -25,7 +25,7 @@ public sealed record DumpOpenOptions
 public sealed class KernelDumpTarget : ITarget, ICrashSource
 {
     private const int KernelCacheEntries = 16384;
-    private const int ProcessCacheEntries = 512;
+    private const int ProcessCacheEntries = 128;
 
     private readonly MappedFile _file;
     private readonly DumpHeader _header;
