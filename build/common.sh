@@ -21,6 +21,9 @@ need_sdk() {
 
 # Builds a project; prints what the compiler says only if it fails. A build that is up to date takes a second or two.
 build_project() {
+    if [ -t 2 ] && [ ! -d "$(dirname "$1")/bin/Release" ]; then
+        echo "Building, once ..." >&2
+    fi
     if ! log=$(dotnet build "$1" --configuration Release --nologo --verbosity quiet 2>&1); then
         printf '%s\n' "$log" >&2
         exit 1

@@ -49,10 +49,14 @@ public static class CommandLine
         root.SetAction(result => Run(result.GetRequiredValue(dump), result.GetValue(commands) ?? [], result.GetValue(symbols),
             result.GetValue(json), result.GetValue(noColor), streams));
         ParseResult parsed = root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
+        List<string> errors = [.. parsed.Errors.Select(e => e.Message)];
+        foreach (string word in errors.Count > 0 ? [] : parsed.GetValue(commands) ?? [])
+            if (word.StartsWith('-'))
+                errors.Add($"unknown option {word}; options of a command are quoted with it: '!us {word}'");
+        if (errors.Count > 0)
         {
-            foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
-                await streams.Error.WriteLineAsync($"hangwhy: {DumpText.Clean(error.Message)}").ConfigureAwait(false);
+            foreach (string error in errors)
+                await streams.Error.WriteLineAsync($"hangwhy: {DumpText.Clean(error)}").ConfigureAwait(false);
             await streams.Error.WriteLineAsync("usage: hangwhy DUMP [COMMAND…] [--symbols PATH] [--json] [--no-color]")
                 .ConfigureAwait(false);
             return ExitUsage;
@@ -87,7 +91,7 @@ public static class CommandLine
             cancellation.Cancel();
         }
         Console.CancelKeyPress += Cancel;
-        using ProgressLine progress = new(streams.Error, isVisible: !streams.ErrorRedirected && !json);
+        using ProgressLine progress = new(streams.Error, isVisible: !streams.ErrorRedirected);
         try
         {
             long start = Stopwatch.GetTimestamp();

@@ -1,4 +1,14 @@
+using System.Text;
 using HangAnalysis.Cli;
 
-return await CommandLine.RunAsync(args, new ConsoleStreams(Console.Out, Console.Error, Console.IsOutputRedirected,
-    Console.IsErrorRedirected)).ConfigureAwait(false);
+// Windows consoles begin with a code page that lacks the lines of a tree.
+Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+bool redirected = Console.IsOutputRedirected;
+
+// Console.Out sends each piece by itself. A person does not notice, a pipe with a hundred thousand lines does.
+const int BufferSize = 64 * 1024;
+using TextWriter output = redirected
+    ? new StreamWriter(Console.OpenStandardOutput(), Console.OutputEncoding, BufferSize)
+    : Console.Out;
+return await CommandLine.RunAsync(args, new ConsoleStreams(output, Console.Error, redirected, Console.IsErrorRedirected))
+    .ConfigureAwait(false);

@@ -9,6 +9,9 @@ internal static class ChainDocument
 {
     private const int Step = 3;
 
+    /// <summary>Columns that two steps in one line may take: the margin less the certainty.</summary>
+    private const int LongestStep = 108;
+
     /// <summary>Adds a chain to a document.</summary>
     /// <param name="document">Receives the lines.</param>
     /// <param name="chain">The chain.</param>
@@ -39,12 +42,12 @@ internal static class ChainDocument
                 continue;
             List<Span> text = [new Span(branch), .. Links.ToSpans(waits)];
             Certainty certainty = link.Certainty;
-            // A process is named by the step to it; the step from it goes on in the same line.
-            if (link.Reference.Kind == ObjectKind.Message && !last && chain.Links[i + 1] is
-                { Reference.Kind: ObjectKind.Process, WaitsFor: { } further } process)
+            // What a thread waits for and who has that make one line, if they fit into one.
+            while (!last && chain.Links[i + 1] is { Thread: null, WaitsFor: { } further } next
+                && indent + text.Sum(t => t.Text.Length) + further.ToString().Length <= LongestStep)
             {
                 text.AddRange(["; ", .. Links.ToSpans(further)]);
-                certainty = process.Certainty < certainty ? process.Certainty : certainty;
+                certainty = next.Certainty < certainty ? next.Certainty : certainty;
                 i++;
                 last = i == chain.Links.Count - 1;
             }

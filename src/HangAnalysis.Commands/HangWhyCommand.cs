@@ -48,6 +48,8 @@ internal sealed class HangWhyCommand : ICommand
             second.Add($" · longest wait {AgeText.Format(wait)}");
         document.Add(second);
         document.Add(new Span(DumpLine(session.Target.Description, session.System), Tone.Muted));
+        if (session.Target.Description.BugCheck is { } stop)
+            document.Add(new Span(StopLine(stop, session), Tone.Muted));
         document.Blank();
         if (verdict.Chains.Count > 0)
         {
@@ -92,6 +94,15 @@ internal sealed class HangWhyCommand : ICommand
         if (system.Threads.Count > 1)
             line += $"; {system.Processes.Count:N0} processes, {system.Threads.Count:N0} threads";
         return line;
+    }
+
+    /// <summary>The bug check with its parameters, and what there is of modules.</summary>
+    private static string StopLine(BugCheck stop, CommandSession session)
+    {
+        string name = session.System.Stop?.Name is { } known ? $" {known}" : "";
+        string parameters = string.Join(", ", stop.Parameters.Select(p => $"{p:x}"));
+        int modules = session.Target.KernelModules.Count;
+        return $"bug check 0x{stop.RawCode:x}{name} ({parameters}); {modules:N0} kernel modules";
     }
 
     private static void AddFurtherChains(Document document, Verdict verdict)

@@ -18,6 +18,8 @@ internal static class ConfidenceRules
             VerdictClass.StuckInDriver => judgement.Culprit is { Module.Origin: ModuleOrigin.ThirdParty, Certainty: Certainty.Proven }
                 ? Confidence.High
                 : Confidence.Medium,
+            // The owner waits for something of its own program: it may be about to go on.
+            VerdictClass.ServerNotAnswering when judgement.Thread is not null => Confidence.Low,
             VerdictClass.StuckIo or VerdictClass.OrphanedLock => weakest == Certainty.Proven ? Confidence.High : Confidence.Medium,
             _ => Confidence.Medium,
         };

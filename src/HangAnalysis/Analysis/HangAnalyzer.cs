@@ -65,13 +65,16 @@ public static class HangAnalyzer
     {
         (ThreadFacts? Thread, StackFacts Stack)? stop = system.GetStopStack();
         string forced = system.Stop?.Meaning is { } meaning ? $"{meaning}, so it hung, but " : "";
+        string reason = system.HoldsThreads && system.Unknowns.Count > 0
+            ? $"{system.Unknowns[0].What} cannot be told: {system.Unknowns[0].Why}"
+            : "the dump does not hold the threads of the system";
         return new Verdict
         {
             Class = VerdictClass.NotEnoughData,
             Confidence = Confidence.High,
-            Summary = $"{forced}the dump does not hold the threads of the system",
+            Summary = forced + reason,
             Stacks = stop is { } s && s.Stack.Frames.Count > 0 ? [new TitledStack("processor that took the dump", s.Thread, s.Stack)] : [],
-            Unknown = system.Unknowns.Count > 0 ? system.Unknowns : [MissingThreads],
+            Unknown = system.HoldsThreads ? system.Unknowns : [.. system.Unknowns, MissingThreads],
         };
     }
 

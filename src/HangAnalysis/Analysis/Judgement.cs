@@ -40,7 +40,7 @@ internal sealed class Judgement
             case ObjectKind.Thread:
                 return system.FindThread(end.Address) is { } thread ? OfThread(root, thread, system) : null;
             case ObjectKind.Process:
-                return new Judgement(root, VerdictClass.ServerNotAnswering);
+                return OfProcess(root, system.FindProcess(end.Address));
             case ObjectKind.Driver or ObjectKind.Request:
                 return OfRequest(root, system);
             case ObjectKind.Message:
@@ -71,10 +71,10 @@ internal sealed class Judgement
             case ThreadActivity.Running:
                 return OfRunning(root, thread, stack, system);
         }
-        if (thread.Role != WaitRole.Blocked)
+        bool hasWaiters = root.Waiters.Count > 0;
+        if (thread.Role != WaitRole.Blocked && !(thread.Role == WaitRole.Parked && hasWaiters))
             return OfQuietOwner(root, thread, stack);
         Culprit? culprit = CulpritFinder.OfWait(stack, kernelOnly: true);
-        bool hasWaiters = root.Waiters.Count > 0;
         if (culprit is null)
             return hasWaiters
                 ? new Judgement(root, VerdictClass.OwnerUnknown)
@@ -148,6 +148,24 @@ internal sealed class Judgement
                 ? new Culprit(module, null, request ?? "")
                 : null,
             Unknown = [new Unknown("why the request does not complete", "the driver's own state is private to it")],
+        };
+    }
+
+    /// <summary>
+    /// A process owes an answer if a message waits for it. Its end may be awaited for ever: every shell does so with the
+    /// programs it started.
+    /// </summary>
+    private static Judgement? OfProcess(RootCause root, ProcessFacts? process)
+    {
+        bool owesAnswer = false;
+        foreach ((ObjectReference waiter, (WaitEdge step, _)) in root.Waiters)
+            owesAnswer |= step.To == root.Ends[0] && waiter.Kind == ObjectKind.Message;
+        if (process is null || !owesAnswer)
+            return null;
+        return new Judgement(root, VerdictClass.ServerNotAnswering)
+        {
+            Unknown = [new Unknown($"why {process.Name} does not answer",
+                $"its {process.Threads.Count:N0} threads wait for work or for objects of its own program")],
         };
     }
 

@@ -20,8 +20,11 @@ internal static class MemoryVerdict
         if (!commit && !pages)
             return null;
         string what = commit
-            ? $"commit is at its limit: {ByteText.Gigabytes(m.Committed!.Value)} of {ByteText.Gigabytes(m.CommitLimit!.Value)}"
-            : $"{ByteText.Gigabytes(m.Available!.Value)} of {ByteText.Gigabytes(m.Physical!.Value)} of memory are available";
+            ? $"commit is at its limit, {ByteText.Gigabytes(m.Committed!.Value)} of {ByteText.Gigabytes(m.CommitLimit!.Value)}"
+            : "";
+        if (pages)
+            what += $"{(commit ? ", and " : "")}{ByteText.Gigabytes(m.Available!.Value)} of " +
+                $"{ByteText.Gigabytes(m.Physical!.Value)} are available";
         return new Verdict
         {
             Class = VerdictClass.MemoryExhausted,

@@ -15,7 +15,7 @@ internal static class VerdictSentences
             VerdictClass.Deadlock => $"{Circle(chain)} wait for each other in a circle: none of them can go on",
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
             VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
-            VerdictClass.OrphanedLock => $"{who}: its owner, a thread of {root}, has ended without releasing it",
+            VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
             VerdictClass.LongDpc => $"{who}: a deferred procedure call holds the processor of {root}",
             VerdictClass.ServerNotAnswering when judgement.Thread is not null =>
@@ -30,13 +30,23 @@ internal static class VerdictSentences
         ChainLink first = chain.Links[0];
         if (first.Thread is null)
             return $"{first.Name} cannot go on";
-        string others = chain.BlockedThreads > 2 ? $" and {chain.BlockedThreads - 2:N0} more threads" : "";
+        int more = chain.BlockedThreads - 2;
+        string others = more > 0 ? $" and {more:N0} more thread{(more == 1 ? "" : "s")}" : "";
         string? purpose = system.DescribePurpose(system.GetStack(first.Thread));
         if (purpose is not null)
             return $"{purpose} cannot finish{(others.Length == 0 ? "" : $", {chain.BlockedThreads:N0} threads wait")}";
         return chain.Links[^1].Thread == first.Thread || chain.BlockedThreads < 2
             ? $"a thread of {first.Process!.Name} cannot go on"
             : $"{first.Process!.Name}{others} cannot go on";
+    }
+
+    /// <summary>The lock nearest to the end of a chain, as people call it: <c>the mutant PlotterPort</c>.</summary>
+    private static string Lock(Chain chain, ISystemFacts system)
+    {
+        for (int i = chain.Links.Count - 1; i >= 0; i--)
+            if (chain.Links[i].Reference.Kind == ObjectKind.Lock && system.FindObject(chain.Links[i].Reference) is { } facts)
+                return $"the {facts.Title} {facts.Name ?? $"{facts.Reference.Address:x16}"}";
+        return "a lock";
     }
 
     private static string Circle(Chain chain)

@@ -27,7 +27,10 @@ public sealed record StopFacts(uint Code, string? Name, bool IsForced, string? M
 /// <summary>Everything that the analysis of one dump starts from. Nothing in it belongs to one operating system.</summary>
 public interface ISystemFacts
 {
-    /// <summary>Whether the dump holds the system's processes and threads, and not only those of the crash.</summary>
+    /// <summary>Whether this kind of dump holds the system's processes and threads, and not only those of the crash.</summary>
+    bool HoldsThreads { get; }
+
+    /// <summary>Whether the system's processes and threads could be read.</summary>
     bool HoldsWholeSystem { get; }
 
     /// <summary>The bug check or panic; null where there was none.</summary>

@@ -31,6 +31,12 @@ public enum WaitRole
     /// <summary>Waits for something in its own program; whether that is healthy cannot be told from the kernel.</summary>
     Ordinary,
 
+    /// <summary>
+    /// Waits in kernel mode inside a request to a device or file system. Programs send such requests to be told of something
+    /// one day: healthy, unless somebody waits for the thread.
+    /// </summary>
+    Parked,
+
     /// <summary>Waits in the middle of an operation that it was asked to do.</summary>
     Blocked,
 }

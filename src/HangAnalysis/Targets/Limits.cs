@@ -21,8 +21,14 @@ public static class Limits
     /// <summary>Entries of one linked list that has no limit of its own.</summary>
     public const int ListEntries = 1_000_000;
 
-    /// <summary>Frames of one stack.</summary>
-    public const int Frames = 512;
+    /// <summary>Frames of one stack: what debuggers show unless told otherwise.</summary>
+    public const int Frames = 256;
+
+    /// <summary>Frames of all stacks that are kept for a second look. 100,000 threads with 20 frames need as many.</summary>
+    public const int KeptFrames = 2_000_000;
+
+    /// <summary>Bytes of one kernel structure. The largest that is read whole, KPRCB, has less than 64 KB.</summary>
+    public const int StructureBytes = 256 * 1024;
 
     /// <summary>Bytes of one kernel stack that are read: the largest kernel stack of x64 Windows has 96 KB.</summary>
     public const int StackBytes = 128 * 1024;

@@ -37,6 +37,13 @@ public sealed class TargetModule
     /// <summary>What tells one image file from another.</summary>
     public ModuleKey Key => new(FileName.ToUpperInvariant(), TimeDateStamp, Size, CheckSum);
 
+    /// <summary>The same module under another name.</summary>
+    public TargetModule Renamed(string name) => new()
+    {
+        Name = name, FileName = FileName, Path = Path, BaseAddress = BaseAddress, Size = Size, TimeDateStamp = TimeDateStamp,
+        CheckSum = CheckSum, IsUserMode = IsUserMode, Memory = Memory,
+    };
+
     /// <summary>Whether <paramref name="address"/> lies inside the image.</summary>
     public bool Contains(ulong address) => address - BaseAddress < Size;
 }

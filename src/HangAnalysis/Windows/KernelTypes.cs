@@ -9,16 +9,16 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
     /// <summary>Offset from the structure's start, in bytes.</summary>
     public int Offset { get; } = offset;
 
-    /// <summary>Size in bytes; 0 where the field is absent.</summary>
+    /// <summary>Size in bytes; 0 where the field is absent, or where the symbols only declare its type.</summary>
     public int Size { get; } = size;
 
     /// <summary>Whether the target's symbols have the field.</summary>
-    public bool IsPresent => Size != 0;
+    public bool IsPresent { get; } = true;
 
     /// <summary>The field's value, zero-extended; 0 where it is absent or the bytes end before it.</summary>
     public ulong Read(ReadOnlySpan<byte> structure)
     {
-        if ((uint)Offset + (uint)Size > (uint)structure.Length)
+        if (Offset + Size > structure.Length)
             return 0;
         ReadOnlySpan<byte> bytes = structure[Offset..];
         ulong value = Size switch
@@ -29,7 +29,7 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
             8 => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
             _ => 0,
         };
-        return bitLength == 0 ? value : value >> bitPosition & (ulong.MaxValue >> (64 - bitLength));
+        return bitLength is 0 or > 64 ? value : value >> bitPosition & (ulong.MaxValue >> (64 - bitLength));
     }
 
     /// <summary>Whether the field's value is not zero.</summary>
@@ -37,7 +37,7 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
 
     /// <summary>The field's bytes; empty where absent.</summary>
     public ReadOnlySpan<byte> Slice(ReadOnlySpan<byte> structure) =>
-        (uint)Offset + (uint)Size <= (uint)structure.Length ? structure.Slice(Offset, Size) : default;
+        Offset + Size <= structure.Length ? structure.Slice(Offset, Size) : default;
 }
 
 /// <summary>One structure of the kernel with the fields that were asked for.</summary>
@@ -79,7 +79,7 @@ internal sealed class StructLayout
     public FieldSlot Optional(string path)
     {
         TypeLayout? type = _layout;
-        int offset = 0;
+        long offset = 0;
         ReadOnlySpan<char> rest = path;
         while (type is not null)
         {
@@ -88,8 +88,12 @@ internal sealed class StructLayout
             if (field is null)
                 return default;
             offset += field.Offset;
+            // Symbols may be damaged too: what lies outside any structure is no field.
+            if (offset is < 0 or > Limits.StructureBytes)
+                return default;
             if (dot < 0)
-                return new FieldSlot(offset, Math.Max(field.Type.Size, 0), field.BitPosition, field.BitLength);
+                return new FieldSlot((int)offset, Math.Clamp(field.Type.Size, 0, Limits.StructureBytes), field.BitPosition,
+                    field.BitLength);
             rest = rest[(dot + 1)..];
             type = _types.FindType(field.Type.Name);
         }
@@ -128,7 +132,12 @@ internal sealed class KernelTypes(ISymbolFile? symbols)
     internal TypeLayout? FindType(string name)
     {
         if (!_types.TryGetValue(name, out TypeLayout? type))
-            _types[name] = type = symbols?.FindType(name);
+        {
+            type = symbols?.FindType(name);
+            if (type is not null && type.Size is < 0 or > Limits.StructureBytes)
+                type = null;
+            _types[name] = type;
+        }
         return type;
     }
 

@@ -32,8 +32,9 @@ internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, 
     {
         ObjectReference mutant = new(ObjectKind.Lock, waited.Address);
         string evidence = $"dt nt!_KMUTANT {waited.Address:x16}";
-        graph.Add(ObjectReference.To(thread.Address), mutant, Phrase.Of($"mutant {mutant}"), certainty, evidence);
         string? name = names.Find(waited.Address);
+        string quoted = name is null ? "" : $" '{name}'";
+        graph.Add(ObjectReference.To(thread.Address), mutant, Phrase.Of($"mutant {mutant}{quoted}"), certainty, evidence);
         if (!_owner.IsPresent
             || !system.Session.Memory.TryReadUInt64(waited.Address + (ulong)_owner.Offset, out ulong owner))
         {

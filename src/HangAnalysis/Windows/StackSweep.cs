@@ -1,4 +1,5 @@
 using HangAnalysis.Model;
+using HangAnalysis.Targets;
 
 namespace HangAnalysis.Windows;
 
@@ -11,6 +12,7 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
 {
     private readonly Dictionary<ulong, RawStack> _kernelStacks = [];
     private readonly Dictionary<ulong, StackFacts> _named = [];
+    private int _keptFrames;
     private readonly Dictionary<ulong, (RawStack Stack, string[] Functions)> _shapes = [];
 
     /// <summary>The function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; null where unknown.</summary>
@@ -45,8 +47,14 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
 
     private RawStack KernelStack(ThreadFacts thread)
     {
-        if (!_kernelStacks.TryGetValue(thread.Address.Value, out RawStack? stack))
-            _kernelStacks[thread.Address.Value] = stack = reader.Walk(thread, withUserFrames: false);
+        if (_kernelStacks.TryGetValue(thread.Address.Value, out RawStack? stack))
+            return stack;
+        stack = reader.Walk(thread, withUserFrames: false);
+        if (_keptFrames + stack.Frames.Length <= Limits.KeptFrames)
+        {
+            _keptFrames += stack.Frames.Length;
+            _kernelStacks.Add(thread.Address.Value, stack);
+        }
         return stack;
     }
 

@@ -139,7 +139,7 @@ internal sealed class ThreadReader
     /// <summary>Whether a list head inside the structure points to anything but itself.</summary>
     private static bool HasEntries(ReadOnlySpan<byte> structure, ulong address, FieldSlot list)
     {
-        if (!list.IsPresent)
+        if (!list.IsPresent || list.Offset + sizeof(ulong) > structure.Length)
             return false;
         ulong first = BinaryPrimitives.ReadUInt64LittleEndian(structure[list.Offset..]);
         return first != address + (ulong)list.Offset && KernelSession.IsKernelObject(first);

@@ -33,6 +33,9 @@ internal static class WaitRoles
         "win32kfull!NtUserRealWaitMessageEx", "nt!NtReplyWaitReceivePort", "nt!NtReplyWaitReceivePortEx",
     ];
 
+    /// <summary>System calls by which programs ask a driver to tell them something, sooner or later.</summary>
+    private static readonly HashSet<string> s_parkingCalls = ["nt!NtDeviceIoControlFile", "nt!NtFsControlFile"];
+
     /// <summary>Where a system thread begins.</summary>
     private static readonly HashSet<string> s_systemStarts = ["nt!PspSystemThreadStartup", "nt!KiStartSystemThread"];
 
@@ -54,19 +57,32 @@ internal static class WaitRoles
             return WaitRole.Ordinary;
         if (frames.Count == 0)
             return WaitRole.Ordinary;
+        foreach (string frame in frames)
+            if (s_parkingCalls.Contains(frame))
+                return WaitRole.Parked;
         return IsTopLoop(frames) ? WaitRole.Idle : WaitRole.Blocked;
     }
 
-    /// <summary>Whether the wait is one of a system thread's own top routine.</summary>
+    /// <summary>
+    /// Whether the wait is one of a system thread's own top routine: only a frame or two lie between, or all of them are of
+    /// the one driver whose thread it is.
+    /// </summary>
     private static bool IsTopLoop(IReadOnlyList<string> frames)
     {
         int between = 0;
+        string? owner = null;
+        bool isOneDriver = true;
         foreach (string frame in frames)
         {
             if (s_systemStarts.Contains(frame))
-                return between <= MostIdleFrames;
-            if (!FrameKnowledge.IsWaitPrimitive(frame))
-                between++;
+                return between <= MostIdleFrames || (isOneDriver && owner != "nt");
+            if (FrameKnowledge.IsWaitPrimitive(frame))
+                continue;
+            between++;
+            int end = frame.IndexOf('!', StringComparison.Ordinal);
+            string module = end < 0 ? frame : frame[..end];
+            owner ??= module;
+            isOneDriver &= module == owner;
         }
         return false;
     }

@@ -38,16 +38,22 @@ public sealed class WindowsSystem : ISystemFacts
         SystemClock clock = new(Session);
         _threadReader = new ThreadReader(Session, clock);
         _processReader = new ProcessReader(Session, _threadReader);
-        if (target.Description.HoldsPages)
+        if (target.Description.Architecture != Architecture.X64)
+            Session.AddUnknown("who waits for whom",
+                $"whole-system analysis of {target.Description.Architecture.ToString().ToLowerInvariant()} dumps is not there yet");
+        else if (target.Description.HoldsPages)
             ReadSystem(progress);
         else
             ReadCrashOnly();
-        foreach (string missing in Session.Symbols is null ? [] : Session.Types.Missing)
+        foreach (string missing in _threadReader.ThreadSize == 0 ? [] : Session.Types.Missing)
             Session.AddUnknown($"what rests on {missing}", "the kernel's symbols do not have it");
     }
 
     /// <summary>The dump.</summary>
     public ITarget Target { get; }
+
+    /// <inheritdoc/>
+    public bool HoldsThreads => Target.Description.HoldsPages;
 
     /// <inheritdoc/>
     public bool HoldsWholeSystem => Target.Description.HoldsPages && _threads.Count > 0;
@@ -176,11 +182,9 @@ public sealed class WindowsSystem : ISystemFacts
 
     private void ReadSystem(IProgress<int>? progress)
     {
-        if (Session.Symbols is null)
+        if (_threadReader.ThreadSize == 0)
         {
-            Session.AddUnknown("processes, threads and waits", Session.Kernel is null
-                ? "the kernel's image is not in the module list"
-                : "no symbols of the kernel were found: name them with --symbols");
+            ExplainMissingSymbols();
             return;
         }
         _processes = _processReader.ReadAll(progress);
@@ -207,9 +211,31 @@ public sealed class WindowsSystem : ISystemFacts
         BuildGraph();
     }
 
+    /// <summary>Without the kernel's types nothing can be read: says what was looked for, and why what was found is not used.</summary>
+    private void ExplainMissingSymbols()
+    {
+        const string What = "processes, threads and waits";
+        if (Session.Kernel is null)
+        {
+            Session.AddUnknown(What, "the kernel's image is not in the module list");
+            return;
+        }
+        IReadOnlyList<string> search = Target.DescribeSearch(Session.Kernel);
+        string wanted = search.Count > 0 ? search[0] : Session.Kernel.FileName;
+        Session.AddUnknown(What, Session.Symbols is null
+            ? $"no symbols of the kernel were found ({wanted}); name a symbol path with --symbols, such as srv*"
+            : $"the kernel's symbols have no types ({wanted}); name a symbol path with --symbols, such as srv*");
+        for (int i = 1; i < search.Count; i++)
+            if (search[i].Contains("mismatch", StringComparison.Ordinal) || search[i].Contains("damaged", StringComparison.Ordinal)
+                || search[i].Contains("lie elsewhere", StringComparison.Ordinal))
+                Session.AddUnknown("a symbol file of the kernel", search[i]);
+    }
+
     /// <summary>A small dump: the thread that crashed, its process, and whatever blocks show of them.</summary>
     private void ReadCrashOnly()
     {
+        if (_threadReader.ThreadSize == 0)
+            ExplainMissingSymbols();
         if (Target is not ICrashSource crash || crash.CurrentThread == 0)
             return;
         ulong processAddress = 0;

@@ -181,7 +181,17 @@ public sealed class ForgedModule
         return Image = builder.Build();
     }
 
-    internal byte[] BuildPdb(KernelLayout? types) => PdbBuilder.ForImage(Image!, types).Build();
+    /// <summary>
+    /// The PDB. Frames are written as debuggers show them, and those drop one underscore of a public name that begins with
+    /// one: such names stand in the PDB with one more.
+    /// </summary>
+    internal byte[] BuildPdb(KernelLayout? types)
+    {
+        PdbBuilder pdb = new(Image!.PdbGuid, Image.PdbAge, Image.Sections) { Types = types };
+        foreach (PeSymbol symbol in Image.Symbols)
+            pdb.AddPublic(symbol.Name.StartsWith('_') ? "_" + symbol.Name : symbol.Name, symbol.Rva, symbol.IsFunction);
+        return pdb.Build();
+    }
 
     private const string SystemCallLabel = "KiSystemServiceCopyEnd";
 

@@ -9,6 +9,8 @@ internal sealed class FakeSystem : ISystemFacts
     private readonly List<WaitEdge> _edges = [];
     private readonly Dictionary<ulong, StackFacts> _stacks = [];
 
+    public bool HoldsThreads => HoldsWholeSystem;
+
     public bool HoldsWholeSystem { get; set; } = true;
 
     public StopFacts? Stop { get; set; }

@@ -169,6 +169,30 @@ public class HangAnalyzerTests
         Assert.That(verdict.RuledOut, Has.Some.EqualTo(new RuledOut("locks", "0 of 89,274 ERESOURCEs contended")));
     }
 
+    [Test]
+    public void That_the_end_of_a_process_is_awaited_is_no_hang()
+    {
+        FakeSystem system = new();
+        system.AddThread(1, WaitRole.Ordinary);
+        system.AddWait(Thread(1), ObjectReference.To(system.Processes[0].Address));
+
+        Assert.That(HangAnalyzer.Analyze(system).Class, Is.EqualTo(VerdictClass.NoHang));
+    }
+
+    [Test]
+    public void A_thread_parked_in_a_driver_matters_only_if_somebody_waits_for_it()
+    {
+        FakeSystem system = new();
+        ThreadFacts parked = system.AddThread(2, WaitRole.Parked);
+        system.SetStack(parked, ("avflt", ModuleOrigin.ThirdParty, false));
+        Assert.That(HangAnalyzer.Analyze(system).Class, Is.EqualTo(VerdictClass.NoHang));
+
+        system.AddThread(1);
+        system.AddWait(Thread(1), Lock(5));
+        system.AddWait(Lock(5), Thread(2));
+        Assert.That(HangAnalyzer.Analyze(system).Class, Is.EqualTo(VerdictClass.StuckInDriver));
+    }
+
     private static void AddCycle(FakeSystem system, ulong a, ulong b)
     {
         ObjectReference wanted = Lock(a << 4 | b);

@@ -24,7 +24,7 @@ public sealed record DumpOpenOptions
 public sealed class KernelDumpTarget : ITarget, ICrashSource
 {
     private const int KernelCacheEntries = 16384;
-    private const int ProcessCacheEntries = 512;
+    private const int ProcessCacheEntries = 128;
 
     private readonly MappedFile _file;
     private readonly DumpHeader _header;
@@ -61,7 +61,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
             modules = triage.ReadDrivers(KernelMemory, damage);
             unloaded = triage.ReadUnloaded();
         }
-        KernelModules = modules;
+        KernelModules = WithKernelNamed(modules, _header.PsLoadedModuleList);
         UnloadedModules = unloaded;
         if (modules.Count == 0)
             damage.Add("no module could be read");
@@ -201,6 +201,17 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
                 all.Add(new MemoryBlock(process, triage.ProcessOffset, Room(file, triage.ProcessOffset, data.SizeEProcess)));
         }
         return (new BlockMemory(file, all), data, thread);
+    }
+
+    /// <summary>A kernel may be loaded under any file name: it is the image that holds the module list.</summary>
+    private static List<TargetModule> WithKernelNamed(List<TargetModule> modules, ulong loadedModuleList)
+    {
+        if (modules.Exists(m => m.Name == "nt"))
+            return modules;
+        int kernel = modules.FindIndex(m => m.Contains(loadedModuleList));
+        if (kernel >= 0)
+            modules[kernel] = modules[kernel].Renamed("nt");
+        return modules;
     }
 
     private static uint Room(MappedFile file, uint offset, ushort size) =>

@@ -64,7 +64,7 @@ internal sealed class IsfSymbols(byte[] json, IsfIndex index)
             name = candidate;
         }
 
-        symbol = new NearestSymbol(MsvcUndecorator.UndecorateName(name), addresses[low - 1]);
+        symbol = new NearestSymbol(MsvcUndecorator.UndecoratePublic(name), addresses[low - 1]);
         return true;
     }
 

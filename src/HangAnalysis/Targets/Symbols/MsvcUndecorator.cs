@@ -24,4 +24,15 @@ public static class MsvcUndecorator
             return decorated;
         return new MsvcNameParser(decorated).ParseName() ?? decorated;
     }
+
+    /// <summary>
+    /// The name of a public symbol as debuggers show it: of a C++ name the name alone, of a C name without its first
+    /// underscore. dbghelp takes that for the C compiler's decoration on every machine, so that <c>__C_specific_handler</c>
+    /// is shown as <c>_C_specific_handler</c> on x64 too (checked with the debugger engine).
+    /// </summary>
+    public static string UndecoratePublic(string decorated)
+    {
+        ArgumentNullException.ThrowIfNull(decorated);
+        return decorated.Length > 1 && decorated[0] == '_' ? decorated[1..] : UndecorateName(decorated);
+    }
 }

@@ -41,7 +41,9 @@ internal sealed class PdbSymbols
         if (TryFind(_names, hash, name, undecorate: false, out rva))
             return true;
         _undecorated ??= BuildUndecorated();
-        return TryFind(_undecorated, hash, name, undecorate: true, out rva);
+        return TryFind(_undecorated, hash, name, undecorate: true, out rva)
+            // The name as debuggers show it, where the file has one underscore more.
+            || TryFind(_names, NameIndex.Hash("_" + name), "_" + name, undecorate: false, out rva);
     }
 
     /// <summary>
@@ -147,6 +149,7 @@ internal sealed class PdbSymbols
             symbol = candidate;
         }
 
+        symbol = symbol with { Name = MsvcUndecorator.UndecoratePublic(symbol.Name ?? "") };
         return best != int.MaxValue;
     }
 

@@ -3,6 +3,7 @@ using HangAnalysis.DumpForge.Dumps;
 using HangAnalysis.DumpForge.Memory;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Dumps;
+using DumpHeader = HangAnalysis.DumpForge.Dumps.DumpHeader;
 using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Targets.Dumps;
@@ -18,7 +19,7 @@ public class PagedDumpTests
     private const ulong UserData = 0x00007ff6_00010000;
     private const ulong Absent = 0xffffab0a_00000000;
 
-    private static readonly string[] s_kinds = ["full", "bitmap5", "bitmap6", "range8", "range9", "range10"];
+    private static readonly string[] s_kinds = ["full", "summary2", "bitmap5", "bitmap6", "range8", "range9", "range10"];
 
     private string _folder = "";
 
@@ -186,6 +187,9 @@ public class PagedDumpTests
             case "full":
                 PageDump.WriteFull(stream, header, memory);
                 break;
+            case "summary2":
+                WriteSummary(stream, header, memory);
+                break;
             case "bitmap5":
                 PageDump.WriteBitmap(stream, header, memory, 5, "FDMP");
                 break;
@@ -197,6 +201,31 @@ public class PagedDumpTests
                 break;
         }
         return path;
+    }
+
+    /// <summary>
+    /// The kernel dump of older systems (type 2): options, offset of the first page, bits, pages and bytes of the bitmap as
+    /// 32-bit words, then the bitmap at +28.
+    /// </summary>
+    private static void WriteSummary(FileStream stream, DumpHeader header, PhysicalMemory memory)
+    {
+        const int FirstPage = 0x20000;
+        uint bits = (uint)(memory.Pages.Max(p => p.Key) + 64) & ~63u;
+        byte[] summary = new byte[FirstPage - 0x2000];
+        "SDMPDUMP"u8.CopyTo(summary);
+        uint[] words = [0, FirstPage, bits, (uint)memory.Pages.Count, bits / 8];
+        for (int i = 0; i < words.Length; i++)
+            BinaryPrimitives.WriteUInt32LittleEndian(summary.AsSpan(8 + i * 4), words[i]);
+        foreach ((ulong pfn, _) in memory.Pages)
+            summary[0x28 + (int)(pfn / 8)] |= (byte)(1 << (int)(pfn % 8));
+        PageDump.WriteFull(stream, header, memory);
+        stream.SetLength(0x2000);
+        stream.Position = 0xf98;
+        stream.WriteByte(2);
+        stream.Position = 0x2000;
+        stream.Write(summary);
+        foreach ((_, byte[] page) in memory.Pages.OrderBy(p => p.Key))
+            stream.Write(page);
     }
 
     private static void Patch(string path, long offset, ulong value)

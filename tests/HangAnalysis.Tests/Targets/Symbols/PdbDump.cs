@@ -16,7 +16,11 @@ internal sealed partial class PdbDump
 
     public static PdbDump Sample => s_sample.Value;
 
+    /// <summary>What llvm-pdbutil says about the forge's PDB of a kernel.</summary>
+    public static PdbDump Forged => s_forged.Value;
+
     private static readonly Lazy<PdbDump> s_sample = new(() => Read(Toolchain.SamplePdb));
+    private static readonly Lazy<PdbDump> s_forged = new(() => Read(ForgedPdb.Path));
 
     public Dictionary<uint, Record> Types { get; } = [];
 

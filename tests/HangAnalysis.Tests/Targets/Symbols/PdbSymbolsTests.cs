@@ -24,14 +24,16 @@ public class PdbSymbolsTests
         Assert.That(PdbFile.ReadIdentity(Toolchain.SamplePdb), Is.EqualTo(expected));
     }
 
-    [Test]
-    public void Every_public_is_found_by_its_name_and_by_its_undecorated_name()
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Every_public_is_found_by_its_name_and_by_its_undecorated_name(bool forged)
     {
-        PdbDump dump = PdbDump.Sample;
+        PdbDump dump = forged ? PdbDump.Forged : PdbDump.Sample;
+        using PdbFile pdb = PdbFile.Open(forged ? ForgedPdb.Path : Toolchain.SamplePdb);
         Dictionary<string, List<uint>> undecorated = [];
         foreach (PdbDump.Symbol symbol in dump.Publics)
         {
-            Assert.That(_pdb.TryFindSymbol(symbol.Name, out uint rva), symbol.Name);
+            Assert.That(pdb.TryFindSymbol(symbol.Name, out uint rva), symbol.Name);
             Assert.That(rva, Is.EqualTo(dump.Rva(symbol)), symbol.Name);
             string plain = MsvcUndecorator.UndecorateName(symbol.Name);
             if (!undecorated.TryGetValue(plain, out List<uint>? places))
@@ -44,7 +46,7 @@ public class PdbSymbolsTests
                 places.Add(dump.Rva(symbol));
         foreach ((string plain, List<uint> places) in undecorated)
         {
-            Assert.That(_pdb.TryFindSymbol(plain, out uint rva), plain);
+            Assert.That(pdb.TryFindSymbol(plain, out uint rva), plain);
             Assert.That(places, Does.Contain(rva), plain);
         }
 

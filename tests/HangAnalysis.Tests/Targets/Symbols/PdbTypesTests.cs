@@ -16,10 +16,12 @@ public class PdbTypesTests
     [OneTimeTearDown]
     public void Close() => _pdb?.Dispose();
 
-    [Test]
-    public void Every_field_of_every_structure_is_where_llvm_says()
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Every_field_of_every_structure_is_where_llvm_says(bool forged)
     {
-        PdbDump dump = PdbDump.Sample;
+        PdbDump dump = forged ? PdbDump.Forged : PdbDump.Sample;
+        using PdbFile pdb = PdbFile.Open(forged ? ForgedPdb.Path : Toolchain.SamplePdb);
         int structures = 0;
         int fields = 0;
         foreach ((uint index, PdbDump.Record record) in dump.Types)
@@ -28,7 +30,7 @@ public class PdbTypesTests
                 continue;
             string name = record.Name.Contains("<unnamed-", StringComparison.Ordinal)
                 ? $"{record.Name}#{index:x}" : record.Name;
-            TypeLayout? layout = _pdb.FindType(name);
+            TypeLayout? layout = pdb.FindType(name);
             Assert.That(layout, Is.Not.Null, name);
             Assert.That(layout!.Size, Is.EqualTo(dump.SizeOf(index)), name);
             List<string> expected = [];

@@ -1,0 +1,3 @@
+using BenchmarkDotNet.Running;
+
+BenchmarkSwitcher.FromAssembly(typeof(HangAnalysis.Benchmarks.WholeDumpBenchmarks).Assembly).Run(args);
