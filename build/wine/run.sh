@@ -27,5 +27,5 @@ if [ ! -e "$WINEPREFIX/system.reg" ]; then
     wineserver -w
 fi
 # A program that finds a server running starts two seconds sooner. The server ends by itself after ten idle minutes.
-wineserver -p600 2>/dev/null || true
+wineserver -p600 </dev/null >/dev/null 2>&1 || true
 exec wine "$@" 2> >(grep -v -E 'wine32|multiarch|dpkg --add|apt-get install' >&2 || true)
