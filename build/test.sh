@@ -26,7 +26,15 @@ if [ "$(uname -s)" = Linux ]; then
 fi
 
 results=$(mktemp)
-trap 'rm -f "$results"' EXIT
+
+# No Wine server is left behind: it would keep whoever waits for our output waiting.
+clean_up() {
+    rm -f "$results"
+    if [ -d "$root/artifacts/wine" ] && command -v wineserver >/dev/null 2>&1; then
+        WINEPREFIX="$root/artifacts/wine" wineserver -k >/dev/null 2>&1 </dev/null || true
+    fi
+}
+trap clean_up EXIT
 dotnet test "$root/HangAnalysis.sln" --configuration Release --nologo --verbosity quiet \
     --logger "console;verbosity=minimal" 2>&1 | tee "$results"
 status=${PIPESTATUS[0]}
