@@ -76,7 +76,7 @@ internal static class ChainDocument
         left.Add(Links.To(ObjectReference.To(thread.Address)));
         if (closes)
             left.Add("  (again: the circle closes)");
-        else if (Landmark(session.System.GetStack(thread)) is { } landmark)
+        else if (session.System.DescribeLandmark(session.System.GetStack(thread)) is { } landmark)
             left.Add($"  {landmark}");
         string state = thread.Activity == ThreadActivity.Waiting ? "waits" : thread.State;
         string age = thread.Age is null ? state : $"{state} {AgeText.Format(thread.Age)}";
@@ -110,21 +110,6 @@ internal static class ChainDocument
             text += $" {module.Version}";
         text += module.Company is null ? ", company not recorded in the dump" : $", {module.Company}";
         return module.LinkDate is { } date ? $"{text}, {date:yyyy-MM-dd}" : text;
-    }
-
-    /// <summary>
-    /// The frame by which people recognise a thread: its main function, or the outermost one that is not a part of the
-    /// system's machinery.
-    /// </summary>
-    private static string? Landmark(StackFacts stack)
-    {
-        for (int i = stack.Frames.Count - 1; i >= 0; i--)
-            if (stack.Frames[i].Symbol is { } symbol && symbol is "wWinMain" or "WinMain" or "wmain" or "main")
-                return $"main thread, {stack.Frames[i].Function}";
-        for (int i = stack.Frames.Count - 1; i >= 0; i--)
-            if (stack.Frames[i] is { Module.Origin: not ModuleOrigin.Core, Symbol: not null } frame)
-                return frame.Function;
-        return null;
     }
 
     private static Tone ToneOf(Certainty certainty) => certainty switch

@@ -1,17 +1,19 @@
 using HangAnalysis.Model;
-using HangAnalysis.Targets;
 
 namespace HangAnalysis.Analysis;
 
 /// <summary>Draws the chain of a root cause: from the thread whose wait matters most to the end.</summary>
 internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
 {
+    /// <summary>Links of one chain that are followed: more than anybody reads.</summary>
+    public const int MostLinks = 64;
+
     /// <summary>The chain of a root cause. The culprit, where there is one, is added as the last link.</summary>
     public Chain Build(RootCause root, Culprit? culprit)
     {
         List<ChainLink> links = [];
         ObjectReference at = Start(root);
-        while (root.Waiters.TryGetValue(at, out (WaitEdge Step, int Distance) next) && links.Count < Limits.ChainLinks)
+        while (root.Waiters.TryGetValue(at, out (WaitEdge Step, int Distance) next) && links.Count < MostLinks)
         {
             links.Add(Link(next.Step));
             at = next.Step.To;
@@ -66,7 +68,7 @@ internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
         HashSet<ObjectReference> members = [.. root.Ends];
         HashSet<ObjectReference> seen = [];
         ObjectReference at = first;
-        while (links.Count < Limits.ChainLinks)
+        while (links.Count < MostLinks)
         {
             if (!seen.Add(at))
             {
@@ -94,7 +96,7 @@ internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
     {
         (string name, ThreadFacts? thread, ProcessFacts? process) = Identify(reference);
         Phrase? waitsFor = thread is not null ? system.DescribeWait(thread) : system.FindObject(reference)?.State;
-        string evidence = thread is null || waitsFor is null ? "" : $".thread /p /r {thread.Address.Value:x16}; k";
+        string evidence = thread is null || waitsFor is null ? "" : system.DescribeStackCommand(thread);
         return new ChainLink(reference, name, thread, process, waitsFor,
             culprit is null || waitsFor is not null ? Certainty.Proven : culprit.Certainty, evidence);
     }

@@ -1,5 +1,4 @@
 using HangAnalysis.Model;
-using HangAnalysis.Targets;
 
 namespace HangAnalysis.Analysis;
 
@@ -25,7 +24,7 @@ public sealed class ChainFollower
         HashSet<ObjectReference> seen = [];
         ObjectReference at = ObjectReference.To(thread.Address);
         bool isCycle = false;
-        while (links.Count < Limits.ChainLinks)
+        while (links.Count < ChainBuilder.MostLinks)
         {
             isCycle = !seen.Add(at);
             WaitEdge? step = null;

@@ -90,6 +90,15 @@ public interface ISystemFacts
     /// </summary>
     string? DescribeOperation(StackFacts stack);
 
+    /// <summary>
+    /// The function by which people recognise a thread: its main function, or the outermost one that is not a part of the
+    /// system's machinery; null where its stack does not show it.
+    /// </summary>
+    string? DescribeLandmark(StackFacts stack);
+
+    /// <summary>The debugger command that shows a thread's stack.</summary>
+    string DescribeStackCommand(ThreadFacts thread);
+
     /// <summary>What people would call the work that a thread is part of: <c>log-off</c>; null where its stack does not show it.</summary>
     string? DescribePurpose(StackFacts stack);
 }

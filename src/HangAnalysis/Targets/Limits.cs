@@ -30,7 +30,7 @@ public static class Limits
     /// <summary>Bytes of one kernel structure. The largest that is read whole, KPRCB, has less than 64 KB.</summary>
     public const int StructureBytes = 256 * 1024;
 
-    /// <summary>Bytes of one kernel stack that are read: the largest kernel stack of x64 Windows has 96 KB.</summary>
+    /// <summary>Bytes of one kernel stack that are read; those of real systems are smaller.</summary>
     public const int StackBytes = 128 * 1024;
 
     /// <summary>Characters of one string of a dump: UNICODE_STRING holds at most 32,767.</summary>
@@ -47,9 +47,6 @@ public static class Limits
 
     /// <summary>Requests in one thread's list.</summary>
     public const int RequestsPerThread = 4_096;
-
-    /// <summary>Links of one chain that are printed.</summary>
-    public const int ChainLinks = 64;
 
     /// <summary>Bytes of one symbol file that is read whole (a compressed symbol table, unpacked).</summary>
     public const int SymbolTableBytes = 512 * 1024 * 1024;

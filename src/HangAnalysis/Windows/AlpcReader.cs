@@ -93,7 +93,7 @@ internal sealed class AlpcReader
         if (!TryRead(address, _portBuffer))
             return null;
         ReadOnlySpan<byte> b = _portBuffer;
-        // Bit 0 of OwnerProcess marks a port whose owner has closed it (System Informer's notes on !alpc, checked on dumps).
+        // Bit 0 of OwnerProcess says that the rest is not valid (a remark in System Informer's alpc.c).
         ulong owner = _ownerProcess.Read(b);
         return new AlpcPort(address, (owner & 1) == 0 ? owner : 0);
     }

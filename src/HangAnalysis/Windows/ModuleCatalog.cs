@@ -80,12 +80,14 @@ internal sealed class ModuleCatalog(ITarget target)
     }
 
     /// <summary>
-    /// The link date, unless it cannot be one: reproducible builds put a hash of the image into the time stamp, which falls
-    /// outside any plausible range three times out of four.
+    /// The link date, unless it cannot be one: reproducible builds put a hash of the image into the time stamp, which often
+    /// lies before any driver that still runs was linked, or after the dump.
     /// </summary>
-    private static DateTime? ToLinkDate(uint stamp)
+    private DateTime? ToLinkDate(uint stamp)
     {
+        const int FirstYear = 1996;
         DateTime date = DateTime.UnixEpoch.AddSeconds(stamp);
-        return date.Year is >= 1996 and <= 2026 ? date : null;
+        DateTime latest = target.Description.Time?.UtcDateTime ?? DateTime.UtcNow;
+        return date.Year >= FirstYear && date <= latest ? date : null;
     }
 }

@@ -67,6 +67,21 @@ internal static class OperationKnowledge
         return null;
     }
 
+    /// <summary>The main function of a program, or else the outermost function that is not one of Windows' core parts.</summary>
+    public static string? Landmark(StackFacts stack)
+    {
+        string? outermost = null;
+        for (int i = stack.Frames.Count - 1; i >= 0; i--)
+        {
+            FrameFacts frame = stack.Frames[i];
+            if (frame.Symbol is "wWinMain" or "WinMain" or "wmain" or "main")
+                return $"main thread, {frame.Function}";
+            if (frame is { Module.Origin: not ModuleOrigin.Core, Symbol: not null })
+                outermost ??= frame.Function;
+        }
+        return outermost;
+    }
+
     /// <summary>What people would call the work; null where the stack does not show it. The outermost frame that tells counts.</summary>
     public static string? Purpose(StackFacts stack)
     {

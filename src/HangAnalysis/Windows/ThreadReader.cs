@@ -63,7 +63,6 @@ internal sealed class ThreadReader
         ProcessThreadListEntry = thread.Required("ThreadListEntry");
         KernelThreadListEntry = thread.Required("Tcb.ThreadListEntry");
         OwningProcess = thread.Required("Tcb.Process");
-        AlpcWaitSemaphore = thread.Optional("AlpcWaitSemaphore");
     }
 
     /// <summary>ETHREAD.ThreadListEntry, linked into EPROCESS.ThreadListHead.</summary>
@@ -74,9 +73,6 @@ internal sealed class ThreadReader
 
     /// <summary>KTHREAD.Process.</summary>
     public FieldSlot OwningProcess { get; }
-
-    /// <summary>ETHREAD.AlpcWaitSemaphore, on which a thread waits for a reply.</summary>
-    public FieldSlot AlpcWaitSemaphore { get; }
 
     /// <summary>Size of an ETHREAD in bytes; 0 where the symbols lack it.</summary>
     public int ThreadSize => _buffer.Length;

@@ -168,6 +168,12 @@ public sealed class WindowsSystem : ISystemFacts
     public string? DescribeOperation(StackFacts stack) => OperationKnowledge.Operation(stack);
 
     /// <inheritdoc/>
+    public string? DescribeLandmark(StackFacts stack) => OperationKnowledge.Landmark(stack);
+
+    /// <inheritdoc/>
+    public string DescribeStackCommand(ThreadFacts thread) => $".thread /p /r {thread.Address.Value:x16}; k";
+
+    /// <inheritdoc/>
     public string? DescribePurpose(StackFacts stack) => OperationKnowledge.Purpose(stack);
 
     /// <summary>What is known of a module: version, company, origin.</summary>
@@ -223,8 +229,8 @@ public sealed class WindowsSystem : ISystemFacts
         IReadOnlyList<string> search = Target.DescribeSearch(Session.Kernel);
         string wanted = search.Count > 0 ? search[0] : Session.Kernel.FileName;
         Session.AddUnknown(What, Session.Symbols is null
-            ? $"no symbols of the kernel were found ({wanted}); name a symbol path with --symbols, such as srv*"
-            : $"the kernel's symbols have no types ({wanted}); name a symbol path with --symbols, such as srv*");
+            ? $"no symbols of the kernel were found ({wanted}); name a symbol path (--symbols, or .sympath in a debugger), such as srv*"
+            : $"the kernel's symbols have no types ({wanted}); name a symbol path (--symbols, or .sympath in a debugger), such as srv*");
         for (int i = 1; i < search.Count; i++)
             if (search[i].Contains("mismatch", StringComparison.Ordinal) || search[i].Contains("damaged", StringComparison.Ordinal)
                 || search[i].Contains("lie elsewhere", StringComparison.Ordinal))

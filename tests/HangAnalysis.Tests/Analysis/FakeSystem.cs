@@ -71,5 +71,9 @@ internal sealed class FakeSystem : ISystemFacts
 
     public string? DescribeOperation(StackFacts stack) => null;
 
+    public string? DescribeLandmark(StackFacts stack) => null;
+
+    public string DescribeStackCommand(ThreadFacts thread) => "k";
+
     public string? DescribePurpose(StackFacts stack) => null;
 }

@@ -29,9 +29,6 @@ internal sealed class BlockMemory : IMemory
         }
     }
 
-    /// <summary>Number of blocks.</summary>
-    public int Count => _blocks.Length;
-
     /// <inheritdoc/>
     public int Read(ulong address, Span<byte> buffer)
     {

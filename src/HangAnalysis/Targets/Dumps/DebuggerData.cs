@@ -27,9 +27,6 @@ internal sealed class DebuggerData
     /// <summary>Address of the array of processor blocks.</summary>
     public ulong KiProcessorBlock => Pointer(0x218);
 
-    /// <summary>Address of the head of the loaded module list.</summary>
-    public ulong PsLoadedModuleList => Pointer(0x48);
-
     /// <summary>Offset of KTHREAD.ApcState.Process.</summary>
     public ushort OffsetKThreadApcProcess => Offset(4);
 

@@ -44,12 +44,6 @@ internal sealed class TriageDump
     /// <summary>The memory blocks of the dump.</summary>
     public required List<MemoryBlock> Blocks { get; init; }
 
-    /// <summary>Address of the first byte of the saved stack of the crash; 0 where absent.</summary>
-    public required ulong TopOfStack { get; init; }
-
-    /// <summary>Bytes of the saved stack.</summary>
-    public required uint StackSize { get; init; }
-
     /// <summary>Reads the tables; what does not fit into the file is left out and told in <paramref name="damage"/>.</summary>
     public static TriageDump Read(MappedFile file, DumpHeader header, string path, List<string> damage)
     {
@@ -78,7 +72,7 @@ internal sealed class TriageDump
         }
         return new TriageDump(file, header.Is64Bit, b)
         {
-            Blocks = blocks, TopOfStack = topOfStack, StackSize = stackSize,
+            Blocks = blocks,
         };
     }
 
