@@ -102,7 +102,7 @@ internal sealed class HangWhyCommand : ICommand
         string name = session.System.Stop?.Name is { } known ? $" {known}" : "";
         string parameters = string.Join(", ", stop.Parameters.Select(p => $"{p:x}"));
         int modules = session.Target.KernelModules.Count;
-        return $"bug check 0x{stop.RawCode:x}{name} ({parameters}); {modules:N0} kernel modules";
+        return $"bug check 0x{stop.RawCode:x}{name} ({parameters}); {modules:N0} kernel module{(modules == 1 ? "" : "s")}";
     }
 
     private static void AddFurtherChains(Document document, Verdict verdict)

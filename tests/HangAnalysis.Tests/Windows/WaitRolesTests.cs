@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Windows;
 
-/// <summary>Stacks of published debugger output, and whether their threads were stuck.</summary>
+/// <summary>Waits of each kind as debuggers print them, and whether such a thread is stuck.</summary>
 public class WaitRolesTests
 {
     private const string Machinery = "nt!KiSwapContext nt!KiSwapThread nt!KiCommitThreadWait ";
