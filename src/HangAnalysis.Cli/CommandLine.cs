@@ -121,7 +121,7 @@ public static class CommandLine
             progress.Clear();
             return Fail(streams, exception.Message, ExitUsage);
         }
-        catch (DumpFormatException exception)
+        catch (Exception exception) when (exception is DumpFormatException or CommandDeclinedException)
         {
             progress.Clear();
             return Fail(streams, exception.Message, ExitUnreadable);

@@ -35,18 +35,19 @@ internal static class ChainDocument
             }
             else if (i == 0)
             {
-                document.Add(new LineBlock([new Span(branch), new Span(link.Process?.Title ?? link.Name, Tone.Strong)], [], indent));
+                document.Add(new LineBlock([new Span(branch), new Span(link.Process?.Title ?? link.Name, Tone.Strong,
+                    link.Process is null ? null : Links.CommandFor(link.Process))], [], indent));
                 (indent, branch) = Next(indent, branch);
             }
             if (link.WaitsFor is not { } waits)
                 continue;
-            List<Span> text = [new Span(branch), .. Links.ToSpans(waits)];
+            List<Span> text = [new Span(branch), .. Links.ToSpans(waits, session.System)];
             Certainty certainty = link.Certainty;
             // What a thread waits for and who has that make one line, if they fit into one.
             while (!last && chain.Links[i + 1] is { Thread: null, WaitsFor: { } further } next
                 && indent + text.Sum(t => t.Text.Length) + further.ToString().Length <= LongestStep)
             {
-                text.AddRange(["; ", .. Links.ToSpans(further)]);
+                text.AddRange(["; ", .. Links.ToSpans(further, session.System)]);
                 certainty = next.Certainty < certainty ? next.Certainty : certainty;
                 i++;
                 last = i == chain.Links.Count - 1;
@@ -57,9 +58,9 @@ internal static class ChainDocument
             (indent, branch) = Next(indent, branch);
         }
         if (culprit?.Frame is not null && chain.Links.LastOrDefault(l => l.Thread is not null)?.Thread is { } root)
-            AddCulprit(document, session.System.GetStack(root), culprit, indent, branch);
+            AddCulprit(document, session.System, root, culprit, indent, branch);
         else if (culprit is not null)
-            document.Add(new LineBlock([new Span(branch), new Span(Describe(culprit.Module), Tone.Bad)],
+            document.Add(new LineBlock([new Span(branch), DescribeLinked(culprit.Module, session.System)],
                 [new Span("ROOT", Tone.Bad)], indent, branch.Length));
     }
 
@@ -71,9 +72,9 @@ internal static class ChainDocument
     {
         List<Span> left = [new Span(branch)];
         string process = isFirst || branch.Length == 0 ? thread.Process.Title : thread.Process.Name;
-        left.Add(new Span(process, Tone.Strong, $"!us -p {thread.Process.Address.Value:x16}"));
+        left.Add(new Span(process, Tone.Strong, Links.CommandFor(thread.Process)));
         left.Add("  thread ");
-        left.Add(Links.To(ObjectReference.To(thread.Address)));
+        left.Add(Links.To(thread.Address));
         if (closes)
             left.Add("  (again: the circle closes)");
         else if (session.System.DescribeLandmark(session.System.GetStack(thread)) is { } landmark)
@@ -83,13 +84,14 @@ internal static class ChainDocument
         document.Add(new LineBlock(left, [new Span(age)], indent, branch.Length));
     }
 
-    private static void AddCulprit(Document document, StackFacts stack, Culprit culprit, int indent, string branch)
+    private static void AddCulprit(Document document, ISystemFacts system, ThreadFacts root, Culprit culprit, int indent,
+        string branch)
     {
         List<string> frames = [];
         const int MostFrames = 3;
         string? function = null;
         bool reached = false;
-        foreach (FrameFacts frame in stack.Frames)
+        foreach (FrameFacts frame in system.GetStack(root).Frames)
         {
             reached |= frame == culprit.Frame;
             if (!reached || frames.Count == MostFrames || frame.Function == function)
@@ -99,11 +101,15 @@ internal static class ChainDocument
         }
         document.Add(new LineBlock([new Span(branch), new Span(string.Join(" <- ", frames), Tone.Bad)],
             [new Span("ROOT", Tone.Bad)], indent, branch.Length));
-        document.Add(new LineBlock([new Span(Describe(culprit.Module), Tone.Bad)], [], indent + branch.Length));
+        document.Add(new LineBlock([DescribeLinked(culprit.Module, system)], [], indent + branch.Length));
     }
 
+    /// <summary>What is known of the module that is named at the end of a chain, as a link to it.</summary>
+    public static Span DescribeLinked(ModuleFacts module, ISystemFacts system) =>
+        Links.To(module, system, Describe(module), Tone.Bad);
+
     /// <summary>File, version, company and link date of a module, as far as they are known.</summary>
-    public static string Describe(ModuleFacts module)
+    private static string Describe(ModuleFacts module)
     {
         string text = module.FileName;
         if (module.Version is not null)

@@ -15,6 +15,19 @@ public sealed class CommandUsageException : Exception
     public CommandUsageException() { }
 }
 
+/// <summary>A command cannot serve this dump. The message says why, in one line; another tool may be able to.</summary>
+public sealed class CommandDeclinedException : Exception
+{
+    /// <summary>Makes the exception with its one-line message.</summary>
+    public CommandDeclinedException(string message) : base(message) { }
+
+    /// <summary>Makes the exception with its message and cause.</summary>
+    public CommandDeclinedException(string message, Exception innerException) : base(message, innerException) { }
+
+    /// <summary>Makes an exception without a message of its own; only for serialisers.</summary>
+    public CommandDeclinedException() { }
+}
+
 /// <summary>A command line such as <c>!us -p ffffab06b8137800 /q</c>, taken apart.</summary>
 public sealed class CommandArguments
 {
@@ -35,12 +48,12 @@ public sealed class CommandArguments
     /// <summary>Takes a line apart by what the command's help says of its options.</summary>
     public static CommandArguments Parse(string line)
     {
-        string[] tokens = line.Split([' ', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
-        string name = tokens.Length == 0 ? "" : tokens[0].TrimStart('!').ToLowerInvariant();
+        List<string> tokens = Split(line);
+        string name = tokens.Count == 0 ? "" : tokens[0].TrimStart('!').ToLowerInvariant();
         int dot = name.LastIndexOf('.');
         CommandArguments arguments = new(dot < 0 ? name : name[(dot + 1)..]);
         CommandHelp? help = CommandTable.Find(arguments.Name)?.Help;
-        for (int i = 1; i < tokens.Length; i++)
+        for (int i = 1; i < tokens.Count; i++)
         {
             string token = tokens[i];
             if (token.Length < 2 || token[0] is not ('-' or '/'))
@@ -59,7 +72,7 @@ public sealed class CommandArguments
                 throw new CommandUsageException($"!{arguments.Name}: unknown option {token}; see !{arguments.Name} /?");
             if (known?.Value is null)
                 arguments._options[option] = null;
-            else if (++i < tokens.Length)
+            else if (++i < tokens.Count)
                 arguments._options[option] = tokens[i];
             else
                 throw new CommandUsageException($"!{arguments.Name}: option {token} needs {known.Value}");
@@ -74,18 +87,48 @@ public sealed class CommandArguments
     public string? Value(string option) => _options.GetValueOrDefault(option);
 
     /// <summary>
-    /// An address as debuggers accept it: hexadecimal with or without <c>0x</c> and back-tick, or decimal after <c>0n</c>.
+    /// An address as debuggers write it: hexadecimal with or without <c>0x</c> and back-tick, or decimal after <c>0n</c>.
+    /// False for everything else, which may be an expression.
     /// </summary>
-    public static ulong ParseAddress(string text)
+    public static bool TryParseAddress(string text, out ulong address)
     {
         string digits = text.Replace("`", "", StringComparison.Ordinal);
-        if (digits.StartsWith("0n", StringComparison.OrdinalIgnoreCase)
-            && ulong.TryParse(digits.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out ulong value))
-            return value;
+        if (digits.StartsWith("0n", StringComparison.OrdinalIgnoreCase))
+            return ulong.TryParse(digits.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out address);
         if (digits.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
             digits = digits[2..];
-        return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value)
-            ? value
-            : throw new CommandUsageException($"'{text}' is no address: write it in hexadecimal, or in decimal after 0n");
+        return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out address);
+    }
+
+    /// <summary>
+    /// Words of a line. What is in parentheses or quotation marks is one word, so that an expression may have spaces; the
+    /// marks around a whole word are taken off.
+    /// </summary>
+    private static List<string> Split(string line)
+    {
+        List<string> words = [];
+        int start = -1;
+        int depth = 0;
+        bool quoted = false;
+        for (int i = 0; i <= line.Length; i++)
+        {
+            bool isBreak = i == line.Length || (depth == 0 && !quoted && char.IsWhiteSpace(line[i]));
+            if (isBreak && start >= 0)
+            {
+                string word = line[start..i];
+                words.Add(word.Length > 1 && word[0] == '"' && word[^1] == '"' ? word[1..^1] : word);
+                start = -1;
+            }
+            if (isBreak)
+                continue;
+            if (start < 0)
+                start = i;
+            quoted ^= line[i] == '"';
+            if (!quoted && line[i] == '(')
+                depth++;
+            else if (!quoted && line[i] == ')' && depth > 0)
+                depth--;
+        }
+        return words;
     }
 }

@@ -53,10 +53,33 @@ public sealed class CommandSession : IDisposable
     /// <summary>Follows threads through the wait graph.</summary>
     public ChainFollower Chains => _chains ??= new ChainFollower(System);
 
+    /// <summary>
+    /// Evaluates what is no plain number (<c>@$proc</c>, <c>poi(nt!PsInitialSystemProcess)</c>); null where the host has no
+    /// evaluator. The function returns null for what it does not understand.
+    /// </summary>
+    public Func<string, ulong?>? Evaluator { get; set; }
+
+    /// <summary>The address that an argument means. Plain numbers are hexadecimal, whatever radix a debugger is set to.</summary>
+    public ulong ParseAddress(string text)
+    {
+        if (CommandArguments.TryParseAddress(text, out ulong address))
+            return address;
+        return Evaluator?.Invoke(text) ?? throw new CommandUsageException(
+            $"'{text}' is no address: write it in hexadecimal, or in decimal after 0n" +
+            (Evaluator is null ? "" : ", or as an expression that ? understands"));
+    }
+
+    /// <summary>The system, if any of its threads could be read; <see cref="CommandDeclinedException"/> with the reason if not.</summary>
+    /// <param name="command">Name of the command that needs threads, without the '!'.</param>
+    public WindowsSystem RequireThreads(string command) => System.Threads.Count > 0
+        ? System
+        : throw new CommandDeclinedException($"!{command} needs threads, and none could be read: " +
+            (System.Unknowns.Count > 0 ? $"{System.Unknowns[0].Why}" : "the dump holds none"));
+
     /// <summary>The process that an argument names by its address, or by its identifier.</summary>
     public ProcessFacts FindProcess(string text)
     {
-        ulong value = CommandArguments.ParseAddress(text);
+        ulong value = ParseAddress(text);
         if (System.FindProcess(value) is { } process)
             return process;
         foreach (ProcessFacts candidate in System.Processes)

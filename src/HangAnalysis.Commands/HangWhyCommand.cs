@@ -18,7 +18,7 @@ internal sealed class HangWhyCommand : ICommand
     private const int LabelWidth = 12;
 
     /// <inheritdoc/>
-    public CommandHelp Help { get; } = new("hangwhy",
+    public CommandHelp Help { get; } = new(CommandCategories.Verdicts, "hangwhy",
         "says why the system hangs: who waits for whom, and what at the end of the chain keeps everybody waiting",
         "!hangwhy [/json] [/q]",
         CommandHelp.ListingOptions,
@@ -58,7 +58,7 @@ internal sealed class HangWhyCommand : ICommand
             AddFurtherChains(document, verdict);
         }
         else if (verdict.Stacks.Count > 0)
-            AddStack(document, verdict);
+            AddStack(document, verdict, session.System);
         AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
         List<(string, string)> unknown = [.. verdict.Unknown.Select(u => (u.What, u.Why))];
         foreach (string damage in session.Target.Description.Damage)
@@ -115,22 +115,22 @@ internal sealed class HangWhyCommand : ICommand
             if (chain.Links.Count > 1)
                 text.Add($" … {end.Name}");
             text.Add($": {chain.BlockedThreads:N0} thread{(chain.BlockedThreads == 1 ? "" : "s")}");
-            if (chain.Links.FirstOrDefault(l => l.Thread is not null) is { } first)
-                text.AddRange(["  ", Links.To(first.Reference)]);
+            if (chain.Links.FirstOrDefault(l => l.Thread is not null)?.Thread is { } first)
+                text.AddRange(["  ", Links.To(first.Address)]);
             document.Add(new LineBlock(text, [new Span(AgeText.Format(chain.LongestWait))], 0, LabelWidth));
         }
         if (verdict.Chains.Count > 1)
             document.Blank();
     }
 
-    private static void AddStack(Document document, Verdict verdict)
+    private static void AddStack(Document document, Verdict verdict, ISystemFacts system)
     {
         TitledStack stack = verdict.Stacks[0];
         string thread = stack.Thread is { } t ? $", thread {t.Address.Value:x16} of {t.Process.Title}" : "";
         document.Add($"Stack of the {stack.Title}{thread}:");
         StackDocument.AddFrames(document, stack.Stack, 2, MostFrames);
         if (verdict.Culprit is { } culprit)
-            document.Add(new LineBlock([new Span(ChainDocument.Describe(culprit.Module), Tone.Bad)], [], 2));
+            document.Add(new LineBlock([ChainDocument.DescribeLinked(culprit.Module, system)], [], 2));
         document.Blank();
     }
 
@@ -156,7 +156,7 @@ internal sealed class HangWhyCommand : ICommand
         List<string> commands = [];
         Chain? chain = verdict.Chains.Count > 0 ? verdict.Chains[0] : null;
         if (chain?.Links.LastOrDefault(l => l.Process is not null)?.Process is { } process)
-            commands.Add($"!us -p {process.Address.Value:x16}");
+            commands.Add(Links.CommandFor(process));
         if (chain?.Links.FirstOrDefault(l => l.Thread is not null)?.Thread is { } thread)
             commands.Add($"!lpcchain {thread.Address.Value:x16}");
         if (verdict.Culprit is { } culprit)

@@ -5,13 +5,16 @@ namespace HangAnalysis.Commands;
 /// <summary><c>!hahelp</c>: what there is, and how each command is called.</summary>
 public sealed class HelpCommand : ICommand
 {
+    private const int NameWidth = 12;
+
     /// <inheritdoc/>
-    public CommandHelp Help { get; } = new("hahelp", "lists the commands, or explains one", "!hahelp [COMMAND]", [],
-        [("!hahelp us", "explains !us")]);
+    public CommandHelp Help { get; } = new(CommandCategories.Help, "hahelp",
+        "lists the commands, explains one, or finds those that have to do with a word", "!hahelp [COMMAND | WORD]", [],
+        [("!hahelp us", "explains !us"), ("!hahelp stack", "finds the commands that speak of stacks")]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments) =>
-        new(arguments.Words.Count == 0 ? List() : Describe(Find(arguments.Words[0])), () => "null", []);
+        new(Answer(string.Join(' ', arguments.Words)), () => "null", []);
 
     /// <summary>The help of one command.</summary>
     public static Document Describe(CommandHelp help)
@@ -35,17 +38,52 @@ public sealed class HelpCommand : ICommand
         return document;
     }
 
-    private static CommandHelp Find(string name) =>
-        CommandTable.Find(name.TrimStart('!').ToLowerInvariant())?.Help
-            ?? throw new CommandUsageException($"no command is called '{name}'; !hahelp lists them");
+    /// <summary>All commands, one, or those that a word finds. Needs no dump.</summary>
+    public static Document Answer(string word)
+    {
+        if (word.Length == 0)
+            return List(CommandTable.All);
+        if (CommandTable.Find(word.TrimStart('!').ToLowerInvariant()) is { } command)
+            return Describe(command.Help);
+        List<ICommand> found = [.. CommandTable.All.Where(c => SpeaksOf(c.Help, word))];
+        return found.Count > 0 ? List(found) : throw new CommandUsageException($"no command has to do with '{word}'; !hahelp lists them");
+    }
 
-    private static Document List()
+    private static bool SpeaksOf(CommandHelp help, string word)
+    {
+        if (Has(help.Name) || Has(help.Category) || Has(help.Summary) || Has(help.Usage))
+            return true;
+        foreach (OptionHelp option in help.Options)
+            if (Has(option.Meaning))
+                return true;
+        foreach ((string call, string effect) in help.Examples)
+            if (Has(call) || Has(effect))
+                return true;
+        return false;
+
+        bool Has(string text) => text.Contains(word, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static Document List(IReadOnlyList<ICommand> commands)
     {
         Document document = new();
-        foreach (ICommand command in CommandTable.All)
-            document.Add(new LineBlock(
-                [new Span($"!{command.Help.Name}".PadRight(12), Tone.Strong, $"!hahelp {command.Help.Name}"), command.Help.Summary],
-                [], 2, 12));
+        foreach (string category in CommandCategories.All)
+        {
+            bool any = false;
+            foreach (ICommand command in commands)
+            {
+                if (command.Help.Category != category)
+                    continue;
+                if (!any)
+                    document.Add(new Span(category, Tone.Strong));
+                any = true;
+                document.Add(new LineBlock(
+                    [new Span($"!{command.Help.Name}".PadRight(NameWidth), Tone.Normal, $"!hahelp {command.Help.Name}"),
+                        command.Help.Summary], [], 2, NameWidth));
+            }
+        }
+        document.Blank();
+        document.Add(new Span("every command: /? explains it; every listing: /q addresses only, /json for programs", Tone.Muted));
         return document;
     }
 }

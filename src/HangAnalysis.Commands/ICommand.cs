@@ -8,14 +8,38 @@ namespace HangAnalysis.Commands;
 /// <param name="Meaning">What it does.</param>
 public sealed record OptionHelp(string Name, string? Value, string Meaning);
 
+/// <summary>Categories, in the order in which help shows them.</summary>
+public static class CommandCategories
+{
+    /// <summary>What is wrong, and why.</summary>
+    public const string Verdicts = "Verdicts";
+
+    /// <summary>Threads, processes and their stacks.</summary>
+    public const string Threads = "Threads and stacks";
+
+    /// <summary>Who waits for whom.</summary>
+    public const string Waits = "Waits";
+
+    /// <summary>The system that the dump is of.</summary>
+    public const string System = "System";
+
+    /// <summary>About the commands themselves.</summary>
+    public const string Help = "Help";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } = [Verdicts, Threads, Waits, System, Help];
+}
+
 /// <summary>Help of a command.</summary>
+/// <param name="Category">One of <see cref="CommandCategories"/>.</param>
 /// <param name="Name">Its name without the '!'.</param>
 /// <param name="Summary">One line.</param>
 /// <param name="Usage">How it is called.</param>
 /// <param name="Options">Its options.</param>
 /// <param name="Examples">Calls with what they do.</param>
 public sealed record CommandHelp(
-    string Name, string Summary, string Usage, IReadOnlyList<OptionHelp> Options, IReadOnlyList<(string Call, string Effect)> Examples)
+    string Category, string Name, string Summary, string Usage, IReadOnlyList<OptionHelp> Options,
+    IReadOnlyList<(string Call, string Effect)> Examples)
 {
     /// <summary>Options that every listing has.</summary>
     public static IReadOnlyList<OptionHelp> ListingOptions { get; } =

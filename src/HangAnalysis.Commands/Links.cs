@@ -7,24 +7,31 @@ namespace HangAnalysis.Commands;
 internal static class Links
 {
     /// <summary>The spans of a phrase.</summary>
-    public static IEnumerable<Span> ToSpans(Phrase phrase)
+    public static IEnumerable<Span> ToSpans(Phrase phrase, ISystemFacts system)
     {
         foreach (PhrasePart part in phrase.Parts)
-            yield return new Span(part.Text, Tone.Normal, part.Reference is { } reference ? CommandFor(reference) : null);
+            yield return new Span(part.Text, Tone.Normal, part.Reference is { } reference ? CommandFor(reference, system) : null);
     }
 
-    /// <summary>An object's address as a link.</summary>
-    public static Span To(ObjectReference reference) => new($"{reference.Address:x16}", Tone.Normal, CommandFor(reference));
+    /// <summary>A thread's address as a link.</summary>
+    public static Span To(ThreadAddress thread) =>
+        new($"{thread.Value:x16}", Tone.Normal, CommandForThread(thread.Value));
 
-    private static string? CommandFor(ObjectReference reference) => reference.Kind switch
+    /// <summary>What is known of a module, as a link to it.</summary>
+    public static Span To(ModuleFacts module, ISystemFacts system, string text, Tone tone = Tone.Normal) =>
+        new(text, tone, module.IsUserMode ? null : system.DescribeModuleCommand(module));
+
+    /// <summary>The command that shows a process.</summary>
+    public static string CommandFor(ProcessFacts process) => CommandForProcess(process.Address.Value);
+
+    private static string? CommandFor(ObjectReference reference, ISystemFacts system) => reference.Kind switch
     {
-        ObjectKind.Thread => $"!lpcchain {reference.Address:x16}",
-        ObjectKind.Process => $"!us -p {reference.Address:x16}",
-        ObjectKind.Message => $"dt nt!_KALPC_MESSAGE {reference.Address:x16}",
-        ObjectKind.Port => $"dt nt!_ALPC_PORT {reference.Address:x16}",
-        ObjectKind.Request => $"dt nt!_IRP {reference.Address:x16}",
-        ObjectKind.Device => $"dt nt!_DEVICE_OBJECT {reference.Address:x16}",
-        ObjectKind.Event => $"dt nt!_KEVENT {reference.Address:x16}",
-        _ => null,
+        ObjectKind.Thread => CommandForThread(reference.Address),
+        ObjectKind.Process => CommandForProcess(reference.Address),
+        _ => system.DescribeObjectCommand(reference),
     };
+
+    private static string CommandForThread(ulong address) => $"!lpcchain {address:x16}";
+
+    private static string CommandForProcess(ulong address) => $"!us -p {address:x16}";
 }

@@ -9,7 +9,7 @@ namespace HangAnalysis.Commands;
 internal sealed class LpcChainCommand : ICommand
 {
     /// <inheritdoc/>
-    public CommandHelp Help { get; } = new("lpcchain",
+    public CommandHelp Help { get; } = new(CommandCategories.Waits, "lpcchain",
         "follows a thread, or all threads that wait for an answer, from message to message to the end",
         "!lpcchain [THREAD | PROCESS] [/json] [/q]",
         CommandHelp.ListingOptions,
@@ -22,6 +22,7 @@ internal sealed class LpcChainCommand : ICommand
     {
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!lpcchain: one thread or process at a time; see !lpcchain /?");
+        session.RequireThreads(Help.Name);
         List<Chain> chains = Select(session, arguments.Words.Count == 0 ? null : arguments.Words[0]);
         return new CommandOutput(Arrange(chains, session, arguments.Words.Count == 1),
             () => JsonSerializer.Serialize(
@@ -32,12 +33,12 @@ internal sealed class LpcChainCommand : ICommand
 
     private static List<Chain> Select(CommandSession session, string? argument)
     {
-        if (argument is not null && session.System.FindThread(CommandArguments.ParseAddress(argument)) is { } thread)
+        if (argument is not null && session.System.FindThread(session.ParseAddress(argument)) is { } thread)
             return [session.Chains.Follow(thread)];
         ProcessFacts? process = argument is null ? null : session.FindProcess(argument);
         List<Chain> chains = [];
         foreach (ThreadFacts waiting in session.System.Threads)
-            if (waiting.Message != 0 && session.Chains.HasSteps(waiting)
+            if (!session.Cancellation.IsCancellationRequested && waiting.Message != 0 && session.Chains.HasSteps(waiting)
                 && session.Chains.Follow(waiting) is var chain
                 && (process is null || ChainFollower.LeadsThrough(chain, process)))
                 chains.Add(chain);

@@ -9,7 +9,7 @@ namespace HangAnalysis.Commands;
 internal sealed class ModsCommand : ICommand
 {
     /// <inheritdoc/>
-    public CommandHelp Help { get; } = new("mods",
+    public CommandHelp Help { get; } = new(CommandCategories.System, "mods",
         "lists the kernel's modules with version, company and link date",
         "!mods [-3] [NAME] [/json] [/q]",
         [new("3", null, "only modules that are not part of Windows"), .. CommandHelp.ListingOptions],
@@ -48,7 +48,7 @@ internal sealed class ModsCommand : ICommand
             ],
             [.. modules.Select(m => (IReadOnlyList<Span>)
             [
-                $"{m.Module.BaseAddress:x16}", $"{m.Module.Size:x}", m.Facts.Name, m.Facts.FileName, m.Facts.Version ?? "-",
+                Links.To(m.Facts, session.System, $"{m.Module.BaseAddress:x16}"), $"{m.Module.Size:x}", m.Facts.Name, m.Facts.FileName, m.Facts.Version ?? "-",
                 m.Facts.Company ?? "-", m.Facts.LinkDate?.ToString("yyyy-MM-dd") ?? "-", VerdictWords.Of(m.Facts.Origin),
             ])]));
         document.Blank();

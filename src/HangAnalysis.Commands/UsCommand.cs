@@ -12,7 +12,7 @@ internal sealed class UsCommand : ICommand
     private const int MostLinks = 10;
 
     /// <inheritdoc/>
-    public CommandHelp Help { get; } = new("us",
+    public CommandHelp Help { get; } = new(CommandCategories.Threads, "us",
         "groups threads by identical stacks, the rarest first",
         "!us [-p PROCESS | -k | -cpu] [/json] [/q]",
         [
@@ -29,10 +29,10 @@ internal sealed class UsCommand : ICommand
     {
         if (arguments.Words.Count > 0)
             throw new CommandUsageException($"!us: '{arguments.Words[0]}' is not understood; see !us /?");
+        WindowsSystem system = session.RequireThreads(Help.Name);
         IReadOnlyList<ThreadFacts> threads = Select(session, arguments);
-        WindowsSystem system = session.System;
         StackGroups groups = StackGroups.Group(threads, system.GetRawStack, session.Cancellation);
-        return new CommandOutput(Arrange(groups, threads.Count, system),
+        return new CommandOutput(Arrange(groups, threads.Count, session),
             () => JsonSerializer.Serialize(ToJson(groups, threads.Count, system), ReportJsonContext.Default.StackGroupsJson),
             [.. threads.Select(t => t.Address.Value)]);
     }
@@ -50,8 +50,9 @@ internal sealed class UsCommand : ICommand
         return current?.Process.Threads ?? system.Threads;
     }
 
-    private static Document Arrange(StackGroups groups, int total, WindowsSystem system)
+    private static Document Arrange(StackGroups groups, int total, CommandSession session)
     {
+        WindowsSystem system = session.System;
         Document document = new();
         int shown = 0;
         foreach (StackGroup group in groups.Groups)
@@ -59,7 +60,7 @@ internal sealed class UsCommand : ICommand
             shown += group.Threads.Count;
             List<Span> header = [new Span($"{group.Threads.Count:N0} thread{(group.Threads.Count == 1 ? "" : "s")}:", Tone.Strong)];
             for (int i = 0; i < group.Threads.Count && i < MostLinks; i++)
-                header.AddRange([" ", Links.To(ObjectReference.To(group.Threads[i].Address))]);
+                header.AddRange([" ", Links.To(group.Threads[i].Address)]);
             if (group.Threads.Count > MostLinks)
                 header.Add(" ...");
             document.Add(new LineBlock(header, [], 0, 4));
@@ -69,6 +70,8 @@ internal sealed class UsCommand : ICommand
         document.Add($"{groups.Groups.Count:N0} stack(s) with {shown:N0} threads displayed ({total:N0} Total threads)");
         foreach ((string reason, int count) in groups.Missing)
             document.Add($"{count:N0} stack(s) were not displayed: {reason}");
+        if (session.Cancellation.IsCancellationRequested)
+            document.Add($"{total - shown - groups.Missing.Values.Sum():N0} thread(s) were not looked at: interrupted");
         return document;
     }
 

@@ -90,15 +90,18 @@ public sealed unsafe class DebugSymbols : IDisposable
     /// <summary>A name of the module at an index of <see cref="GetModules"/>; empty where there is none.</summary>
     public string GetModuleName(ModuleNameKind kind, int index) => GetModuleName(kind, (uint)index, 0);
 
-    /// <summary>Has the engine load the symbols of the module at an address, if it put that off until they are needed.</summary>
-    public void LoadSymbolsAt(ulong address)
+    /// <summary>
+    /// Has the engine load the symbols of the module at an address, if it put that off until they are needed. Whether the
+    /// address has a name.
+    /// </summary>
+    public bool LoadSymbolsAt(ulong address)
     {
         const int Characters = 256;
         byte* name = stackalloc byte[Characters];
         uint length;
         ulong displacement;
-        ((delegate* unmanaged[Stdcall]<nint, ulong, byte*, uint, uint*, ulong*, int>)_symbols[7])(
-            _symbols.Pointer, address, name, Characters, &length, &displacement);
+        return ((delegate* unmanaged[Stdcall]<nint, ulong, byte*, uint, uint*, ulong*, int>)_symbols[7])(
+            _symbols.Pointer, address, name, Characters, &length, &displacement) >= 0;
     }
 
     /// <inheritdoc/>

@@ -103,6 +103,9 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     public ImageVersion? GetVersion(TargetModule module) => _symbols.GetVersion(module);
 
     /// <inheritdoc/>
+    public string SymbolPathAdvice => "type .sympath+ srv*https://msdl.microsoft.com/download/symbols; .reload /f nt";
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> DescribeSearch(TargetModule module) => _symbols.DescribeSearch(module);
 
     /// <inheritdoc/>
@@ -180,27 +183,10 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
         if (module.IsUserMode)
             return null;
         if (mayLoad)
-            LoadQuietly(module);
+            // What the engine says of images that it does not find.
+            _engine.Quietly(() => _engine.Symbols.LoadSymbolsAt(module.BaseAddress + PageCache.PageSize));
         string path = _engine.Symbols.GetModuleName(ModuleNameKind.SymbolFile, module.BaseAddress);
         return path.EndsWith(".pdb", StringComparison.OrdinalIgnoreCase) && File.Exists(path) ? path : null;
-    }
-
-    /// <summary>
-    /// Has the engine find symbols. What it says of images that it does not find would stand between the lines of a command,
-    /// and among the addresses that <c>.foreach</c> takes.
-    /// </summary>
-    private void LoadQuietly(TargetModule module)
-    {
-        uint mask = _engine.Client.OutputMask;
-        _engine.Client.OutputMask = 0;
-        try
-        {
-            _engine.Symbols.LoadSymbolsAt(module.BaseAddress + PageCache.PageSize);
-        }
-        finally
-        {
-            _engine.Client.OutputMask = mask;
-        }
     }
 
     /// <summary>The folder that <c>srv*</c> means to the debuggers; null where they have none, and ours is used.</summary>

@@ -26,6 +26,34 @@ internal sealed class EngineConnection : IDisposable
 
     public DebugClient Client => _client ?? throw NotConnected();
 
+    /// <summary>Whether a command has lent its interfaces.</summary>
+    public bool IsOpen => _control is not null;
+
+    /// <summary>The value of an expression in the user's syntax; null where the engine does not understand it.</summary>
+    public ulong? Evaluate(string expression)
+    {
+        ulong value = 0;
+        return Quietly(() => Control.TryEvaluate(expression, out value)) ? value : null;
+    }
+
+    /// <summary>
+    /// Runs a call of which the engine would tell the user: that would stand between the lines of a command, and among the
+    /// addresses that <c>.foreach</c> takes.
+    /// </summary>
+    public T Quietly<T>(Func<T> call)
+    {
+        uint mask = Client.OutputMask;
+        Client.OutputMask = 0;
+        try
+        {
+            return call();
+        }
+        finally
+        {
+            Client.OutputMask = mask;
+        }
+    }
+
     /// <summary>Is cancelled when the user asks for a break.</summary>
     public CancellationTokenSource? Cancellation { get; set; }
 

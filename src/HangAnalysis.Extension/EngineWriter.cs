@@ -4,7 +4,10 @@ using HangAnalysis.DbgEng;
 namespace HangAnalysis.Extension;
 
 /// <summary>Gathers output and hands it to the engine in pieces of some kilobytes: each call costs, through a pipe a lot.</summary>
-internal sealed class EngineWriter(DebugControl control, uint outputControl) : TextWriter
+/// <param name="control">Receives the output.</param>
+/// <param name="outputControl">DEBUG_OUTCTL_*.</param>
+/// <param name="isInterrupted">Asked before each piece: once it says so, the rest is dropped. Null for output that is short.</param>
+internal sealed class EngineWriter(DebugControl control, uint outputControl, Func<bool>? isInterrupted = null) : TextWriter
 {
     /// <summary>The engine formats a call's output in a buffer of 16 K characters.</summary>
     private const int Piece = 8192;
@@ -13,6 +16,9 @@ internal sealed class EngineWriter(DebugControl control, uint outputControl) : T
 
     /// <inheritdoc/>
     public override Encoding Encoding => Encoding.Unicode;
+
+    /// <summary>Whether a part of the output was dropped.</summary>
+    public bool IsCut { get; private set; }
 
     /// <inheritdoc/>
     public override void Write(char value)
@@ -46,7 +52,13 @@ internal sealed class EngineWriter(DebugControl control, uint outputControl) : T
         string text = _text.ToString();
         _text.Clear();
         for (int at = 0; at < text.Length; at += Piece * 3 / 2)
-            control.Output(outputControl, DebugControl.OutputNormal, text.Substring(at, Math.Min(Piece * 3 / 2, text.Length - at)));
+        {
+            IsCut = IsCut || (isInterrupted?.Invoke() ?? false);
+            if (IsCut)
+                return;
+            control.Output(outputControl, DebugControl.OutputNormal,
+                text.Substring(at, Math.Min(Piece * 3 / 2, text.Length - at)));
+        }
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HangAnalysis.Commands;
+using HangAnalysis.Windows;
 
 namespace HangAnalysis.Extension;
 
@@ -10,6 +11,7 @@ internal sealed class ExtensionSession : IDisposable
     private readonly CommandSession _commands;
     private readonly string _symbolPath;
     private readonly uint _systemId;
+    private StructureLines? _structures;
 
     public ExtensionSession(EngineConnection engine)
     {
@@ -19,7 +21,10 @@ internal sealed class ExtensionSession : IDisposable
         _systemId = engine.Objects.GetCurrentSystemId();
         long start = Stopwatch.GetTimestamp();
         Target = new DbgEngTarget(engine, Cancellation.Token);
-        _commands = new CommandSession(Target, Stopwatch.GetElapsedTime(start), Progress, Cancellation.Token);
+        _commands = new CommandSession(Target, Stopwatch.GetElapsedTime(start), Progress, Cancellation.Token)
+        {
+            Evaluator = engine.Evaluate,
+        };
     }
 
     public CancellationTokenSource Cancellation { get; } = new();
@@ -29,6 +34,9 @@ internal sealed class ExtensionSession : IDisposable
     public DbgEngTarget Target { get; }
 
     public CommandSession Commands => _commands;
+
+    /// <summary>One line on a structure, without any sweep.</summary>
+    public StructureLines Structures => _structures ??= new StructureLines(Target);
 
     /// <summary>
     /// Whether the next command can use what is here. A sweep that was broken off is incomplete; a kernel without symbols may

@@ -1,14 +1,14 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using HangAnalysis.DbgEng;
-using HangAnalysis.Model;
+using HangAnalysis.Windows;
 
 namespace HangAnalysis.Extension;
 
-/// <summary>Lines that <c>dt</c> shows beside pointers to threads and processes.</summary>
+/// <summary>Lines that <c>dt</c> shows beside structures.</summary>
 /// <remarks>
-/// The engine gives no client with this call, and <c>dt</c> must not take seconds: only what a command has read before is
-/// told. Until then <c>dt</c> prints what it always does.
+/// The engine gives no client with this call, so that one is made for it; and <c>dt</c> must not take seconds, so that only
+/// the structure itself is read.
 /// </remarks>
 internal static unsafe class KnownStructures
 {
@@ -21,24 +21,12 @@ internal static unsafe class KnownStructures
     /// <summary>Answers the engine's three questions.</summary>
     public static int Output(uint flags, ulong offset, byte* typeName, byte* buffer, uint* bufferChars) => flags switch
     {
-        GetNames => Copy("_ETHREAD\0_KTHREAD\0_EPROCESS\0_KPROCESS\0", buffer, bufferChars),
-        GetSingleLineOutput when Describe(Marshal.PtrToStringAnsi((nint)typeName), offset) is { } line =>
+        GetNames => Copy(string.Join('\0', StructureLines.Types) + "\0", buffer, bufferChars),
+        GetSingleLineOutput when CommandRunner.DescribeStructure(Marshal.PtrToStringAnsi((nint)typeName) ?? "", offset) is { } line =>
             Copy(" " + line, buffer, bufferChars), // dt prints it right behind the type's name
         SuppressTypeName => No,
         _ => unchecked((int)0x80004005), // E_FAIL
     };
-
-    private static string? Describe(string? type, ulong address)
-    {
-        if (CommandRunner.Session?.Commands.System is not { } system)
-            return null;
-        if (type is "_EPROCESS" or "_KPROCESS")
-            return system.FindProcess(address)?.Title;
-        foreach (ThreadFacts thread in system.Threads)
-            if (thread.Address.Value == address)
-                return $"{thread.Process.Title} {thread.State}{(thread.Age is null ? "" : $" {AgeText.Format(thread.Age)}")}";
-        return null;
-    }
 
     private static int Copy(string text, byte* buffer, uint* bufferChars)
     {

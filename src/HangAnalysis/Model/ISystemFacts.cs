@@ -99,6 +99,12 @@ public interface ISystemFacts
     /// <summary>The debugger command that shows a thread's stack.</summary>
     string DescribeStackCommand(ThreadFacts thread);
 
+    /// <summary>The debugger command that shows an object; null where there is none.</summary>
+    string? DescribeObjectCommand(ObjectReference reference);
+
+    /// <summary>The debugger command that shows a kernel module.</summary>
+    string DescribeModuleCommand(ModuleFacts module);
+
     /// <summary>What people would call the work that a thread is part of: <c>log-off</c>; null where its stack does not show it.</summary>
     string? DescribePurpose(StackFacts stack);
 }

@@ -73,6 +73,9 @@ public interface ITarget : IMemorySource, IModuleSource, ISymbolSource, IImageSo
 {
     /// <summary>What the dump says of itself.</summary>
     TargetDescription Description { get; }
+
+    /// <summary>What the user does to have symbols found, as half a sentence.</summary>
+    string SymbolPathAdvice { get; }
 }
 
 /// <summary>A driver that had been unloaded before the dump was taken.</summary>

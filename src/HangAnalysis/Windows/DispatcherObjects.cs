@@ -31,4 +31,20 @@ internal static class DispatcherObjects
         25 => ("SynchronizationTimer2", ObjectKind.Event),
         _ => null,
     };
+
+    /// <summary>Name of the structure that begins with such a header; null for types that are not known.</summary>
+    public static string? StructureOf(byte type) => type switch
+    {
+        0 or 1 => "_KEVENT",
+        Mutant => "_KMUTANT",
+        Process => "_EPROCESS",
+        4 => "_KQUEUE",
+        5 => "_KSEMAPHORE",
+        Thread => "_ETHREAD",
+        7 => "_KGATE",
+        8 or 9 => "_KTIMER",
+        21 => "_KPRIQUEUE",
+        24 or 25 => "_KTIMER2",
+        _ => null,
+    };
 }

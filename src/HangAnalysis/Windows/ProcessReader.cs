@@ -55,7 +55,11 @@ internal sealed class ProcessReader
         foreach (ulong link in links)
         {
             if (_session.Cancellation.IsCancellationRequested)
+            {
+                _session.AddUnknown($"{links.Count - processes.Count:N0} of {links.Count:N0} processes",
+                    $"interrupted when {threads:N0} threads had been read");
                 break;
+            }
             ulong address = link - (ulong)_links.Offset;
             if (Read(address) is not { } process)
             {

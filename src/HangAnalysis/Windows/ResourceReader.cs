@@ -76,12 +76,19 @@ internal sealed class ResourceReader
             ulong address = entry - (ulong)_list.Offset;
             if (!_session.Memory.TryRead(address, _buffer))
                 continue;
-            int recorded = (int)Math.Min(_shared.Read(_buffer) + _exclusive.Read(_buffer), int.MaxValue);
+            int recorded = CountRecorded();
             if (recorded != 0)
                 contended.Add(ReadContended(address, recorded));
         }
         return (entries.Count, contended);
     }
+
+    /// <summary>Reads the ERESOURCE at an address, contended or not; null where it is not in the dump.</summary>
+    public Resource? Read(ulong address) => _buffer.Length == 0 || !_session.Memory.TryRead(address, _buffer)
+        ? null
+        : ReadContended(address, CountRecorded());
+
+    private int CountRecorded() => (int)Math.Min(_shared.Read(_buffer) + _exclusive.Read(_buffer), int.MaxValue);
 
     private Resource ReadContended(ulong address, int recorded)
     {

@@ -5,14 +5,17 @@ namespace HangAnalysis.Windows;
 /// <summary>Follows threads that wait for ERESOURCEs.</summary>
 internal static class ResourceWaits
 {
+    /// <summary>What the wait graph calls them.</summary>
+    public const string TypeName = "ERESOURCE";
+
     /// <summary>Adds the steps of all contended ERESOURCEs; returns how many there are.</summary>
     public static LockCount Add(WindowsSystem system, ResourceReader reader, WaitGraphBuilder graph)
     {
         if (reader.ReadAll() is not { } all)
-            return new LockCount("ERESOURCE", null, 0);
+            return new LockCount(TypeName, null, 0);
         foreach (Resource resource in all.Contended)
             Add(system, resource, graph);
-        return new LockCount("ERESOURCE", all.Total, all.Contended.Count);
+        return new LockCount(TypeName, all.Total, all.Contended.Count);
     }
 
     private static void Add(WindowsSystem system, Resource resource, WaitGraphBuilder graph)
@@ -37,7 +40,7 @@ internal static class ResourceWaits
                 // ExSetResourceOwnerPointer may put any pointer there (documented): then no thread is named.
                 state ??= Phrase.Of($"its owner is recorded as {owner:x16}, which is no thread");
         }
-        graph.Describe(new ObjectFacts(reference, "ERESOURCE", null, state));
+        graph.Describe(new ObjectFacts(reference, TypeName, null, state));
     }
 
     private static void AddWaiters(WindowsSystem system, IReadOnlyList<ulong> waiters, string access,

@@ -171,7 +171,14 @@ public sealed class WindowsSystem : ISystemFacts
     public string? DescribeLandmark(StackFacts stack) => OperationKnowledge.Landmark(stack);
 
     /// <inheritdoc/>
-    public string DescribeStackCommand(ThreadFacts thread) => $".thread /p /r {thread.Address.Value:x16}; k";
+    public string DescribeStackCommand(ThreadFacts thread) => DebuggerCommands.Stack(thread);
+
+    /// <inheritdoc/>
+    public string? DescribeObjectCommand(ObjectReference reference) =>
+        DebuggerCommands.Object(Session.Memory, reference, FindObject(reference));
+
+    /// <inheritdoc/>
+    public string DescribeModuleCommand(ModuleFacts module) => DebuggerCommands.Module(module);
 
     /// <inheritdoc/>
     public string? DescribePurpose(StackFacts stack) => OperationKnowledge.Purpose(stack);
@@ -207,7 +214,7 @@ public sealed class WindowsSystem : ISystemFacts
         {
             if (Session.Cancellation.IsCancellationRequested)
             {
-                Session.AddUnknown($"the waits of {_threads.Count - swept:N0} threads", "interrupted");
+                Session.AddUnknown($"the waits of {_threads.Count - swept:N0} of {_threads.Count:N0} threads", "interrupted");
                 break;
             }
             _sweep.SetRole(thread);
@@ -229,8 +236,8 @@ public sealed class WindowsSystem : ISystemFacts
         IReadOnlyList<string> search = Target.DescribeSearch(Session.Kernel);
         string wanted = search.Count > 0 ? search[0] : Session.Kernel.FileName;
         Session.AddUnknown(What, Session.Symbols is null
-            ? $"no symbols of the kernel were found ({wanted}); name a symbol path (--symbols, or .sympath in a debugger), such as srv*"
-            : $"the kernel's symbols have no types ({wanted}); name a symbol path (--symbols, or .sympath in a debugger), such as srv*");
+            ? $"no symbols of the kernel were found ({wanted}); {Target.SymbolPathAdvice}"
+            : $"the kernel's symbols have no types ({wanted}); {Target.SymbolPathAdvice}");
         for (int i = 1; i < search.Count; i++)
             if (search[i].Contains("mismatch", StringComparison.Ordinal) || search[i].Contains("damaged", StringComparison.Ordinal)
                 || search[i].Contains("lie elsewhere", StringComparison.Ordinal))

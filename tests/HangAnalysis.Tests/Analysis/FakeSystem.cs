@@ -75,5 +75,9 @@ internal sealed class FakeSystem : ISystemFacts
 
     public string DescribeStackCommand(ThreadFacts thread) => "k";
 
+    public string? DescribeObjectCommand(ObjectReference reference) => null;
+
+    public string DescribeModuleCommand(ModuleFacts module) => "lm";
+
     public string? DescribePurpose(StackFacts stack) => null;
 }

@@ -1,4 +1,5 @@
 using HangAnalysis.Commands;
+using HangAnalysis.Reports;
 using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Commands;
@@ -22,14 +23,47 @@ public class CommandArgumentsTests
     [TestCase("3a4", 0x3a4UL)]
     [TestCase("0n932", 932UL)]
     public void Addresses_are_read_as_debuggers_read_them(string text, ulong expected) =>
-        Assert.That(CommandArguments.ParseAddress(text), Is.EqualTo(expected));
+        Assert.That(CommandArguments.TryParseAddress(text, out ulong address) ? address : 0, Is.EqualTo(expected));
 
     [TestCase("zz")]
     [TestCase("")]
     [TestCase("0n12f")]
     [TestCase("fffff000000000000f")]
-    public void What_is_no_address_is_an_error_of_one_line(string text) =>
-        Assert.That(() => CommandArguments.ParseAddress(text), Throws.TypeOf<CommandUsageException>());
+    public void What_is_no_address_is_not_taken_for_one(string text) =>
+        Assert.That(CommandArguments.TryParseAddress(text, out _), Is.False);
+
+    [TestCase("!lpcchain (poi(nt!X) + 8) /q", "(poi(nt!X) + 8)")]
+    [TestCase("!lpcchain \"@$proc + 8\" /q", "@$proc + 8")]
+    [TestCase("!lpcchain nt!X+0x10\t/q", "nt!X+0x10")]
+    public void An_expression_in_parentheses_or_quotation_marks_is_one_word(string line, string expected)
+    {
+        CommandArguments arguments = CommandArguments.Parse(line);
+
+        Assert.That(arguments.Words, Is.EqualTo(new[] { expected }));
+        Assert.That(arguments.Has("q"), Is.True);
+    }
+
+    [TestCase("us", "!us  groups threads")]
+    [TestCase("!US", "!us  groups threads")]
+    [TestCase("module", "!mods")]
+    public void Help_is_found_by_a_name_or_by_a_word(string word, string expected)
+    {
+        using StringWriter writer = new();
+        new TextLayout(new PlainTextSink(writer)).Write(HelpCommand.Answer(word));
+
+        Assert.That(writer.ToString(), Does.Contain(expected));
+    }
+
+    [Test]
+    public void Help_lists_every_command_under_a_category()
+    {
+        using StringWriter writer = new();
+        new TextLayout(new PlainTextSink(writer)).Write(HelpCommand.Answer(""));
+
+        foreach (ICommand command in CommandTable.All)
+            Assert.That(writer.ToString(), Does.Contain("\n  !" + command.Help.Name + " "), command.Help.Name);
+        Assert.That(() => HelpCommand.Answer("zebra"), Throws.TypeOf<CommandUsageException>());
+    }
 
     [TestCase("!us -x", "unknown option -x")]
     [TestCase("!us -p", "needs PROCESS")]

@@ -122,6 +122,9 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     public ImageVersion? GetVersion(TargetModule module) => _symbols.GetVersion(module);
 
     /// <inheritdoc/>
+    public string SymbolPathAdvice => "name a symbol path with --symbols, such as srv*";
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> DescribeSearch(TargetModule module) => _symbols.DescribeSearch(module);
 
     /// <inheritdoc/>
