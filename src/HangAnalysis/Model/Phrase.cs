@@ -4,7 +4,7 @@ using System.Text;
 namespace HangAnalysis.Model;
 
 /// <summary>A part of a sentence: text, or an object that a writer may turn into a link.</summary>
-/// <param name="Text">The text to show; for an object its address in 16 digits or its number.</param>
+/// <param name="Text">The text to show; for an object its address in 16 digits, its number or its title.</param>
 /// <param name="Reference">The object, or null for text.</param>
 public readonly record struct PhrasePart(string Text, ObjectReference? Reference);
 
@@ -51,6 +51,13 @@ public sealed class Phrase
             Flush();
             string text = value.Kind == ObjectKind.Processor ? value.Address.ToString() : value.Address.ToString("x16");
             _parts.Add(new PhrasePart(text, value));
+        }
+
+        /// <summary>Called by the compiler for a process: shown by its title.</summary>
+        public void AppendFormatted(ProcessFacts value)
+        {
+            Flush();
+            _parts.Add(new PhrasePart(value.Title, ObjectReference.To(value.Address)));
         }
 
         /// <summary>Called by the compiler for a phrase in a phrase.</summary>

@@ -65,14 +65,14 @@ internal sealed class AlpcWaits(WindowsSystem system, AlpcReader reader, ObjectN
         {
             // It took the message and went back for the next one: the answer is owed, but not by this thread.
             graph.Add(from, ObjectReference.To(server.Process.Address),
-                Phrase.Of($"received by thread {ObjectReference.To(server.Address)}, which waits for work again: the reply is owed by {server.Process.Title}"),
+                Phrase.Of($"received by thread {ObjectReference.To(server.Address)}, which waits for work again: the reply is owed by {server.Process}"),
                 Certainty.Inferred, evidence);
             AddBlockedThreads(server.Process, evidence);
             return;
         }
         bool ownerAgrees = owner is null || owner == server.Process;
         graph.Add(from, ObjectReference.To(server.Address),
-            Phrase.Of($"received by thread {ObjectReference.To(server.Address)} of {server.Process.Title}"),
+            Phrase.Of($"received by thread {ObjectReference.To(server.Address)} of {server.Process}"),
             ownerAgrees ? Certainty.Proven : Certainty.Inferred, evidence);
     }
 
@@ -88,7 +88,7 @@ internal sealed class AlpcWaits(WindowsSystem system, AlpcReader reader, ObjectN
             AlpcQueue.Canceled => "it was cancelled",
             _ => "it owes the reply; the message is in none of its port's queues",
         };
-        graph.Add(from, ObjectReference.To(owner.Address), Phrase.Of($"{owner.Title}: {state}"),
+        graph.Add(from, ObjectReference.To(owner.Address), Phrase.Of($"{owner}: {state}"),
             queue is AlpcQueue.Main or AlpcQueue.Large or AlpcQueue.Direct ? Certainty.Proven : Certainty.Inferred, evidence);
         AddBlockedThreads(owner, $"!us -p {owner.Address.Value:x16}");
     }

@@ -4,13 +4,14 @@ using HangAnalysis.Targets;
 namespace HangAnalysis.Windows;
 
 /// <summary>The debugger commands that show an object: those of the engine itself, which are there in every debugger.</summary>
+/// <remarks>Numbers carry <c>0x</c>: the user may have set another radix.</remarks>
 internal static class DebuggerCommands
 {
     /// <summary>Sets a thread as context and prints its stack.</summary>
-    public static string Stack(ThreadFacts thread) => $".thread /p /r {thread.Address.Value:x16}; k";
+    public static string Stack(ThreadFacts thread) => $".thread /p /r 0x{thread.Address.Value:x16}; k";
 
     /// <summary>Prints a kernel module's version resource and where its symbols come from.</summary>
-    public static string Module(ModuleFacts module) => $"lm v a {module.BaseAddress:x16}";
+    public static string Module(ModuleFacts module) => $"lm v a 0x{module.BaseAddress:x16}";
 
     /// <summary>Prints an object's structure; null where it is not known which that is.</summary>
     /// <param name="memory">Kernel memory: an object's header says what it is.</param>
@@ -31,7 +32,7 @@ internal static class DebuggerCommands
             ObjectKind.Lock or ObjectKind.Event => DispatcherStructure(memory, reference.Address),
             _ => null,
         };
-        return structure is null ? null : $"dt nt!{structure} {reference.Address:x16}";
+        return structure is null ? null : $"dt nt!{structure} 0x{reference.Address:x16}";
     }
 
     private static string? DispatcherStructure(IMemory memory, ulong address)

@@ -49,7 +49,7 @@ internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, 
         graph.Describe(new ObjectFacts(mutant, "mutant", name, state));
         if (ownerThread is not null)
             graph.Add(mutant, ObjectReference.To(ownerThread.Address),
-                Phrase.Of($"owned by thread {ObjectReference.To(ownerThread.Address)} of {ownerThread.Process.Title}"),
+                Phrase.Of($"owned by thread {ObjectReference.To(ownerThread.Address)} of {ownerThread.Process}"),
                 Certainty.Proven, evidence);
     }
 
@@ -65,7 +65,7 @@ internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, 
                 graph.Add(ObjectReference.To(thread.Address), target, Phrase.Of($"end of thread {target}"), certainty, evidence);
         }
         else if (system.FindProcess(waited.Address) is { HasExited: false } process)
-            graph.Add(ObjectReference.To(thread.Address), target, Phrase.Of($"end of process {target} ({process.Title})"),
+            graph.Add(ObjectReference.To(thread.Address), target, Phrase.Of($"end of process {target} ({process})"),
                 certainty, evidence);
     }
 }

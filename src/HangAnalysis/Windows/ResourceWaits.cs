@@ -31,7 +31,7 @@ internal static class ResourceWaits
             if (system.FindThread(owner) is { } thread)
             {
                 graph.Add(reference, ObjectReference.To(thread.Address),
-                    Phrase.Of($"owned {mode} by thread {ObjectReference.To(thread.Address)} of {thread.Process.Title}"),
+                    Phrase.Of($"owned {mode} by thread {ObjectReference.To(thread.Address)} of {thread.Process}"),
                     Certainty.Proven, evidence);
                 if (thread.HasExited)
                     state = Phrase.Of($"owned by thread {ObjectReference.To(thread.Address)}, which has ended");
