@@ -221,7 +221,10 @@ public sealed class WindowsSystem : ISystemFacts
             if (++swept % 1024 == 0)
                 progress?.Report(swept);
         }
-        BuildGraph();
+        WaitReader waits = new(this, _sweep, _graph);
+        waits.Read();
+        _locks.AddRange(waits.Locks);
+        PendingRequests = waits.PendingRequests;
     }
 
     /// <summary>Without the kernel's types nothing can be read: says what was looked for, and why what was found is not used.</summary>
@@ -296,32 +299,5 @@ public sealed class WindowsSystem : ISystemFacts
         process.ThreadList.Add(thread);
         AddThread(thread);
         return thread;
-    }
-
-    private void BuildGraph()
-    {
-        ObjectNames names = new(Session);
-        AlpcWaits alpc = new(this, new AlpcReader(Session), names, _graph);
-        ObjectWaits objects = new(this, _graph, names);
-        RequestWaits requests = new(this, new RequestReader(Session), _graph);
-        int pending = 0;
-        TimeSpan? oldest = null;
-        foreach (ThreadFacts thread in _threads)
-        {
-            if (thread.HasRequests)
-            {
-                pending++;
-                if (thread.Role == WaitRole.Blocked && (oldest is null || thread.Age > oldest))
-                    oldest = thread.Age;
-            }
-            if (thread.Role is not WaitRole.Blocked and not WaitRole.Ordinary)
-                continue;
-            alpc.Add(thread);
-            objects.Add(thread);
-            if (thread.Role == WaitRole.Blocked)
-                requests.Add(thread, thread.HasRequests ? _sweep.WaitCaller(thread) : null);
-        }
-        PendingRequests = (pending, oldest);
-        _locks.Add(ResourceWaits.Add(this, new ResourceReader(Session, new DispatcherWaiters(Session)), _graph));
     }
 }

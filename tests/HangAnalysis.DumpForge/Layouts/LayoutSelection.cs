@@ -18,7 +18,8 @@ internal static class LayoutSelection
         _OBJECT_NAME_INFORMATION _EX_WORK_QUEUE _WORK_QUEUE_ITEM _KSHARED_READY_QUEUE _KUSER_SHARED_DATA
         _KSYSTEM_TIME _EX_RUNDOWN_REF _EX_FAST_REF _MI_SYSTEM_INFORMATION _MI_PARTITION _MI_PARTITION_COMMIT
         _MI_VISIBLE_PARTITION _MI_VISIBLE_STATE _MI_POOL_STATE _POOL_TRACKER_TABLE _POOL_TRACKER_BIG_PAGES
-        _IO_STATUS_BLOCK _KAPC _KSTACK_CONTROL _KERNEL_STACK_SEGMENT
+        _IO_STATUS_BLOCK _KAPC _KSTACK_CONTROL _KERNEL_STACK_SEGMENT _EJOB _NT_TIB _IO_COMPLETION_CONTEXT
+        _FAST_ERESOURCE_INTERNAL _FAST_OWNER_ENTRY _KDEVICE_QUEUE _SECTION_OBJECT_POINTERS _KERNEL_STACK_CONTROL
         """);
 
     public static readonly string[] Symbols = Words("""
@@ -27,7 +28,8 @@ internal static class LayoutSelection
         MiSystemPartition MiState PsIdleProcess PsInitialSystemProcess KiSystemCall64 KiSystemServiceCopyEnd
         KiIdleLoop NtBuildLab KiBugCheckData MmUnloadedDrivers MmLastUnloadedDriver ObTypeIndexTable ObHeaderCookie
         AlpcpPortList KeNumberProcessors MmPhysicalMemoryBlock ExWorkerQueue PspCidTable ObpRootDirectoryObject
-        PoolTrackTable PoolTrackTableSize ExPoolTagTables KeMaximumIncrement KeTimeIncrement
+        PoolTrackTable PoolTrackTableSize ExPoolTagTables KeMaximumIncrement KeTimeIncrement KeNodeBlock
+        ExpWorkerThread MmAvailablePages
         """);
 
     /// <summary>Cuts a layout down to the selection and the types that its fields hold by value.</summary>
