@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # bench.sh [THREADS [ROUNDS]]: forges a dump and measures the extension inside the real debugger engine, twice: once with
-# `!us -k` and once with `!hangwhy` as the first command of the process. Fails where a limit is missed. docs/performance.md
+# `!us -k` and once with `!hangwhy` as the first command of the process. Fails where a limit is missed; the limits are meant
+# for 5,000 threads. docs/performance.md
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../common.sh"
