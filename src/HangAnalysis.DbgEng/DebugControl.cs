@@ -34,6 +34,9 @@ public sealed unsafe class DebugControl : IDisposable
     /// <summary>DEBUG_OUTCTL_AMBIENT_TEXT: to whom the command that runs writes, as text.</summary>
     public const uint AmbientText = 0xffff_ffff;
 
+    /// <summary>DEBUG_OUTCTL_ALL_CLIENTS: to everybody who listens, whatever the command that runs writes to.</summary>
+    public const uint AllClients = 1;
+
     /// <summary>DEBUG_ENGOPT_PREFER_DML, which <c>.prefer_dml 1</c> sets.</summary>
     public const uint OptionPreferDml = 0x0004_0000;
 

@@ -7,7 +7,6 @@ namespace HangAnalysis.EngineHost;
 /// <summary>The debugger engine with one dump open.</summary>
 internal sealed partial class EngineSession : IDisposable
 {
-    private const uint AllClients = 1; // DEBUG_OUTCTL_ALL_CLIENTS
     private static readonly Guid s_client = new("27fe5639-8407-4f47-8364-ee118fb08ac8");
     private static readonly Guid s_outputCallbacks = new("4bf58045-d654-4c40-b0af-683090f356dc");
 
@@ -64,7 +63,7 @@ internal sealed partial class EngineSession : IDisposable
     public bool Execute(string command) => Control.Execute(0, command, 0) >= 0;
 
     /// <summary>Runs a command of the session itself, such as <c>.load</c>.</summary>
-    public void Configure(string command) => Control.Execute(AllClients, command, 0);
+    public void Configure(string command) => Control.Execute(DebugControl.AllClients, command, 0);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -47,6 +47,10 @@ internal static class Expectation
             else
                 writer.Write(output.Json() + "\n");
         }
+        catch (CommandDeclinedException) when (line.Contains("/q", StringComparison.Ordinal) || line.Contains("/json", StringComparison.Ordinal))
+        {
+            // .foreach would take the words of a message for addresses.
+        }
         catch (Exception exception) when (exception is CommandUsageException or CommandDeclinedException)
         {
             writer.Write($"{Family}: {DumpText.Clean(exception.Message)}\n");

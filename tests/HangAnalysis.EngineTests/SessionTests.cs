@@ -122,6 +122,29 @@ public partial class SessionTests
     }
 
     [Test]
+    public void Where_ours_cannot_serve_it_says_why_and_the_other_extension_is_asked()
+    {
+        Engine.Require();
+        string dll = Path.Combine(Engine.Root, "artifacts", "engine", "other", "OtherExtension.dll");
+        EngineScript script = new();
+        script.Add("load", $".load {Engine.WindowsPath(dll)}", ".unload HangAnalysis", ".load HangAnalysis");
+        script.Add("!us -k");
+        script.Add("!us /q -k");
+        script.Add("!lpcchain");
+
+        Dictionary<string, string> answers = script.Run(
+            ForgedCase.SampleDump, "--symbols", Engine.WindowsPath(_folder.FullName));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(answers["!us -k"], Does.StartWith("HangAnalysis: nt has no symbols").And.Contain(".sympath+ srv*")
+                .And.Contain("HangAnalysis: !us needs threads").And.EndWith("us of the other extension\n"));
+            Assert.That(answers["!us /q -k"], Is.EqualTo("us of the other extension\n"));
+            Assert.That(answers["!lpcchain"], Does.Contain("HangAnalysis: !lpcchain needs threads"));
+        });
+    }
+
+    [Test]
     public void A_break_ends_a_sweep_at_once_and_the_next_command_is_whole()
     {
         Engine.Require();
@@ -129,6 +152,7 @@ public partial class SessionTests
         // Reading 20,000 threads takes some tenths of a second: the breaks come in different parts of it.
         int[] delays = [10, 60, 120];
         EngineScript script = new();
+        script.Add("list", "%break 10", ".foreach (t {!us /q -k}) {.echo word ${t}}");
         foreach (int delay in delays)
             script.Add($"{delay}", $"%break {delay}", Verdict);
         script.Add("whole", Verdict);
@@ -140,6 +164,7 @@ public partial class SessionTests
         using CommandSession session = new(KernelDumpTarget.Open(dump));
         Assert.Multiple(() =>
         {
+            Assert.That(answers["list"], Does.Not.Contain("word "), "a part of a list is no list for a script");
             Assert.That(answers["10"], Does.Contain("interrupted").And.Not.Contain("NO HANG"));
             foreach (string key in delays.Select(d => $"{d}").Append("again"))
                 if (Ended().Match(answers[key]) is { Success: true } ended)
