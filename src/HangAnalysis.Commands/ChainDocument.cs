@@ -99,6 +99,9 @@ internal static class ChainDocument
             frames.Add(frame.Text);
             function = frame.Function;
         }
+        // What a deferred procedure call is recorded as is where it begins, which is no frame of a stack.
+        if (!reached)
+            frames.Add(culprit.Evidence);
         document.Add(new LineBlock([new Span(branch), new Span(string.Join(" <- ", frames), Tone.Bad)],
             [new Span("ROOT", Tone.Bad)], indent, branch.Length));
         document.Add(new LineBlock([DescribeLinked(culprit.Module, system)], [], indent + branch.Length));

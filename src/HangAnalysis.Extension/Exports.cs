@@ -58,6 +58,10 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "lpcchain")]
     public static int LpcChain(nint client, byte* arguments) => Run("lpcchain", client, arguments);
 
+    /// <summary><c>!cpus</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "cpus")]
+    public static int Cpus(nint client, byte* arguments) => Run("cpus", client, arguments);
+
     /// <summary><c>!mods</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "mods")]
     public static int Mods(nint client, byte* arguments) => Run("mods", client, arguments);

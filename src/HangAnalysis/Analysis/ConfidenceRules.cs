@@ -18,6 +18,11 @@ internal static class ConfidenceRules
             VerdictClass.StuckInDriver => judgement.Culprit is { Module.Origin: ModuleOrigin.ThirdParty, Certainty: Certainty.Proven }
                 ? Confidence.High
                 : Confidence.Medium,
+            VerdictClass.Spinning => weakest == Certainty.Proven && judgement.Culprit is { Module.Origin: ModuleOrigin.ThirdParty }
+                ? Confidence.High
+                : Confidence.Medium,
+            // That it is suspended is recorded, and no thread goes on by itself after that.
+            VerdictClass.ServerNotAnswering when judgement.Thread is { IsSuspended: true } => Confidence.Medium,
             // The owner waits for something of its own program: it may be about to go on.
             VerdictClass.ServerNotAnswering when judgement.Thread is not null => Confidence.Low,
             VerdictClass.StuckIo or VerdictClass.OrphanedLock => weakest == Certainty.Proven ? Confidence.High : Confidence.Medium,

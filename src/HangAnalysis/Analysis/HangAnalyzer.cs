@@ -53,10 +53,26 @@ public static class HangAnalyzer
             BlockedThreads = built[0].BlockedThreads,
             LongestWait = built[0].LongestWait,
             Chains = built,
-            Stacks = best.Thread is null ? [] : [new TitledStack("root thread", best.Thread, best.Stack!)],
+            Stacks = Stacks(best, built[0], system),
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = [.. best.Unknown, .. system.Unknowns],
         };
+    }
+
+    /// <summary>The stack of the thread at the end; of a circle, those of its threads.</summary>
+    private static IReadOnlyList<TitledStack> Stacks(Judgement judgement, Chain chain, ISystemFacts system)
+    {
+        if (judgement.Thread is not null)
+            return [new TitledStack("root thread", judgement.Thread, judgement.Stack!)];
+        List<TitledStack> stacks = [];
+        const int MostStacks = 4;
+        if (!chain.IsCycle)
+            return stacks;
+        foreach (ChainLink link in chain.Links)
+            if (link.Thread is { } thread && judgement.Root.Ends.Contains(link.Reference) && stacks.Count < MostStacks
+                && !stacks.Exists(s => s.Thread == thread))
+                stacks.Add(new TitledStack("thread in the circle", thread, system.GetStack(thread)));
+        return stacks;
     }
 
     private static bool HasLasted(RootCause root) => root.IsCycle || root.LongestWait is not { } wait || wait >= HangAge;

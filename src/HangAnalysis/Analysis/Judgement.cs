@@ -3,7 +3,7 @@ using HangAnalysis.Model;
 namespace HangAnalysis.Analysis;
 
 /// <summary>What one end of the wait graph means.</summary>
-internal sealed class Judgement
+internal sealed partial class Judgement
 {
     private Judgement(RootCause root, VerdictClass verdictClass)
     {
@@ -20,8 +20,14 @@ internal sealed class Judgement
     /// <summary>The thread at the end, or the one that sent the request there; null where there is none.</summary>
     public ThreadFacts? Thread { get; private init; }
 
+    /// <summary>The process at the end, where no thread of it is named; null otherwise.</summary>
+    public ProcessFacts? Process { get; private init; }
+
     /// <summary>The stack of that thread.</summary>
     public StackFacts? Stack { get; private init; }
+
+    /// <summary>The processor at the end, where the end is on one; null otherwise.</summary>
+    public ProcessorFacts? Processor { get; private init; }
 
     /// <summary>The module that is named.</summary>
     public Culprit? Culprit { get; private init; }
@@ -48,6 +54,8 @@ internal sealed class Judgement
                 {
                     Unknown = [new Unknown("who should answer", system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
                 };
+            case ObjectKind.Lock or ObjectKind.Processor when IsSpinLock(end, system):
+                return OfSpinLock(root, system);
             default:
                 return new Judgement(root, VerdictClass.OwnerUnknown)
                 {
@@ -91,18 +99,6 @@ internal sealed class Judgement
         };
     }
 
-    /// <summary>An owner that runs is slow, not stuck, unless its processor is held by a deferred procedure call.</summary>
-    private static Judgement? OfRunning(RootCause root, ThreadFacts thread, StackFacts stack, ISystemFacts system)
-    {
-        foreach (ProcessorFacts processor in system.Processors)
-            if (processor.Current == thread && processor.DpcActive)
-                return new Judgement(root, VerdictClass.LongDpc)
-                {
-                    Thread = thread, Stack = stack, Culprit = CulpritFinder.OfWait(stack, kernelOnly: true),
-                };
-        return null;
-    }
-
     /// <summary>A thread that others wait for and that waits in its own program: its program does not get on.</summary>
     private static Judgement? OfQuietOwner(RootCause root, ThreadFacts thread, StackFacts stack)
     {
@@ -118,6 +114,7 @@ internal sealed class Judgement
                 Thread = thread,
                 Stack = stack,
                 Culprit = CulpritFinder.OfWait(stack, kernelOnly: false) is { Module.Origin: ModuleOrigin.ThirdParty } c ? c : null,
+                Unknown = thread.IsSuspended ? [new Unknown("who has suspended the thread", "Windows does not record that")] : [],
             }
             : null;
     }
@@ -164,7 +161,10 @@ internal sealed class Judgement
             return null;
         return new Judgement(root, VerdictClass.ServerNotAnswering)
         {
-            Unknown = [new Unknown($"why {process.Name} does not answer",
+            Process = process,
+            Unknown = process.IsFrozen
+                ? [new Unknown($"who has frozen {process.Name}", "Windows does not record that")]
+                : [new Unknown($"why {process.Name} does not answer",
                 $"its {process.Threads.Count:N0} threads wait for work or for objects of its own program")],
         };
     }

@@ -46,16 +46,18 @@ internal sealed record RootCause(
     private static RootCause Measure(RootCause root, ISystemFacts system)
     {
         foreach (ObjectReference end in root.Ends)
-            root.Count(end, system);
+            root.Count(end, system, waits: root.IsCycle);
         foreach (ObjectReference waiter in root.Waiters.Keys)
-            root.Count(waiter, system);
+            root.Count(waiter, system, waits: true);
         return root;
     }
 
-    private void Count(ObjectReference reference, ISystemFacts system)
+    /// <summary>Counts a thread that cannot go on. One that is ready, or spins, waits too, if it waits for somebody.</summary>
+    private void Count(ObjectReference reference, ISystemFacts system, bool waits)
     {
         if (reference.Kind != ObjectKind.Thread || system.FindThread(reference.Address) is not { } thread
-            || thread.Activity != ThreadActivity.Waiting)
+            || (thread.Activity != ThreadActivity.Waiting
+                && !(waits && thread.Activity is ThreadActivity.Ready or ThreadActivity.Running)))
             return;
         Blocked.Add(thread);
         if (thread.Age is { } age && (LongestWait is null || age > LongestWait))

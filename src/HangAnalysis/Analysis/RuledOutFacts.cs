@@ -51,7 +51,8 @@ internal static class RuledOutFacts
         int idle = system.Processors.Count(p => p.IsIdle);
         int dpcs = system.Processors.Count(p => p.DpcActive);
         int ready = system.Threads.Count(t => t.Activity == ThreadActivity.Ready);
-        if (idle == 0 || dpcs > 0 || ready > 0)
+        bool spins = system.Processors.Any(p => p.Spin is not null);
+        if (idle == 0 || dpcs > 0 || ready > 0 || spins)
             return;
         lines.Add(new RuledOut("CPU", $"{idle} of {count} idle, no DPC active, no thread ready"));
     }

@@ -16,8 +16,15 @@ internal static class VerdictSentences
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
             VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
+            VerdictClass.Starvation when judgement.Processor is { } taken => ProcessorSentences.Starvation(who, taken),
+            VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
+            VerdictClass.LongDpc when judgement.Processor is { } busy => ProcessorSentences.LongDpc(who, busy, Module(judgement, " of ")),
             VerdictClass.LongDpc => $"{who}: a deferred procedure call holds the processor of {root}",
+            VerdictClass.ServerNotAnswering when judgement.Thread is { IsSuspended: true } =>
+                $"{who}: the thread of {root} that it waits for is suspended",
+            VerdictClass.ServerNotAnswering when judgement.Process is { IsFrozen: true } =>
+                $"{who}: {root} is frozen, none of its threads can run",
             VerdictClass.ServerNotAnswering when judgement.Thread is not null =>
                 $"{who}: {root} has the request and waits itself{Module(judgement, " in ")}",
             VerdictClass.ServerNotAnswering => $"{who}: {root} does not answer, and none of its threads is stuck",
@@ -59,7 +66,7 @@ internal static class VerdictSentences
         return names.Count <= MostNames ? string.Join(" and ", names) : $"{names.Count} threads";
     }
 
-    private static string Module(Judgement judgement, string before = "")
+    public static string Module(Judgement judgement, string before = "")
     {
         if (judgement.Culprit is not { } culprit)
             return "";

@@ -1,12 +1,5 @@
 namespace HangAnalysis.Model;
 
-/// <summary>State of the machine's processors.</summary>
-/// <param name="Number">Number from 0.</param>
-/// <param name="Current">Thread on it; null where not known.</param>
-/// <param name="IsIdle">Whether it runs its idle thread.</param>
-/// <param name="DpcActive">Whether it executes a deferred procedure call.</param>
-public sealed record ProcessorFacts(int Number, ThreadFacts? Current, bool IsIdle, bool DpcActive);
-
 /// <summary>Memory of the machine, in bytes; null where the dump does not tell.</summary>
 public sealed record MemoryFacts(ulong? Physical, ulong? Available, ulong? Committed, ulong? CommitLimit);
 

@@ -40,6 +40,9 @@ public sealed class ProcessFacts
     /// <summary>Whether it has ended and only its object is left.</summary>
     public bool HasExited { get; init; }
 
+    /// <summary>Whether the system keeps all its threads from running, as it does with applications in the background.</summary>
+    public bool IsFrozen { get; init; }
+
     /// <summary>How much it matters that its threads wait.</summary>
     public Importance Importance { get; init; }
 

@@ -53,4 +53,13 @@ public static class Limits
 
     /// <summary>Bytes of one PDB or image that a symbol server may send.</summary>
     public const long DownloadBytes = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>Threads in one queue of threads that could run. Real queues hold a few dozen.</summary>
+    public const int ReadyThreads = 65_536;
+
+    /// <summary>Frames by which a processor is stopped for a dump, before what it did.</summary>
+    public const int FreezeFrames = 32;
+
+    /// <summary>Stacks that are searched for the entries of queued spin locks.</summary>
+    public const int LockQueueSearches = 256;
 }

@@ -19,6 +19,11 @@ internal static class DebuggerCommands
     /// <param name="described">What the wait graph knows of it, or null.</param>
     public static string? Object(IMemory memory, ObjectReference reference, ObjectFacts? described)
     {
+        // A spin lock is one number, without a header or a type of its own.
+        if (described?.Title == SpinWaits.TypeName && reference.Kind == ObjectKind.Lock)
+            return $"dq 0x{reference.Address:x16} L1";
+        if (reference.Kind == ObjectKind.Processor)
+            return Processor((int)reference.Address);
         string? structure = reference.Kind switch
         {
             ObjectKind.Thread => "_ETHREAD",
@@ -34,6 +39,9 @@ internal static class DebuggerCommands
         };
         return structure is null ? null : $"dt nt!{structure} 0x{reference.Address:x16}";
     }
+
+    /// <summary>Sets a processor as context and prints its stack.</summary>
+    public static string Processor(int number) => $"~{number}s; k";
 
     private static string? DispatcherStructure(IMemory memory, ulong address)
     {

@@ -29,7 +29,7 @@ internal sealed class ThreadReader
     private readonly byte[] _buffer;
     private readonly FieldSlot _type, _state, _waitReason, _waitMode, _waitTime, _priority, _kernelStack, _stackBase;
     private readonly FieldSlot _stackLimit, _resident, _systemThread, _teb, _trapFrame, _waitBlockList, _waitBlockCount;
-    private readonly FieldSlot _timer, _threadId, _terminated, _irpList, _alpcMessage;
+    private readonly FieldSlot _timer, _threadId, _terminated, _irpList, _alpcMessage, _suspendCount, _freezeCount, _freezeFlags;
 
     public ThreadReader(KernelSession session, SystemClock clock)
     {
@@ -60,6 +60,10 @@ internal sealed class ThreadReader
         _terminated = thread.Required("Terminated");
         _irpList = thread.Required("IrpList");
         _alpcMessage = thread.Optional("AlpcMessage");
+        _suspendCount = thread.Optional("Tcb.SuspendCount");
+        _freezeCount = thread.Optional("Tcb.FreezeCount");
+        // Since 22000.1219 a thread may be frozen in two ways, which are flags of their own.
+        _freezeFlags = thread.Optional("Tcb.FreezeFlags");
         ProcessThreadListEntry = thread.Required("ThreadListEntry");
         KernelThreadListEntry = thread.Required("Tcb.ThreadListEntry");
         OwningProcess = thread.Required("Tcb.Process");
@@ -103,6 +107,8 @@ internal sealed class ThreadReader
             WaitsInKernelMode = waiting ? _waitMode.Read(thread) == 0 : null,
             IsSystemThread = _systemThread.IsPresent ? _systemThread.IsSet(thread) : teb == 0,
             HasExited = state == StateTerminated || _terminated.IsSet(thread),
+            IsSuspended = _suspendCount.IsSet(thread) || _freezeCount.IsSet(thread) || _freezeFlags.IsSet(thread)
+                || reason is "Suspended" or "WrSuspended",
             KernelStack = _kernelStack.Read(thread),
             StackBase = _stackBase.Read(thread),
             StackLimit = _stackLimit.Read(thread),

@@ -39,5 +39,7 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
         }
         PendingRequests = (pending, oldest);
         _locks.Add(ResourceWaits.Add(system, new ResourceReader(system.Session, new DispatcherWaiters(system.Session)), graph));
+        new SpinWaits(system, graph).Add();
+        new StarvationWaits(system, graph).Add();
     }
 }

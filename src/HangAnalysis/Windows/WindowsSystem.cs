@@ -35,8 +35,8 @@ public sealed class WindowsSystem : ISystemFacts
         _stacks = new StackReader(Session, _kernelModules, userModules);
         _names = new FrameNames(target, _kernelModules, userModules, Catalog);
         _sweep = new StackSweep(_stacks, _names);
-        SystemClock clock = new(Session);
-        _threadReader = new ThreadReader(Session, clock);
+        Clock = new SystemClock(Session);
+        _threadReader = new ThreadReader(Session, Clock);
         _processReader = new ProcessReader(Session, _threadReader);
         if (target.Description.Architecture != Architecture.X64)
             Session.AddUnknown("who waits for whom",
@@ -86,6 +86,8 @@ public sealed class WindowsSystem : ISystemFacts
     public IReadOnlyList<Unknown> Unknowns => Session.Unknowns;
 
     internal KernelSession Session { get; }
+
+    internal SystemClock Clock { get; }
 
     internal ModuleCatalog Catalog { get; }
 
@@ -207,7 +209,8 @@ public sealed class WindowsSystem : ISystemFacts
             foreach (ThreadFacts thread in process.Threads)
                 AddThread(thread);
         }
-        ReadProcessors();
+        _processors.AddRange(new ProcessorSurvey(this, _names, _kernelModules, new ProcessorReader(Session, Clock))
+            .Read((current, idle) => FindThread(current) ?? ReadIdleThread(current, idle)));
         Memory = MemoryReader.Read(Session);
         int swept = 0;
         foreach (ThreadFacts thread in _threads)
@@ -273,17 +276,6 @@ public sealed class WindowsSystem : ISystemFacts
             _threads.Add(thread);
         else
             Session.AddUnknown($"which process thread {thread.Address.Value:x16} belongs to", "two processes' lists hold it");
-    }
-
-    private void ReadProcessors()
-    {
-        foreach ((int number, ulong current, ulong idle, bool dpcActive) in new ProcessorReader(Session).Read())
-        {
-            ThreadFacts? thread = FindThread(current) ?? ReadIdleThread(current, idle);
-            if (thread is not null)
-                thread.Processor = number;
-            _processors.Add(new ProcessorFacts(number, thread, current == idle, dpcActive));
-        }
     }
 
     /// <summary>Idle threads belong to a process that is in no list.</summary>

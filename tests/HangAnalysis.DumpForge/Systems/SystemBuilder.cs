@@ -71,6 +71,9 @@ public sealed class SystemBuilder
     /// <summary>What is true of this system by construction.</summary>
     public Truth Truth { get; set; } = Truth.NoHang;
 
+    /// <summary>What a scenario writes into processors' KPRCBs, by number.</summary>
+    public IList<(int Processor, Action<KernelStruct> Write)> ProcessorDetails { get; } = [];
+
     /// <summary>CONTEXTs in memory: where, and of which frame of which thread.</summary>
     public IList<(ulong Address, ThreadBuilder Thread, int Frame)> ContextRecords { get; } = [];
 

@@ -42,6 +42,15 @@ public sealed class ThreadBuilder
     /// <summary>The processor that the thread runs on; null for none.</summary>
     public int? Processor { get; private set; }
 
+    /// <summary>The processor in whose ready queue the thread is; null for none.</summary>
+    public int? ReadyProcessor { get; private set; }
+
+    /// <summary>Current priority.</summary>
+    public int CurrentPriority => _priority;
+
+    /// <summary>Registers of a running thread besides those of its frames.</summary>
+    public IDictionary<Images.X64Register, ulong> Registers { get; } = new SortedDictionary<Images.X64Register, ulong>();
+
     /// <summary>Whether it is a processor's idle thread, which no process's lists hold.</summary>
     public bool IsIdle { get; private set; }
 
@@ -103,6 +112,25 @@ public sealed class ThreadBuilder
     {
         (_state, Processor, IsIdle, _priority) = ("Running", processor, isIdle, isIdle ? (sbyte)0 : _priority);
         return this;
+    }
+
+    /// <summary>The thread could run, and is in the queue of the one processor that may run it.</summary>
+    public ThreadBuilder ReadyOn(int processor, TimeSpan age)
+    {
+        ReadyProcessor = processor;
+        Struct.TrySet("Tcb.IdealProcessor", (ulong)processor);
+        return State("Ready", age);
+    }
+
+    /// <summary>Somebody has suspended the thread, which then waits in the kernel.</summary>
+    public ThreadBuilder Suspended(TimeSpan age)
+    {
+        // Up to 7601 a semaphore of the thread, later an event.
+        bool hasEvent = _system.Layout.Has("_KTHREAD", "SuspendEvent");
+        string gate = hasEvent ? "Tcb.SuspendEvent" : "Tcb.SuspendSemaphore";
+        _system.Objects.WriteDispatcher(Struct.At(gate), hasEvent ? "EventSynchronizationObject" : "SemaphoreObject", 6, 0);
+        Struct.Set("Tcb.SuspendCount", 1);
+        return Waiting("Suspended", userMode: false, age, Struct.At(gate));
     }
 
     public ThreadBuilder Priority(int priority)
@@ -172,7 +200,7 @@ public sealed class ThreadBuilder
             .Set("Tcb.PreviousMode", system ? 0u : 1u).TrySet("Tcb.SystemThread", system ? 1u : 0u)
             .Set("Tcb.ContextSwitches", _contextSwitches != 0 ? _contextSwitches : 17 + Tid)
             .Set("Tcb.KernelTime", _kernelTicks).Set("Tcb.UserTime", system ? 0u : 2u)
-            .Set("Tcb.Running", Processor is null ? 0u : 1u).TrySet("Tcb.NextProcessor", (ulong)(Processor ?? 0))
+            .Set("Tcb.Running", Processor is null ? 0u : 1u).TrySet("Tcb.NextProcessor", (ulong)(Processor ?? ReadyProcessor ?? 0))
             // A mask of the lock entries that are free.
             .TrySet("Tcb.AbEntrySummary", 0x3f)
             .Set("CreateTime", _system.Options.FileTime - (ulong)_system.Options.Uptime.Ticks + 20_000_000ul + Tid);
