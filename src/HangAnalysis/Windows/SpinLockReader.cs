@@ -124,8 +124,13 @@ internal sealed class SpinLockReader
     private bool FindOnStack(ulong stack, int length, ulong lockAddress, ulong state, out Entry found, ulong leadsTo = 0)
     {
         found = default;
-        if (_entrySize == 0 || !KernelSession.IsKernelObject(stack) || ++_searches > Limits.LockQueueSearches)
+        if (_entrySize == 0 || !KernelSession.IsKernelObject(stack))
             return false;
+        if (++_searches > Limits.LockQueueSearches)
+        {
+            _session.AddUnknown("further queued spin locks", $"{Limits.LockQueueSearches} stacks have been searched for them");
+            return false;
+        }
         byte[] bytes = new byte[Math.Min(length, Limits.StackBytes)];
         int read = _session.Memory.Read(stack, bytes);
         for (int at = 0; at + _entrySize <= read; at += sizeof(ulong))
