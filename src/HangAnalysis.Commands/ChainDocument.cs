@@ -9,6 +9,9 @@ internal static class ChainDocument
 {
     private const int Step = 3;
 
+    /// <summary>Columns up to which links are drawn further and further to the right; the rest of a long chain stands below.</summary>
+    public const int DeepestIndent = 60;
+
     /// <summary>Columns that two steps in one line may take: the margin less the certainty.</summary>
     private const int LongestStep = 108;
 
@@ -107,7 +110,7 @@ internal static class ChainDocument
     }
 
     private static (int Indent, string Branch) Next(int indent, string branch) =>
-        branch.Length == 0 ? (indent, "└─ ") : (indent + Step, branch);
+        branch.Length == 0 ? (indent, "└─ ") : (Math.Min(indent + Step, DeepestIndent), branch);
 
     private static void AddThread(Document document, ThreadFacts thread, CommandSession session, int indent, string branch,
         bool closes, bool isFirst)

@@ -61,7 +61,7 @@ internal sealed class WhyCommand : ICommand
         {
             document.Add(new LineBlock([new Span(branch), .. Links.ToSpans(step.What, session.System)],
                 [new Span(VerdictWords.Of(step.Certainty), ChainDocument.ToneOf(step.Certainty))], indent, branch.Length));
-            indent += branch.Length;
+            indent = Math.Min(indent + branch.Length, ChainDocument.DeepestIndent);
             if (verbose && step.Evidence.Length > 0)
                 document.Add(new LineBlock([new Span(step.Evidence, Tone.Muted, step.Evidence)], [], indent));
         }
@@ -69,7 +69,7 @@ internal sealed class WhyCommand : ICommand
         {
             string before = node.Step is null ? "" : "└─ ";
             AddThread(document, thread, session, indent, before, node.ClosesCircle);
-            indent += before.Length;
+            indent = Math.Min(indent + before.Length, ChainDocument.DeepestIndent);
         }
         else if (node.ClosesCircle)
             document.Add(new LineBlock(["└─ (again: the circle closes)"], [], indent));
