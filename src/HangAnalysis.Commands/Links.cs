@@ -24,6 +24,9 @@ internal static class Links
     /// <summary>The command that shows a process.</summary>
     public static string CommandFor(ProcessFacts process) => CommandForProcess(process.Address.Value);
 
+    /// <summary>The command that says why a thread does not go on.</summary>
+    public static string CommandForWhy(ThreadFacts thread) => $"!why {thread.Address.Value:x16}";
+
     private static string? CommandFor(ObjectReference reference, ISystemFacts system) => reference.Kind switch
     {
         ObjectKind.Thread => CommandForThread(reference.Address),

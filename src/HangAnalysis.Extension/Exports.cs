@@ -66,6 +66,18 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "mods")]
     public static int Mods(nint client, byte* arguments) => Run("mods", client, arguments);
 
+    /// <summary><c>!why</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "why")]
+    public static int Why(nint client, byte* arguments) => Run("why", client, arguments);
+
+    /// <summary><c>!owners</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "owners")]
+    public static int Owners(nint client, byte* arguments) => Run("owners", client, arguments);
+
+    /// <summary><c>!deadlocks</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "deadlocks")]
+    public static int Deadlocks(nint client, byte* arguments) => Run("deadlocks", client, arguments);
+
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]
     public static int Help(nint client, byte* arguments) => Run("hahelp", client, arguments);

@@ -15,11 +15,13 @@ public static class HangAnalyzer
     /// </summary>
     public static readonly TimeSpan HangAge = TimeSpan.FromSeconds(5);
 
-    /// <summary>Chains that a verdict lists.</summary>
-    private const int MostChains = 8;
+    /// <summary>Ends that are judged and told unless all are asked for: each costs a stack and a chain.</summary>
+    public const int MostEnds = 128;
 
     /// <summary>Makes the verdict.</summary>
-    public static Verdict Analyze(ISystemFacts system)
+    /// <param name="system">The system.</param>
+    /// <param name="judgesAll">Whether all ends are judged, and not only the <see cref="MostEnds"/> most important.</param>
+    public static Verdict Analyze(ISystemFacts system, bool judgesAll = false)
     {
         if (system.Stop is { IsForced: false } stop)
             return CrashVerdict.Make(system, stop);
@@ -27,35 +29,30 @@ public static class HangAnalyzer
             return NotEnoughData(system);
         WaitGraph graph = new(system.Edges);
         List<RootCause> roots = RootCause.FindAll(graph, system);
-        List<Judgement> judgements = [];
-        foreach (RootCause root in roots)
-        {
-            if (judgements.Count >= MostChains)
-                break;
-            if (HasLasted(root) && Judgement.Of(root, system) is { } judgement)
-                judgements.Add(judgement);
-        }
-        // Ranked by what waits; among equals the surer one first, so that a guess never hides a proof.
-        Judgement? best = judgements.Count == 0 ? null : judgements[0];
-        if (best is null)
+        Judges judges = new(graph, roots, system);
+        (List<Judgement> judgements, int left) = judges.Judge(judgesAll ? int.MaxValue : MostEnds);
+        if (judgements.Count == 0)
             return MemoryVerdict.Make(system) ?? NoHang(system, roots);
-        ChainBuilder chains = new(system, graph);
-        Chain[] built = judgements.ConvertAll(j => chains.Build(j.Root, j.Culprit)).ToArray();
+        Judgement best = judgements[0];
+        List<Chain> chains = ChainCollapse.Collapse(judgements, new ChainBuilder(system, graph));
         Certainty weakest = Certainty.Proven;
-        foreach (ChainLink link in built[0].Links)
+        foreach (ChainLink link in chains[0].Links)
             weakest = link.Certainty < weakest ? link.Certainty : weakest;
+        List<Unknown> unknown = [.. best.Unknown, .. system.Unknowns];
+        if (left > 0)
+            unknown.Add(new Unknown($"{left:N0} further ends of waits", $"only the {MostEnds:N0} most important are judged unless all are asked for"));
         return new Verdict
         {
             Class = best.Class,
             Confidence = ConfidenceRules.Of(best, weakest),
-            Summary = VerdictSentences.Summarize(best, built[0], system),
+            Summary = VerdictSentences.Summarize(best, chains[0], system),
             Culprit = best.Culprit,
-            BlockedThreads = built[0].BlockedThreads,
-            LongestWait = built[0].LongestWait,
-            Chains = built,
-            Stacks = Stacks(best, built[0], system),
+            BlockedThreads = chains[0].BlockedThreads,
+            LongestWait = chains[0].LongestWait,
+            Chains = chains,
+            Stacks = Stacks(best, chains[0], system),
             RuledOut = RuledOutFacts.Collect(system),
-            Unknown = [.. best.Unknown, .. system.Unknowns],
+            Unknown = unknown,
         };
     }
 
@@ -75,7 +72,9 @@ public static class HangAnalyzer
         return stacks;
     }
 
-    private static bool HasLasted(RootCause root) => root.IsCycle || root.LongestWait is not { } wait || wait >= HangAge;
+    /// <summary>Whether an end has lasted long enough to be evidence.</summary>
+    internal static bool HasLasted(RootCause root) =>
+        root.IsCycle || root.LongestWait is not { } wait || wait >= HangAge;
 
     private static Verdict NotEnoughData(ISystemFacts system)
     {
@@ -87,7 +86,7 @@ public static class HangAnalyzer
         return new Verdict
         {
             Class = VerdictClass.NotEnoughData,
-            Confidence = Confidence.High,
+            Confidence = ConfidenceRules.OfNotEnoughData,
             Summary = forced + reason,
             Stacks = stop is { } s && s.Stack.Frames.Count > 0 ? [new TitledStack("processor that took the dump", s.Thread, s.Stack)] : [],
             Unknown = system.HoldsThreads ? system.Unknowns : [.. system.Unknowns, MissingThreads],
@@ -104,7 +103,7 @@ public static class HangAnalyzer
         return new Verdict
         {
             Class = VerdictClass.NoHang,
-            Confidence = system.Unknowns.Count == 0 ? Confidence.High : Confidence.Medium,
+            Confidence = ConfidenceRules.OfNoHang(system),
             Summary = $"no thread of {system.Threads.Count:N0} waits for anything that has an owner or a driver to answer{note}",
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = system.Unknowns,

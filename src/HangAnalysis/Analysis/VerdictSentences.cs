@@ -12,7 +12,7 @@ internal static class VerdictSentences
         string root = judgement.Thread?.Process.Name ?? chain.Links[^1].Name;
         return judgement.Class switch
         {
-            VerdictClass.Deadlock => $"{Circle(chain)} wait for each other in a circle: none of them can go on",
+            VerdictClass.Deadlock => Circle(chain),
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
             VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
@@ -56,14 +56,24 @@ internal static class VerdictSentences
         return "a lock";
     }
 
+    /// <summary>The members of a circle; what waits for them is behind.</summary>
     private static string Circle(Chain chain)
     {
         List<string> names = [];
+        bool isMember = false;
         foreach (ChainLink link in chain.Links)
-            if (link.Thread is not null && !names.Contains($"{link.Process!.Name} ({link.Thread.ClientId})"))
+        {
+            isMember |= link.Reference == chain.Links[^1].Reference;
+            if (isMember && link.Thread is not null && !names.Contains($"{link.Process!.Name} ({link.Thread.ClientId})"))
                 names.Add($"{link.Process!.Name} ({link.Thread.ClientId})");
+        }
+        int more = chain.BlockedThreads - names.Count;
+        string behind = more > 0 ? $", and {more:N0} more thread{(more == 1 ? "" : "s")} behind" : "";
+        if (names.Count == 1)
+            return $"{names[0]} waits for itself and can never go on{behind}";
         const int MostNames = 4;
-        return names.Count <= MostNames ? string.Join(" and ", names) : $"{names.Count} threads";
+        return $"{(names.Count <= MostNames ? string.Join(" and ", names) : $"{names.Count} threads")} wait for each other in a circle: " +
+            $"none of them can go on{behind}";
     }
 
     public static string Module(Judgement judgement, string before = "")

@@ -5,7 +5,7 @@ namespace HangAnalysis.Windows;
 /// <summary>Collects the steps of the wait graph from the readers of each kind of wait.</summary>
 internal sealed class WaitGraphBuilder
 {
-    private readonly HashSet<(ObjectReference From, ObjectReference To)> _known = [];
+    private readonly Dictionary<(ObjectReference From, ObjectReference To), int> _known = [];
     private readonly Dictionary<ObjectReference, ObjectFacts> _objects = [];
 
     /// <summary>The steps found so far.</summary>
@@ -14,11 +14,14 @@ internal sealed class WaitGraphBuilder
     /// <summary>What is known of the objects of the graph that are neither threads nor processes.</summary>
     public IReadOnlyDictionary<ObjectReference, ObjectFacts> Objects => _objects;
 
-    /// <summary>Adds a step unless the same one is there.</summary>
+    /// <summary>Adds a step; of several between the same two objects the surest stays, whatever was read first.</summary>
     public void Add(ObjectReference from, ObjectReference to, Phrase what, Certainty certainty, string evidence)
     {
-        if (_known.Add((from, to)))
-            Edges.Add(new WaitEdge(from, to, what, certainty, evidence));
+        WaitEdge edge = new(from, to, what, certainty, evidence);
+        if (_known.TryAdd((from, to), Edges.Count))
+            Edges.Add(edge);
+        else if (Edges[_known[(from, to)]].Certainty < certainty)
+            Edges[_known[(from, to)]] = edge;
     }
 
     /// <summary>Tells what an object is.</summary>

@@ -7,7 +7,7 @@ namespace HangAnalysis.DumpForge.Scenarios;
 /// <summary>All scenarios by name.</summary>
 public static class ScenarioSet
 {
-    private const string Flood = "threads-";
+    private const string Flood = "threads-", Locks = "locks-";
 
     private static readonly Dictionary<string, Func<KernelLayout, SystemBuilder>> s_scenarios = new(
         StringComparer.Ordinal)
@@ -34,11 +34,17 @@ public static class ScenarioSet
         ["debugger-break"] = SuspendedScenarios.BreakIn,
         ["memory-exhausted"] = MachineStates.MemoryExhausted,
         ["crash-triage"] = MachineStates.CrashTriage,
+        ["two-roots"] = RankingScenarios.TwoRoots,
+        ["vital-victim"] = RankingScenarios.VitalVictim,
+        ["diamond"] = RankingScenarios.Diamond,
+        ["circle-victims"] = RankingScenarios.CircleWithVictims,
+        ["self-deadlock"] = RankingScenarios.SelfDeadlock,
         ["hostile-names"] = LogoffHang.Hostile,
     };
 
-    /// <summary>Names of all scenarios; "threads-N" stands for any number of threads.</summary>
-    public static IReadOnlyCollection<string> Names => [.. s_scenarios.Keys, Flood + ThreadFlood.DefaultThreads];
+    /// <summary>Names of all scenarios; "threads-N" and "locks-N" stand for any number of threads.</summary>
+    public static IReadOnlyCollection<string> Names =>
+        [.. s_scenarios.Keys, Flood + ThreadFlood.DefaultThreads, Locks + LockFlood.DefaultThreads];
 
     /// <summary>Makes the system of a scenario.</summary>
     public static SystemBuilder Build(string name, KernelLayout layout)
@@ -48,6 +54,9 @@ public static class ScenarioSet
         if (name.StartsWith(Flood, StringComparison.Ordinal)
             && int.TryParse(name.AsSpan(Flood.Length), NumberStyles.None, null, out int threads))
             return ThreadFlood.Build(layout, threads);
+        if (name.StartsWith(Locks, StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(Locks.Length), NumberStyles.None, null, out int waiting))
+            return LockFlood.Build(layout, waiting);
         throw new ArgumentException($"there is no scenario {name}");
     }
 }

@@ -23,7 +23,8 @@ internal sealed class ForgedSystemTests
         foreach (string layout in s_layouts)
             foreach (string scenario in ScenarioSet.Names)
             {
-                string name = scenario.StartsWith("threads-", StringComparison.Ordinal) ? "threads-300" : scenario;
+                string name = scenario.StartsWith("threads-", StringComparison.Ordinal) ? "threads-300"
+                    : scenario.StartsWith("locks-", StringComparison.Ordinal) ? "locks-300" : scenario;
                 yield return new TestCaseData(name, layout).SetName($"{name} on {layout}");
             }
     }

@@ -12,7 +12,8 @@ public class VerdictMatrixTests
 {
     private static IEnumerable<TestCaseData> Cases()
     {
-        foreach (string scenario in ScenarioSet.Names.Where(n => !n.StartsWith("threads", StringComparison.Ordinal)))
+        foreach (string scenario in ScenarioSet.Names.Where(n => !n.StartsWith("threads", StringComparison.Ordinal)
+            && !n.StartsWith("locks", StringComparison.Ordinal)))
             foreach (string version in KernelLayout.BuiltInVersions.Where(v => !v.StartsWith("6.1", StringComparison.Ordinal)))
                 yield return new TestCaseData(scenario, version).SetArgDisplayNames(scenario, version);
     }
@@ -56,12 +57,22 @@ public class VerdictMatrixTests
                     Is.EqualTo(culprit.GetProperty(property).GetString()!.TrimEnd()), summary);
         JsonElement chains = truth.GetProperty("chains");
         if (chains.GetArrayLength() > 0)
-            Assert.That(Links(report.GetProperty("chains")[0]), Is.EqualTo(Links(chains[0])), summary);
+            Assert.That(FromOnePoint(Links(report.GetProperty("chains")[0])), Is.EqualTo(FromOnePoint(Links(chains[0]))), summary);
     }
 
     private static List<string> Links(JsonElement chain) =>
         [.. chain.GetProperty("links").EnumerateArray().Select(l =>
             $"{l.GetProperty("kind").GetString()} {l.GetProperty("address").GetString()} {Number(l, "pid")}.{Number(l, "tid")}")];
+
+    /// <summary>A circle is the same from whichever of its links it is drawn: here from the one that sorts first.</summary>
+    private static List<string> FromOnePoint(List<string> links)
+    {
+        if (links.Count < 2 || links[0] != links[^1])
+            return links;
+        List<string> members = links[1..];
+        int first = members.IndexOf(members.Min(StringComparer.Ordinal)!);
+        return [.. members[first..], .. members[..first]];
+    }
 
     private static string Number(JsonElement link, string property) =>
         link.TryGetProperty(property, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetRawText() : "-";
