@@ -12,6 +12,8 @@ internal static class VerdictSentences
         string root = judgement.Thread?.Process.Name ?? chain.Links[^1].Name;
         return judgement.Class switch
         {
+            VerdictClass.Deadlock when judgement.Thread is { } own =>
+                $"{own.Process.Name} ({own.ClientId}) waits for {Lock(chain, system)} that it holds itself{Module(judgement, ", in ")}",
             VerdictClass.Deadlock => $"{Circle(chain)} wait for each other in a circle: none of them can go on",
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
             VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",

@@ -6,6 +6,8 @@ namespace HangAnalysis.Windows;
 internal sealed class WaitGraphBuilder
 {
     private readonly HashSet<(ObjectReference From, ObjectReference To)> _known = [];
+    private readonly HashSet<ObjectReference> _waiting = [];
+    private readonly HashSet<ObjectReference> _owing = [];
     private readonly Dictionary<ObjectReference, ObjectFacts> _objects = [];
 
     /// <summary>The steps found so far.</summary>
@@ -17,9 +19,19 @@ internal sealed class WaitGraphBuilder
     /// <summary>Adds a step unless the same one is there.</summary>
     public void Add(ObjectReference from, ObjectReference to, Phrase what, Certainty certainty, string evidence)
     {
-        if (_known.Add((from, to)))
-            Edges.Add(new WaitEdge(from, to, what, certainty, evidence));
+        if (!_known.Add((from, to)))
+            return;
+        Edges.Add(new WaitEdge(from, to, what, certainty, evidence));
+        _waiting.Add(from);
+        if (from.Kind is ObjectKind.Lock or ObjectKind.Message)
+            _owing.Add(to);
     }
+
+    /// <summary>Whether it is known what an object waits for.</summary>
+    public bool HasSteps(ObjectReference from) => _waiting.Contains(from);
+
+    /// <summary>Whether an object owes a lock or an answer to somebody.</summary>
+    public bool Owes(ObjectReference to) => _owing.Contains(to);
 
     /// <summary>Tells what an object is.</summary>
     public void Describe(ObjectFacts facts) => _objects[facts.Reference] = facts;
