@@ -23,6 +23,8 @@ internal static class VerdictSentences
             VerdictClass.ServerNotAnswering when judgement.Thread is not null =>
                 $"{who}: {root} has the request and waits itself{Module(judgement, " in ")}",
             VerdictClass.ServerNotAnswering => $"{who}: {root} does not answer, and none of its threads is stuck",
+            VerdictClass.OwnerUnknown when chain.Links[^1].Reference.Kind == ObjectKind.Lock =>
+                $"{who}: who holds {Lock(chain, system)} is not recorded",
             _ => $"{who}: who must act is not recorded",
         };
     }

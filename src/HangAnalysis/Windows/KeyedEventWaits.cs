@@ -60,9 +60,9 @@ internal sealed class KeyedEventWaits
             if (!isFirst)
                 return;
             _nodes.Add(shared, node = new ObjectReference(ObjectKind.Lock, semaphore));
-            string of = hasKey ? $"the lock at {key & ~Release:x} in {thread.Process.Title} that it stands for is not recorded"
-                : "the lock that it stands for is not recorded";
-            _graph.Describe(new ObjectFacts(node, TypeName, null, Phrase.Of($"who owns {of}")));
+            string stands = hasKey ? $"the lock at {key & ~Release:x} in {thread.Process.Title}" : "a lock of its program";
+            _graph.Describe(new ObjectFacts(node, TypeName, null,
+                Phrase.Of($"stands for {stands}, whose owner the kernel does not record")));
         }
         string keyed = hasKey ? $" with key {key & ~Release:x}" : "";
         _graph.Add(from, node, Phrase.Of($"{TypeName}{keyed}"), Certainty.Proven,

@@ -7,10 +7,16 @@ namespace HangAnalysis.Windows;
 /// A push lock does not tell its owner; lock entries do. An owner is proven where the entry, the lock's value and the waiters
 /// agree. What no entry tells stays unknown, with the reason: a wrong owner would be worse.
 /// </remarks>
-internal sealed class PushLockWaits(WindowsSystem system, LockEntries entries, WaitGraphBuilder graph)
+internal sealed class PushLockWaits(WindowsSystem system, StackSweep sweep, LockEntries entries, WaitGraphBuilder graph)
 {
     /// <summary>What the wait graph calls them.</summary>
     public const string TypeName = "push lock";
+
+    /// <summary>Functions that use a push lock's address and queue as a signal: whoever gives it, nobody holds anything.</summary>
+    private static readonly HashSet<string> s_signals =
+    [
+        "nt!ExBlockPushLock", "nt!ExBlockOnAddressPushLock", "nt!ExWaitForUnblockPushLock", "nt!ExTimedWaitForUnblockPushLock",
+    ];
 
     private readonly PushLockReader _reader = new(system.Session);
 
@@ -22,8 +28,13 @@ internal sealed class PushLockWaits(WindowsSystem system, LockEntries entries, W
         LockWaiterCount count = new(TypeName);
         foreach (PushLockWaiter waiter in waiters.All)
         {
-            ulong key = waiter.Lock != 0 ? waiter.Lock : waiter.Block;
-            count.Add(waiter.Thread, key);
+            if (waiter.Lock == 0 && IsSignal(waiter.Thread))
+            {
+                graph.Describe(new ObjectFacts(new ObjectReference(ObjectKind.Event, waiter.Block), "signal of a push lock", null,
+                    Phrase.Of("who gives it is not recorded")));
+                continue;
+            }
+            count.Add(waiter.Thread, waiter.Lock != 0 ? waiter.Lock : waiter.Block);
             if (waiter.Lock == 0)
                 AddUnrecorded(waiter);
             else if (locks.TryGetValue(waiter.Lock, out List<PushLockWaiter>? list))
@@ -36,12 +47,22 @@ internal sealed class PushLockWaits(WindowsSystem system, LockEntries entries, W
         return count.ToLockCount();
     }
 
+    private bool IsSignal(ThreadFacts thread)
+    {
+        foreach (string function in sweep.Functions(thread))
+            if (s_signals.Contains(function))
+                return true;
+            else if (!FrameKnowledge.IsWaitPrimitive(function))
+                return false;
+        return false;
+    }
+
     /// <summary>A waiter whose lock is not known still waits for one: its wait block stands for the lock.</summary>
     private void AddUnrecorded(PushLockWaiter waiter)
     {
         string why = !entries.Exist ? "this kernel's symbols have no AutoBoost lock entries"
             : entries.IsExhausted(waiter.Thread) ? "the thread's lock entries are exhausted"
-            : "no lock entry of the thread names one: it may wait for a signal, not for an owner";
+            : "no lock entry of the thread names it";
         if (waiter.Block == 0)
         {
             system.Session.AddUnknown($"which push lock thread {waiter.Thread.Address.Value:x16} waits for",
@@ -123,10 +144,10 @@ internal sealed class PushLockWaits(WindowsSystem system, LockEntries entries, W
             return "this kernel's symbols have no AutoBoost lock entries";
         IReadOnlyList<ThreadFacts> exhausted = entries.ExhaustedThreads;
         if (exhausted.Count == 1)
-            return $"no lock entry names it, and thread {exhausted[0].Address.Value:x16} of {exhausted[0].Process.Title} holds "
-                + "more locks than its entries can show";
+            return $"no lock entry names it, and thread {exhausted[0].Address.Value:x16} of {exhausted[0].Process.Title} has none left "
+                + "to show what more it holds";
         if (exhausted.Count > 1)
-            return $"no lock entry names it, and {exhausted.Count:N0} threads hold more locks than their entries can show";
+            return $"no lock entry names it, and {exhausted.Count:N0} threads have none left to show what more they hold";
         return entries.UnreadThreads > 0
             ? $"the lock entries of {entries.UnreadThreads:N0} threads are not in the dump"
             : "no thread's lock entry names it: it was taken without AutoBoost, or its owner is gone";

@@ -61,14 +61,14 @@ internal sealed class RundownWaits(WindowsSystem system, StackSweep sweep, WaitG
         if (teardown is null && !isRundown)
             return;
         string caller = teardown is not null && at + 1 < functions.Count ? ModuleOf(functions[at + 1]) : "";
-        string what = teardown is null ? "" : $" of {teardown.What}{(caller.Length == 0 ? "" : $", taken down by {caller}")}";
+        string what = teardown is null ? "" : $"of {teardown.What}{(caller.Length == 0 ? "" : $" that {caller} takes down")}";
         if (teardown is not null && IsCallback(functions, at + 1, caller, teardown))
         {
             AddSelfWait(thread, waited, what, teardown);
             return;
         }
-        graph.Describe(new ObjectFacts(new ObjectReference(ObjectKind.Event, waited.Address), TypeName + what, null,
-            Phrase.Of("who still uses it is only counted, not recorded")));
+        graph.Describe(new ObjectFacts(new ObjectReference(ObjectKind.Event, waited.Address), TypeName, null,
+            Phrase.Of($"{what}{(what.Length == 0 ? "" : "; ")}who still uses it is only counted, not recorded")));
     }
 
     /// <summary>Whether the code that takes something down runs inside a call into that: the same module, called back.</summary>
@@ -85,7 +85,7 @@ internal sealed class RundownWaits(WindowsSystem system, StackSweep sweep, WaitG
         ObjectReference self = ObjectReference.To(thread.Address);
         ObjectReference rundown = new(ObjectKind.Lock, waited.Address);
         string evidence = system.DescribeStackCommand(thread);
-        graph.Add(self, rundown, Phrase.Of($"{TypeName} {rundown}{what}"), Certainty.Proven, evidence);
+        graph.Add(self, rundown, Phrase.Of($"{TypeName} {rundown} {what}"), Certainty.Proven, evidence);
         // Another registration of the same module may be the one that it takes down: its own is what real cases show.
         graph.Add(rundown, self, Phrase.Of($"in use by thread {self} itself, which is inside {teardown.What}"), Certainty.Inferred,
             evidence);
