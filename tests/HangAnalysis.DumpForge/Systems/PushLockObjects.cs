@@ -94,8 +94,10 @@ public sealed class PushLockObjects
         thread.Struct.TrySet("Tcb.AutoBoostEntriesExhausted", 1);
     }
 
-    // An array in the ETHREAD (19041 on), which a pointer in the KTHREAD may name, or in the KTHREAD itself.
-    private ulong EntryAddress(ThreadBuilder thread, int index)
+    /// <summary>
+    /// Where an entry lies: in an array in the ETHREAD (19041 on), which a pointer in the KTHREAD may name, or in the KTHREAD.
+    /// </summary>
+    public ulong EntryAddress(ThreadBuilder thread, int index)
     {
         if (!_system.Layout.Has("_ETHREAD", "LockEntries"))
             return thread.Struct.At($"Tcb.LockEntries[{index}]");
