@@ -40,7 +40,7 @@ internal sealed partial class Judgement
     {
         ObjectReference end = root.Ends[0];
         if (root.IsCycle)
-            return new Judgement(root, VerdictClass.Deadlock);
+            return OfCycle(root, system);
         switch (end.Kind)
         {
             case ObjectKind.Thread:
@@ -63,6 +63,25 @@ internal sealed partial class Judgement
                         system.FindObject(end)?.State?.ToString() ?? "its owner is not recorded")],
                 };
         }
+    }
+
+    /// <summary>A circle; a thread that waits for itself is stuck in the module that made it do so.</summary>
+    private static Judgement OfCycle(RootCause root, ISystemFacts system)
+    {
+        ThreadFacts? only = null;
+        int threads = 0;
+        foreach (ObjectReference member in root.Ends)
+            if (member.Kind == ObjectKind.Thread && threads++ == 0)
+                only = system.FindThread(member.Address);
+        if (threads != 1 || only is null)
+            return new Judgement(root, VerdictClass.Deadlock);
+        StackFacts stack = system.GetStack(only);
+        return new Judgement(root, VerdictClass.Deadlock)
+        {
+            Thread = only,
+            Stack = stack,
+            Culprit = CulpritFinder.OfWait(stack, kernelOnly: true) is { Module.Origin: ModuleOrigin.ThirdParty } c ? c : null,
+        };
     }
 
     private static Judgement? OfThread(RootCause root, ThreadFacts thread, ISystemFacts system)

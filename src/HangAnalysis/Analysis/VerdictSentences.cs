@@ -12,6 +12,8 @@ internal static class VerdictSentences
         string root = judgement.Thread?.Process.Name ?? chain.Links[^1].Name;
         return judgement.Class switch
         {
+            VerdictClass.Deadlock when judgement.Thread is { } own =>
+                $"{own.Process.Name} ({own.ClientId}) waits for {Lock(chain, system)} that it holds itself{Module(judgement, ", in ")}",
             VerdictClass.Deadlock => Circle(chain),
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
             VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
@@ -28,6 +30,8 @@ internal static class VerdictSentences
             VerdictClass.ServerNotAnswering when judgement.Thread is not null =>
                 $"{who}: {root} has the request and waits itself{Module(judgement, " in ")}",
             VerdictClass.ServerNotAnswering => $"{who}: {root} does not answer, and none of its threads is stuck",
+            VerdictClass.OwnerUnknown when chain.Links[^1].Reference.Kind == ObjectKind.Lock =>
+                $"{who}: who holds {Lock(chain, system)} is not recorded",
             _ => $"{who}: who must act is not recorded",
         };
     }

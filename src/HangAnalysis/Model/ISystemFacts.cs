@@ -7,7 +7,14 @@ public sealed record MemoryFacts(ulong? Physical, ulong? Available, ulong? Commi
 /// <param name="Kind">Kind in the field's words: <c>ERESOURCE</c>.</param>
 /// <param name="Total">Locks of the system; null where they could not be counted.</param>
 /// <param name="Contended">Those with waiters.</param>
-public sealed record LockCount(string Kind, int? Total, int Contended);
+public sealed record LockCount(string Kind, int? Total, int Contended)
+{
+    /// <summary>Threads that wait for locks of this kind; null where they were not counted.</summary>
+    public int? Waiters { get; init; }
+
+    /// <summary>The longest wait among them; null where there is none or ages are unknown.</summary>
+    public TimeSpan? OldestWait { get; init; }
+}
 
 /// <summary>A stop of the system that was not asked for.</summary>
 /// <param name="Code">Bug check code without the small-dump mark.</param>

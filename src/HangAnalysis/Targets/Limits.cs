@@ -42,6 +42,15 @@ public static class Limits
     /// <summary>ERESOURCEs of one system. Published dumps hold up to 108,531.</summary>
     public const int Resources = 2_000_000;
 
+    /// <summary>AutoBoost lock entries of one thread: every layout from 9600 to 22000 has six.</summary>
+    public const int LockEntriesPerThread = 6;
+
+    /// <summary>Bytes of a waiting thread's stack that are searched for the address of its lock: the waiting functions' frames.</summary>
+    public const int LockSearchBytes = 0x1000;
+
+    /// <summary>Threads whose stacks are searched so; a lock that one search finds names its other waiters.</summary>
+    public const int LockSearches = 1_024;
+
     /// <summary>Messages in one queue of a port.</summary>
     public const int QueuedMessages = 16_384;
 

@@ -32,8 +32,8 @@ internal static class DebuggerCommands
             ObjectKind.Port => "_ALPC_PORT",
             ObjectKind.Request => "_IRP",
             ObjectKind.Device => "_DEVICE_OBJECT",
-            // An ERESOURCE begins with a list entry, not with a header.
-            ObjectKind.Lock when described?.Title == ResourceWaits.TypeName => "_ERESOURCE",
+            // An ERESOURCE begins with a list entry, a mutex with a count: no header says what they are.
+            ObjectKind.Lock when StructureOf(described) is { } known => known,
             ObjectKind.Lock or ObjectKind.Event => DispatcherStructure(memory, reference.Address),
             _ => null,
         };
@@ -42,6 +42,15 @@ internal static class DebuggerCommands
 
     /// <summary>Sets a processor as context and prints its stack.</summary>
     public static string Processor(int number) => $"~{number}s; k";
+
+    private static string? StructureOf(ObjectFacts? described) => described?.Title switch
+    {
+        ResourceWaits.TypeName => "_ERESOURCE",
+        PushLockWaits.TypeName => "_EX_PUSH_LOCK",
+        FastMutexWaits.FastTypeName => "_FAST_MUTEX",
+        FastMutexWaits.GuardedTypeName => "_KGUARDED_MUTEX",
+        _ => null,
+    };
 
     private static string? DispatcherStructure(IMemory memory, ulong address)
     {

@@ -12,6 +12,12 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
     /// <summary>Size in bytes; 0 where the field is absent, or where the symbols only declare its type.</summary>
     public int Size { get; } = size;
 
+    /// <summary>Lowest bit of a bit field; 0 otherwise.</summary>
+    public int BitPosition { get; } = bitPosition;
+
+    /// <summary>Number of bits of a bit field; 0 for a whole field.</summary>
+    public int BitLength { get; } = bitLength;
+
     /// <summary>Whether the target's symbols have the field.</summary>
     public bool IsPresent { get; } = true;
 
@@ -29,7 +35,7 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
             8 => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
             _ => 0,
         };
-        return bitLength is 0 or > 64 ? value : value >> bitPosition & (ulong.MaxValue >> (64 - bitLength));
+        return BitLength is 0 or > 64 ? value : value >> BitPosition & (ulong.MaxValue >> (64 - BitLength));
     }
 
     /// <summary>Whether the field's value is not zero.</summary>

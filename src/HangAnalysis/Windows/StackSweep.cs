@@ -18,7 +18,7 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
     /// <summary>The function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; null where unknown.</summary>
     public string? WaitCaller(ThreadFacts thread)
     {
-        foreach (string function in KernelFunctions(thread))
+        foreach (string function in Functions(thread))
             if (!FrameKnowledge.IsWaitPrimitive(function))
                 return function;
         return null;
@@ -30,7 +30,7 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
         thread.Role = WaitRoles.Classify(thread, []);
         bool decidedByReason = thread.Role is WaitRole.None or WaitRole.Idle or WaitRole.Blocked;
         if (!decidedByReason)
-            thread.Role = WaitRoles.Classify(thread, KernelFunctions(thread));
+            thread.Role = WaitRoles.Classify(thread, Functions(thread));
     }
 
     /// <summary>The kernel and user frames of a thread, with names.</summary>
@@ -57,7 +57,8 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
         return stack;
     }
 
-    private string[] KernelFunctions(ThreadFacts thread)
+    /// <summary>The kernel's functions on a thread's stack, innermost first, such as <c>nt!KiSwapContext</c>.</summary>
+    public IReadOnlyList<string> Functions(ThreadFacts thread)
     {
         RawStack stack = KernelStack(thread);
         ulong hash = Hash(stack);

@@ -11,6 +11,9 @@ internal sealed class ThreadReader
     private const int StateTerminated = 4;
     private const int StateWaiting = 5;
 
+    /// <summary>A wait for a gate, by its own state up to 7601; no thread is in it since.</summary>
+    private const int StateGateWait = 8;
+
     /// <summary>
     /// Names of _KTHREAD_STATE; 8 is GateWait up to 7601 and obsolete from 9600 on, 9 is new in 9600. For kernels whose
     /// symbols lack the enumeration.
@@ -89,7 +92,7 @@ internal sealed class ThreadReader
             || (_type.Read(thread) & 0x7f) != DispatcherObjects.Thread)
             return null;
         int state = (int)_state.Read(thread);
-        bool waiting = state == StateWaiting;
+        bool waiting = state is StateWaiting or StateGateWait;
         uint tick = (uint)_waitTime.Read(thread);
         ulong teb = _teb.Read(thread);
         ulong message = waiting ? _alpcMessage.Read(thread) : 0;

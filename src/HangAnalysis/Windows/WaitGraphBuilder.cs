@@ -6,6 +6,8 @@ namespace HangAnalysis.Windows;
 internal sealed class WaitGraphBuilder
 {
     private readonly Dictionary<(ObjectReference From, ObjectReference To), int> _known = [];
+    private readonly HashSet<ObjectReference> _waiting = [];
+    private readonly HashSet<ObjectReference> _owing = [];
     private readonly Dictionary<ObjectReference, ObjectFacts> _objects = [];
 
     /// <summary>The steps found so far.</summary>
@@ -22,7 +24,16 @@ internal sealed class WaitGraphBuilder
             Edges.Add(edge);
         else if (Edges[_known[(from, to)]].Certainty < certainty)
             Edges[_known[(from, to)]] = edge;
+        _waiting.Add(from);
+        if (from.Kind is ObjectKind.Lock or ObjectKind.Message)
+            _owing.Add(to);
     }
+
+    /// <summary>Whether it is known what an object waits for.</summary>
+    public bool HasSteps(ObjectReference from) => _waiting.Contains(from);
+
+    /// <summary>Whether an object owes a lock or an answer to somebody.</summary>
+    public bool Owes(ObjectReference to) => _owing.Contains(to);
 
     /// <summary>Tells what an object is.</summary>
     public void Describe(ObjectFacts facts) => _objects[facts.Reference] = facts;

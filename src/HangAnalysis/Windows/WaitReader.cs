@@ -41,5 +41,11 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
         _locks.Add(ResourceWaits.Add(system, new ResourceReader(system.Session, new DispatcherWaiters(system.Session)), graph));
         new SpinWaits(system, graph).Add();
         new StarvationWaits(system, graph).Add();
+        LockEntries entries = new(system);
+        _locks.Add(new PushLockWaits(system, sweep, entries, graph).Add());
+        _locks.AddRange(new FastMutexWaits(system, sweep, entries, graph).Add());
+        new RundownWaits(system, sweep, graph).Add();
+        // Last: a keyed event is only how a lock of a program waits, and says less than anything else that is known.
+        new KeyedEventWaits(system, graph).Add();
     }
 }

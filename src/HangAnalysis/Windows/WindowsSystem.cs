@@ -162,6 +162,8 @@ public sealed class WindowsSystem : ISystemFacts
         if (count > 1)
             return Phrase.Of($"any or all of {count} objects, first {waited.TypeName} {reference}{limit}");
         string place = Place(waited.Address, thread);
+        if (FindObject(reference) is { State: { } state } known)
+            return Phrase.Of($"{known.Title} {reference}{place}, {state}{limit}");
         string owner = waited.Kind == ObjectKind.Event ? ", no owner recorded" : "";
         return Phrase.Of($"{waited.TypeName} {reference}{place}{owner}{limit}");
     }
@@ -187,6 +189,10 @@ public sealed class WindowsSystem : ISystemFacts
 
     /// <summary>What is known of a module: version, company, origin.</summary>
     public ModuleFacts DescribeModule(TargetModule module) => Catalog.Describe(module);
+
+    /// <summary>The name of a variable of the kernel or a driver: <c>nt!CmpRegistryLock</c>; null for other addresses.</summary>
+    internal string? NameVariable(ulong address) =>
+        _kernelModules.FindModule(address) is null ? null : _names.NameAddress(address).Text;
 
     private string Place(ulong address, ThreadFacts thread)
     {

@@ -27,6 +27,8 @@ public sealed class SystemBuilder
         Alpc = new AlpcObjects(this);
         Resources = new ResourceObjects(this);
         Requests = new RequestObjects(this);
+        PushLocks = new PushLockObjects(this);
+        Mutexes = new FastMutexObjects(this);
     }
 
     public SystemOptions Options { get; }
@@ -54,6 +56,10 @@ public sealed class SystemBuilder
     public ResourceObjects Resources { get; }
 
     public RequestObjects Requests { get; }
+
+    public PushLockObjects PushLocks { get; }
+
+    public FastMutexObjects Mutexes { get; }
 
     /// <summary>Non-paged pool.</summary>
     public AddressPool Pool { get; } = new(0xffffab06b0010000);
@@ -130,6 +136,7 @@ public sealed class SystemBuilder
         "Running" => 2,
         "Terminated" => 4,
         "Waiting" => 5,
+        "GateWait" => 8,
         _ => null,
     };
 

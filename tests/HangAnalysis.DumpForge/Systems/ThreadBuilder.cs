@@ -11,6 +11,7 @@ public sealed class ThreadBuilder
     private sbyte _priority = 8;
     private ulong _start, _kernelTicks = 3;
     private uint _contextSwitches;
+    private int _reserved;
 
     internal ThreadBuilder(SystemBuilder system, ProcessBuilder process, uint tid, ulong? address)
     {
@@ -63,6 +64,15 @@ public sealed class ThreadBuilder
 
     public ulong StackLimit { get; private set; }
 
+    /// <summary>Values that the innermost function before the waiting machinery keeps in its frame.</summary>
+    internal List<ulong> Kept { get; } = [];
+
+    /// <summary>Lowest address of a stack that something was placed on before its frames; 0 for none.</summary>
+    internal ulong ReservedStack { get; private set; }
+
+    /// <summary>A mask of the lock entries that are free.</summary>
+    internal uint FreeLockEntries { get; set; } = 0x3f;
+
     /// <summary>RBP of the innermost frame.</summary>
     public ulong FramePointer { get; private set; }
 
@@ -86,6 +96,19 @@ public sealed class ThreadBuilder
         (_state, _reason, _isUserWait, _age) = ("Waiting", reason, userMode, age);
         _waitObjects.AddRange(objects);
         return this;
+    }
+
+    /// <summary>
+    /// Takes room on the kernel stack for a structure that others refer to. It lies at the low end: the frames' places are
+    /// known only when all images are.
+    /// </summary>
+    public ulong PlaceOnStack(int size)
+    {
+        if (ReservedStack == 0)
+            ReservedStack = StackWriter.TakeStack(_system);
+        ulong taken = ReservedStack + (ulong)_reserved;
+        _reserved += size + 15 & ~15;
+        return taken;
     }
 
     /// <summary>The wait ends only when all objects are signalled.</summary>
@@ -201,8 +224,7 @@ public sealed class ThreadBuilder
             .Set("Tcb.ContextSwitches", _contextSwitches != 0 ? _contextSwitches : 17 + Tid)
             .Set("Tcb.KernelTime", _kernelTicks).Set("Tcb.UserTime", system ? 0u : 2u)
             .Set("Tcb.Running", Processor is null ? 0u : 1u).TrySet("Tcb.NextProcessor", (ulong)(Processor ?? ReadyProcessor ?? 0))
-            // A mask of the lock entries that are free.
-            .TrySet("Tcb.AbEntrySummary", 0x3f)
+            .TrySet("Tcb.AbEntrySummary", FreeLockEntries)
             .Set("CreateTime", _system.Options.FileTime - (ulong)_system.Options.Uptime.Ticks + 20_000_000ul + Tid);
         ulong start = _start;
         if (start == 0 && Frames is { Frames.Count: > 0 })
