@@ -10,11 +10,16 @@ internal static class VerdictSentences
     {
         string who = Sufferer(chain, system);
         string root = judgement.Thread?.Process.Name ?? chain.Links[^1].Name;
+        return Sentence(judgement, chain, system, who, root) + ExhaustedQueue(judgement, system);
+    }
+
+    private static string Sentence(Judgement judgement, Chain chain, ISystemFacts system, string who, string root)
+    {
         return judgement.Class switch
         {
             VerdictClass.Deadlock => $"{Circle(chain)} wait for each other in a circle: none of them can go on",
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
-            VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
+            VerdictClass.StuckIo => $"{who}: {root} waits for {Request(judgement, chain, system)}",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
             VerdictClass.LongDpc => $"{who}: a deferred procedure call holds the processor of {root}",
@@ -23,6 +28,35 @@ internal static class VerdictSentences
             VerdictClass.ServerNotAnswering => $"{who}: {root} does not answer, and none of its threads is stuck",
             _ => $"{who}: who must act is not recorded",
         };
+    }
+
+    /// <summary>
+    /// A request that does not complete. The driver that has it is where it is now, not who is to blame: what it waits for
+    /// itself is not known.
+    /// </summary>
+    private static string Request(Judgement judgement, Chain chain, ISystemFacts system)
+    {
+        ObjectReference end = judgement.Root.Ends[0];
+        ObjectFacts? facts = system.FindObject(end);
+        if (end.Kind == ObjectKind.Device)
+            return "a page that its disk does not deliver";
+        if (end.Kind == ObjectKind.Request)
+            return $"a request that does not come back: {facts?.State?.ToString() ?? "who has it is not recorded"}";
+        string age = judgement.Thread?.Age is { } a ? $" for {AgeText.Format(a)}" : "";
+        string name = judgement.Culprit is null ? chain.Links[^1].Name : Module(judgement);
+        return $"a request that the {facts?.Title ?? "device"} does not complete, currently at {name}{age}";
+    }
+
+    /// <summary>A queue of work that stands still for the same reason: many things do not happen that no thread waits for.</summary>
+    private static string ExhaustedQueue(Judgement judgement, ISystemFacts system)
+    {
+        ObjectReference? queue = null;
+        foreach (ObjectReference waiter in judgement.Root.Waiters.Keys)
+            if (waiter.Kind == ObjectKind.Queue && (queue is null || waiter.Address < queue.Value.Address))
+                queue = waiter;
+        return queue is { } found && system.FindObject(found) is { State: { } state } facts
+            ? $"; {facts.Title} {facts.Name} stands still: {state}"
+            : "";
     }
 
     private static string Sufferer(Chain chain, ISystemFacts system)

@@ -27,6 +27,7 @@ public sealed class SystemBuilder
         Alpc = new AlpcObjects(this);
         Resources = new ResourceObjects(this);
         Requests = new RequestObjects(this);
+        WorkQueues = new WorkQueueObjects(this);
     }
 
     public SystemOptions Options { get; }
@@ -55,6 +56,8 @@ public sealed class SystemBuilder
 
     public RequestObjects Requests { get; }
 
+    public WorkQueueObjects WorkQueues { get; }
+
     /// <summary>Non-paged pool.</summary>
     public AddressPool Pool { get; } = new(0xffffab06b0010000);
 
@@ -73,6 +76,9 @@ public sealed class SystemBuilder
 
     /// <summary>CONTEXTs in memory: where, and of which frame of which thread.</summary>
     public IList<(ulong Address, ThreadBuilder Thread, int Frame)> ContextRecords { get; } = [];
+
+    /// <summary>Values that calls have left on stacks: whose, in the home area of which frame, and what.</summary>
+    public IList<(ThreadBuilder Thread, int Frame, ulong Value)> StackValues { get; } = [];
 
     /// <summary>Memory that a triage dump holds besides what it always does.</summary>
     public IList<(ulong Address, int Size)> TriageMemory { get; } = [];
@@ -148,6 +154,8 @@ public sealed class SystemBuilder
         foreach ((ulong address, ThreadBuilder thread, int frame) in ContextRecords)
             Kernel.Write(address, Processors.Context(
                 thread.Frames!.Frames[frame].Address, thread.StackPointers[frame], 0));
+        foreach ((ThreadBuilder thread, int frame, ulong value) in StackValues)
+            Kernel.WriteUInt64(thread.StackPointers[frame] + 8, value);
         Variables.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);
