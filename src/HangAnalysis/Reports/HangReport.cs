@@ -70,6 +70,8 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(StackGroupsJson))]
 [JsonSerializable(typeof(ChainsJson))]
 [JsonSerializable(typeof(ModulesJson))]
+[JsonSerializable(typeof(IrpsJson))]
+[JsonSerializable(typeof(WorkersJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!us</c>: groups of threads with one stack.</summary>

@@ -52,5 +52,21 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
         PendingRequests = (pending, oldest);
         _locks.Add(ResourceWaits.Add(system, new ResourceReader(system.Session, new DispatcherWaiters(system.Session)), graph));
         CacheWaits.Add(system, sweep, graph);
+        AddOwedRequests(requests);
+    }
+
+    /// <summary>
+    /// A parked thread's request may be pending for ever, unless the thread owes a lock or an answer to somebody: then it is
+    /// followed like that of a blocked one.
+    /// </summary>
+    private void AddOwedRequests(RequestWaits requests)
+    {
+        List<ThreadFacts> owing = [];
+        foreach (WaitEdge edge in graph.Edges)
+            if (edge.From.Kind != ObjectKind.Thread && edge.To.Kind == ObjectKind.Thread
+                && system.FindThread(edge.To.Address) is { Role: WaitRole.Parked, HasRequests: true } thread)
+                owing.Add(thread);
+        foreach (ThreadFacts thread in owing)
+            requests.Add(thread, sweep.WaitCaller(thread));
     }
 }

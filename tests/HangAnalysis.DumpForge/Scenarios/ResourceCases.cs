@@ -100,17 +100,17 @@ internal static class ResourceCases
     {
         Setup setup = Setup.Create(layout, "lazy-writer-cycle");
         Population population = setup.Population;
-        AddFileSystem(setup, "winfsp-x64.sys", "Navimatics LLC", "2.1.25156.0");
+        AddFileSystem(setup, "winfsp.sys", "Navimatics LLC", "2.1.25156.0");
         ThreadBuilder owner = population.New("copier.exe", 0xc40, 1, 0xc1c).AddThread(population.TakeTid())
             .Stack(StandardMachine.WaitSingle + """
                 nt!CcCanIWriteStream+0x4a8
                 nt!CcCanIWrite+0x21
-                winfsp_x64+0x9c20
+                winfsp+0x9c20
 
                 """ + WriteFile).Waiting("Executive", userMode: false, Setup.Seconds(250), setup.System.Objects.Event());
-        ThreadBuilder lazy = population.System.AddThread(population.TakeTid()).Stack(Exclusive + "winfsp_x64+0xb244\n" + LazyWriter);
+        ThreadBuilder lazy = population.System.AddThread(population.TakeTid()).Stack(Exclusive + "winfsp+0xb244\n" + LazyWriter);
         ThreadBuilder explorer = population.New("explorer.exe", 0xc1c, 1, 0xbfc).AddThread(population.TakeTid())
-            .Stack(Shared + "winfsp_x64+0xa7f0\n" + WriteFile);
+            .Stack(Shared + "winfsp+0xa7f0\n" + WriteFile);
         KernelStruct resource = setup.System.Resources.Add(owner);
         setup.System.Resources.AddWaiters(resource, [lazy], [explorer], _ => Setup.Seconds(248));
         return setup.Complete(new Truth("deadlock", null,
