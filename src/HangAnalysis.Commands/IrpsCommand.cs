@@ -83,12 +83,8 @@ internal sealed class IrpsCommand : ICommand
             string company = group.Module?.Company is { } c ? $", {c}" : "";
             document.Add(name, group.File.Length == 0 ? "" : $"  {group.File}{company}",
                 $"  {group.Requests.Count:N0} request{(group.Requests.Count == 1 ? "" : "s")}");
-            document.Add(new TableBlock(
-                [
-                    new("Request"), new("Thread"), new("Process", CanShrink: true), new("Function", CanShrink: true), new("Device"),
-                    new("Place"), new("Age", Align.Right), new("File", CanShrink: true), new("Remarks", CanShrink: true),
-                ],
-                [.. group.Requests.Select(r => Row(r, session.System))], 2));
+            foreach (IGrouping<ulong, RequestFacts> device in group.Requests.GroupBy(r => r.Device))
+                AddDevice(document, [.. device], session.System);
             document.Blank();
         }
         document.Add(count == 0
@@ -99,15 +95,26 @@ internal sealed class IrpsCommand : ICommand
         return document;
     }
 
+    private static void AddDevice(Document document, List<RequestFacts> requests, WindowsSystem system)
+    {
+        RequestFacts first = requests[0];
+        if (first.Device != 0)
+            document.Add(new LineBlock(["device ", Links.To(new ObjectReference(ObjectKind.Device, first.Device), system),
+                first.Position is { } position ? $"  {first.DeviceKind}, {position}" : $"  {first.DeviceKind}"], [], 2));
+        document.Add(new TableBlock(
+            [
+                new("Request"), new("Thread"), new("Process"), new("Function", CanShrink: true), new("Age", Align.Right),
+                new("File", CanShrink: true), new("Remarks"),
+            ],
+            [.. requests.Select(r => Row(r, system))], 4));
+    }
+
     private static IReadOnlyList<Span> Row(RequestFacts request, WindowsSystem system) =>
     [
         Links.To(new ObjectReference(ObjectKind.Request, request.Address), system),
         request.Thread is { } thread ? Links.To(thread.Address) : "-",
         request.Thread is { } sender ? new Span(sender.Process.Title, Tone.Normal, Links.CommandFor(sender.Process)) : "-",
-        Function(request) ?? "-",
-        request.Device == 0 ? "-" : Links.To(new ObjectReference(ObjectKind.Device, request.Device), system),
-        request.Position is null ? "-" : $"{request.DevicesAbove + 1}/{request.DevicesAbove + request.DevicesBelow + 1}",
-        AgeText.Format(request.Thread?.Age), request.FileName ?? "-", Remarks(request),
+        Function(request) ?? "-", AgeText.Format(request.Thread?.Age), request.FileName ?? "-", Remarks(request),
     ];
 
     private static string? Function(RequestFacts request) => request.Function?.Replace("IRP_MJ_", "", StringComparison.Ordinal);

@@ -10,6 +10,9 @@ namespace HangAnalysis.Windows;
 /// </remarks>
 internal static class CacheWaits
 {
+    /// <summary>Lazy writers that are named as candidates: a thousand writes held back must not make a million steps.</summary>
+    private const int MostWriters = 8;
+
     private static readonly string[] s_throttled = ["nt!CcCanIWrite"];
 
     private static readonly string[] s_lazyWriters =
@@ -36,13 +39,19 @@ internal static class CacheWaits
         bool isOneActive = false;
         foreach (ThreadFacts thread in system.Threads)
         {
-            if (!thread.IsSystemThread || throttled.Contains(thread))
+            if (!thread.IsSystemThread)
                 continue;
             if (thread.Role == WaitRole.Blocked && sweep.HasFrame(thread, s_lazyWriters))
                 writers.Add(thread);
             isOneActive |= thread.Activity is ThreadActivity.Running or ThreadActivity.Ready && sweep.HasFrame(thread, s_lazyWriters);
         }
         Certainty certainty = !isOneActive && WaitForOneThing(writers, graph) ? Certainty.Inferred : Certainty.Candidate;
+        // The longest waits first. If all wait for one thing, one of them speaks for all.
+        writers.Sort((a, b) => (b.Age ?? default) != (a.Age ?? default)
+            ? (b.Age ?? default).CompareTo(a.Age ?? default)
+            : a.Address.Value.CompareTo(b.Address.Value));
+        int named = Math.Min(writers.Count, certainty == Certainty.Inferred ? 1 : MostWriters);
+        writers.RemoveRange(named, writers.Count - named);
         foreach (ThreadFacts thread in throttled)
             foreach (ThreadFacts writer in writers)
                 graph.Add(ObjectReference.To(thread.Address), ObjectReference.To(writer.Address),

@@ -138,7 +138,10 @@ internal sealed class WorkQueueReader
         FieldSlot index = work.Optional("QueueIndex");
         if (!isExecutive || !index.IsPresent)
             return "worker threads";
-        int value = (int)index.Read(bytes);
+        // Symbols may declare the enumeration without its size; enumerations of the kernel have four bytes.
+        if (index.Offset + sizeof(int) > bytes.Length)
+            return "worker threads";
+        int value = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(index.Offset));
         string[] names = _session.Types.EnumNames("_EXQUEUEINDEX");
         return (uint)value < (uint)names.Length && names[value] is { } name ? name : $"index {value}";
     }

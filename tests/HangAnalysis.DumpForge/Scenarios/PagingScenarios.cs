@@ -60,10 +60,9 @@ internal static class PagingScenarios
     public static SystemBuilder Unrecorded(KernelLayout layout)
     {
         Setup setup = Setup.Create(layout, "pagein-unrecorded");
-        ThreadBuilder? first = null;
-        for (int i = 0; i < s_victims.Length; i++)
-            first ??= Victim(setup, s_victims[i], 300 - 10 * i, setup.System.Objects.Event(isNotification: true));
-        return setup.Complete(new Truth("stuck-io", null, [TruthLink.Of(first!), new TruthLink("driver", 0, "")]));
+        ThreadBuilder[] victims = Array.ConvertAll(s_victims, name => Victim(setup, name,
+            300 - 10 * Array.IndexOf(s_victims, name), setup.System.Objects.Event(isNotification: true)));
+        return setup.Complete(new Truth("stuck-io", null, [TruthLink.Of(victims[0]), new TruthLink("driver", 0, "")]));
     }
 
     /// <summary>A healthy system at work: page reads and file reads that have just begun.</summary>

@@ -4,7 +4,7 @@ using HangAnalysis.DumpForge.Systems;
 namespace HangAnalysis.DumpForge.Scenarios;
 
 /// <summary>The executive's work queues: exhausted, standing still for one worker, and busy as they may be.</summary>
-internal static class WorkQueueScenarios
+public static class WorkQueueScenarios
 {
     private const string Item = """
         nt!IopProcessWorkItem+0x87

@@ -20,8 +20,9 @@ public sealed class WorkQueueObjects
     {
         if (IsClassic)
             return Array(index, maximum);
-        KernelStruct queue = _system.NewStruct("_EX_WORK_QUEUE").Set("QueueIndex", (ulong)index)
-            .Set("MaxThreads", (ulong)maximum).TrySet("MinThreads", 1);
+        KernelStruct queue = _system.NewStruct("_EX_WORK_QUEUE").Set("MaxThreads", (ulong)maximum).TrySet("MinThreads", 1);
+        // An enumeration of four bytes, whose type the layouts do not hold.
+        _system.Kernel.WriteUInt32(queue.At("QueueIndex"), (uint)index);
         Initialize(_system.Struct("_KPRIQUEUE", queue.Address), "PriQueueObject", Priorities);
         return queue;
     }
