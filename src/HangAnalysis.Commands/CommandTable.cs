@@ -7,7 +7,8 @@ public static class CommandTable
     public static IReadOnlyList<ICommand> All { get; } =
         [
             new HangWhyCommand(), new WhyCommand(), new UsCommand(), new LpcChainCommand(), new OwnersCommand(),
-            new DeadlocksCommand(), new CpusCommand(), new ModsCommand(), new HelpCommand(),
+            new DeadlocksCommand(), new IrpsCommand(), new WorkersCommand(), new CpusCommand(), new ModsCommand(),
+            new HelpCommand(),
         ];
 
     /// <summary>The command of a name without the '!', or null.</summary>

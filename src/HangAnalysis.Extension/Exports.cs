@@ -62,6 +62,14 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "cpus")]
     public static int Cpus(nint client, byte* arguments) => Run("cpus", client, arguments);
 
+    /// <summary><c>!irps</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "irps")]
+    public static int Irps(nint client, byte* arguments) => Run("irps", client, arguments);
+
+    /// <summary><c>!workers</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "workers")]
+    public static int Workers(nint client, byte* arguments) => Run("workers", client, arguments);
+
     /// <summary><c>!mods</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "mods")]
     public static int Mods(nint client, byte* arguments) => Run("mods", client, arguments);

@@ -47,7 +47,7 @@ internal sealed partial class Judgement
                 return system.FindThread(end.Address) is { } thread ? OfThread(root, thread, system) : null;
             case ObjectKind.Process:
                 return OfProcess(root, system.FindProcess(end.Address));
-            case ObjectKind.Driver or ObjectKind.Request:
+            case ObjectKind.Driver or ObjectKind.Request or ObjectKind.Device:
                 return OfRequest(root, system);
             case ObjectKind.Message:
                 return new Judgement(root, VerdictClass.ServerNotAnswering)
@@ -151,7 +151,7 @@ internal sealed partial class Judgement
         {
             if (waiter.Kind == ObjectKind.Request && step.To == end)
                 request ??= step.What.ToString();
-            if (waiter.Kind == ObjectKind.Thread && step.To.Kind == ObjectKind.Request
+            if (waiter.Kind == ObjectKind.Thread && (step.To.Kind == ObjectKind.Request || step.To == end)
                 && system.FindThread(waiter.Address) is { } thread && (sender is null || thread.Age > sender.Age))
                 sender = thread;
         }
@@ -163,7 +163,8 @@ internal sealed partial class Judgement
             Culprit = module is { Origin: ModuleOrigin.ThirdParty or ModuleOrigin.Unknown }
                 ? new Culprit(module, null, request ?? "")
                 : null,
-            Unknown = [new Unknown("why the request does not complete", "the driver's own state is private to it")],
+            Unknown = [new Unknown("why the request does not complete", system.FindObject(end)?.State?.ToString()
+                ?? "the driver's own state is private to it; it may wait for another driver or for hardware")],
         };
     }
 

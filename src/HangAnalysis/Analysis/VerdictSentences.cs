@@ -10,13 +10,18 @@ internal static class VerdictSentences
     {
         string who = Sufferer(chain, system);
         string root = judgement.Thread?.Process.Name ?? chain.Links[^1].Name;
+        return Sentence(judgement, chain, system, who, root) + ExhaustedQueue(judgement, system);
+    }
+
+    private static string Sentence(Judgement judgement, Chain chain, ISystemFacts system, string who, string root)
+    {
         return judgement.Class switch
         {
             VerdictClass.Deadlock when judgement.Thread is { } own =>
                 $"{own.Process.Name} ({own.ClientId}) waits for {Lock(chain, system)} that it holds itself{Module(judgement, ", in ")}",
             VerdictClass.Deadlock => Circle(chain),
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
-            VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
+            VerdictClass.StuckIo => $"{who}: {root} waits for {Request(judgement, chain, system)}",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
             VerdictClass.Starvation when judgement.Processor is { } taken => ProcessorSentences.Starvation(who, taken),
             VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
@@ -34,6 +39,35 @@ internal static class VerdictSentences
                 $"{who}: who holds {Lock(chain, system)} is not recorded",
             _ => $"{who}: who must act is not recorded",
         };
+    }
+
+    /// <summary>
+    /// A request that does not complete. The driver that has it is where it is now, not who is to blame: what it waits for
+    /// itself is not known.
+    /// </summary>
+    private static string Request(Judgement judgement, Chain chain, ISystemFacts system)
+    {
+        ObjectReference end = judgement.Root.Ends[0];
+        ObjectFacts? facts = system.FindObject(end);
+        if (end.Kind == ObjectKind.Device)
+            return "a page that its disk does not deliver";
+        if (end.Kind == ObjectKind.Request)
+            return $"a request that does not come back: {facts?.State?.ToString() ?? "who has it is not recorded"}";
+        string age = judgement.Thread?.Age is { } a ? $" for {AgeText.Format(a)}" : "";
+        string name = judgement.Culprit is null ? chain.Links[^1].Name : Module(judgement);
+        return $"a request that the {facts?.Title ?? "device"} does not complete, currently at {name}{age}";
+    }
+
+    /// <summary>A queue of work that stands still for the same reason: many things do not happen that no thread waits for.</summary>
+    private static string ExhaustedQueue(Judgement judgement, ISystemFacts system)
+    {
+        ObjectReference? queue = null;
+        foreach (ObjectReference waiter in judgement.Root.Waiters.Keys)
+            if (waiter.Kind == ObjectKind.Queue && (queue is null || waiter.Address < queue.Value.Address))
+                queue = waiter;
+        return queue is { } found && system.FindObject(found) is { State: { } state } facts
+            ? $"; {facts.Title} {facts.Name} stands still: {state}"
+            : "";
     }
 
     private static string Sufferer(Chain chain, ISystemFacts system)

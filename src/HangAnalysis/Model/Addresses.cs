@@ -38,6 +38,9 @@ public enum ObjectKind
 
     /// <summary>A processor; the "address" is its number.</summary>
     Processor,
+
+    /// <summary>A queue of work that threads of the system serve.</summary>
+    Queue,
 }
 
 /// <summary>One object of the dump.</summary>

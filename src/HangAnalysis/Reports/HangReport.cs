@@ -77,6 +77,8 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(LocksJson))]
 [JsonSerializable(typeof(DeadlocksJson))]
 [JsonSerializable(typeof(WhyJson))]
+[JsonSerializable(typeof(IrpsJson))]
+[JsonSerializable(typeof(WorkersJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!us</c>: groups of threads with one stack.</summary>

@@ -57,6 +57,21 @@ public static class Limits
     /// <summary>Requests in one thread's list.</summary>
     public const int RequestsPerThread = 4_096;
 
+    /// <summary>Devices of one stack of devices. Real ones have about ten.</summary>
+    public const int DevicesPerStack = 64;
+
+    /// <summary>Requests in the queue of one device, or of one file.</summary>
+    public const int RequestsPerDevice = 4_096;
+
+    /// <summary>Items that wait in one work queue.</summary>
+    public const int WorkItems = 65_536;
+
+    /// <summary>Threads in page-in whose stacks are searched for their request; one disk is found by the first of them.</summary>
+    public const int PageInStacks = 256;
+
+    /// <summary>Bytes of such a stack that are searched, from its top: the calls between the fault and the wait need less.</summary>
+    public const int PageInStackBytes = 4_096;
+
     /// <summary>Bytes of one symbol file that is read whole (a compressed symbol table, unpacked).</summary>
     public const int SymbolTableBytes = 512 * 1024 * 1024;
 

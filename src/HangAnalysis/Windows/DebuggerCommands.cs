@@ -31,10 +31,10 @@ internal static class DebuggerCommands
             ObjectKind.Message => "_KALPC_MESSAGE",
             ObjectKind.Port => "_ALPC_PORT",
             ObjectKind.Request => "_IRP",
-            ObjectKind.Device => "_DEVICE_OBJECT",
+            ObjectKind.Device when reference.Address != 0 => "_DEVICE_OBJECT",
             // An ERESOURCE begins with a list entry, a mutex with a count: no header says what they are.
             ObjectKind.Lock when StructureOf(described) is { } known => known,
-            ObjectKind.Lock or ObjectKind.Event => DispatcherStructure(memory, reference.Address),
+            ObjectKind.Lock or ObjectKind.Event or ObjectKind.Queue => DispatcherStructure(memory, reference.Address),
             _ => null,
         };
         return structure is null ? null : $"dt nt!{structure} 0x{reference.Address:x16}";

@@ -24,6 +24,16 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
         return null;
     }
 
+    /// <summary>Whether a kernel frame of a thread is of a function, or of one whose name begins so.</summary>
+    public bool HasFrame(ThreadFacts thread, IReadOnlyList<string> functions)
+    {
+        foreach (string frame in Functions(thread))
+            for (int i = 0; i < functions.Count; i++)
+                if (frame.StartsWith(functions[i], StringComparison.Ordinal))
+                    return true;
+        return false;
+    }
+
     /// <summary>Sets the role of a waiting thread.</summary>
     public void SetRole(ThreadFacts thread)
     {

@@ -85,6 +85,9 @@ public sealed class WindowsSystem : ISystemFacts
     /// <inheritdoc/>
     public IReadOnlyList<Unknown> Unknowns => Session.Unknowns;
 
+    /// <summary>The executive's work queues, by address.</summary>
+    public IReadOnlyList<WorkQueueFacts> WorkQueues { get; private set; } = [];
+
     internal KernelSession Session { get; }
 
     internal SystemClock Clock { get; }
@@ -137,6 +140,12 @@ public sealed class WindowsSystem : ISystemFacts
     /// <inheritdoc/>
     public ModuleFacts? FindModule(ulong address) =>
         _kernelModules.FindModule(address) is { } module ? Catalog.Describe(module) : null;
+
+    /// <summary>
+    /// Every request that can be reached: those in threads' lists, those that hang on the files of these (files of a
+    /// completion port), and those that their devices work on or queue. Read when asked for.
+    /// </summary>
+    public IReadOnlyList<RequestFacts> FindRequests() => RequestSurvey.ReadAll(this);
 
     /// <inheritdoc/>
     public FrameFacts DescribeAddress(ulong address) => _names.NameAddress(address);
@@ -234,6 +243,7 @@ public sealed class WindowsSystem : ISystemFacts
         waits.Read();
         _locks.AddRange(waits.Locks);
         PendingRequests = waits.PendingRequests;
+        WorkQueues = waits.WorkQueues;
     }
 
     /// <summary>Without the kernel's types nothing can be read: says what was looked for, and why what was found is not used.</summary>

@@ -29,6 +29,7 @@ public sealed class SystemBuilder
         Requests = new RequestObjects(this);
         PushLocks = new PushLockObjects(this);
         Mutexes = new FastMutexObjects(this);
+        WorkQueues = new WorkQueueObjects(this);
     }
 
     public SystemOptions Options { get; }
@@ -61,6 +62,8 @@ public sealed class SystemBuilder
 
     public FastMutexObjects Mutexes { get; }
 
+    public WorkQueueObjects WorkQueues { get; }
+
     /// <summary>Non-paged pool.</summary>
     public AddressPool Pool { get; } = new(0xffffab06b0010000);
 
@@ -82,6 +85,9 @@ public sealed class SystemBuilder
 
     /// <summary>CONTEXTs in memory: where, and of which frame of which thread.</summary>
     public IList<(ulong Address, ThreadBuilder Thread, int Frame)> ContextRecords { get; } = [];
+
+    /// <summary>Values that calls have left on stacks: whose, in the home area of which frame, and what.</summary>
+    public IList<(ThreadBuilder Thread, int Frame, ulong Value)> StackValues { get; } = [];
 
     /// <summary>Memory that a triage dump holds besides what it always does.</summary>
     public IList<(ulong Address, int Size)> TriageMemory { get; } = [];
@@ -158,6 +164,8 @@ public sealed class SystemBuilder
         foreach ((ulong address, ThreadBuilder thread, int frame) in ContextRecords)
             Kernel.Write(address, Processors.Context(
                 thread.Frames!.Frames[frame].Address, thread.StackPointers[frame], 0));
+        foreach ((ThreadBuilder thread, int frame, ulong value) in StackValues)
+            Kernel.WriteUInt64(thread.StackPointers[frame] + 8, value);
         Variables.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);

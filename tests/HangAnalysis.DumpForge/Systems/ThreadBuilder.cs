@@ -259,9 +259,16 @@ public sealed class ThreadBuilder
             if (_reason != "WrQueue")
                 continue;
             // A thread that has taken from a queue stays on the queue's list, waiting or not.
-            Struct.Set("Tcb.Queue", target);
-            ulong threads = target + (ulong)_system.Layout.Offset("_KQUEUE", "ThreadListHead");
-            _system.Kernel.AppendToList(threads, Struct.At("Tcb.QueueListEntry"));
+            Serves(target);
         }
+    }
+
+    /// <summary>Associates the thread with a queue, as taking from it does.</summary>
+    internal void Serves(ulong queue)
+    {
+        Struct.Set("Tcb.Queue", queue);
+        bool byPriority = _system.Struct("_DISPATCHER_HEADER", queue).Get("Type") != _system.Enum("_KOBJECTS", "QueueObject");
+        ulong threads = queue + (ulong)_system.Layout.Offset(byPriority ? "_KPRIQUEUE" : "_KQUEUE", "ThreadListHead");
+        _system.Kernel.AppendToList(threads, Struct.At("Tcb.QueueListEntry"));
     }
 }
