@@ -48,6 +48,8 @@ internal sealed class Judgement
                 {
                     Unknown = [new Unknown("who should answer", system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
                 };
+            case ObjectKind.Lock when system.FindObject(end) is { IsOrphaned: true }:
+                return new Judgement(root, VerdictClass.OrphanedLock);
             default:
                 return new Judgement(root, VerdictClass.OwnerUnknown)
                 {
@@ -108,10 +110,11 @@ internal sealed class Judgement
     {
         if (root.Waiters.Count == 0)
             return null;
-        // The end of a thread or process that works on is awaited all the time; a lock or an answer is owed.
+        // The end of a thread or process that works on is awaited all the time; a lock or an answer is owed. Of a process
+        // only those threads are followed that keep it from what it owes.
         bool isOwed = false;
         foreach ((ObjectReference waiter, (WaitEdge step, _)) in root.Waiters)
-            isOwed |= step.To == root.Ends[0] && waiter.Kind is ObjectKind.Lock or ObjectKind.Message;
+            isOwed |= step.To == root.Ends[0] && waiter.Kind is ObjectKind.Lock or ObjectKind.Message or ObjectKind.Process;
         return isOwed
             ? new Judgement(root, VerdictClass.ServerNotAnswering)
             {
@@ -135,7 +138,7 @@ internal sealed class Judgement
         {
             if (waiter.Kind == ObjectKind.Request && step.To == end)
                 request ??= step.What.ToString();
-            if (waiter.Kind == ObjectKind.Thread && step.To.Kind == ObjectKind.Request
+            if (waiter.Kind == ObjectKind.Thread && (step.To.Kind == ObjectKind.Request || step.To == end)
                 && system.FindThread(waiter.Address) is { } thread && (sender is null || thread.Age > sender.Age))
                 sender = thread;
         }

@@ -15,11 +15,15 @@ internal static class VerdictSentences
             VerdictClass.Deadlock => $"{Circle(chain)} wait for each other in a circle: none of them can go on",
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
             VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
+            VerdictClass.OrphanedLock when judgement.Thread is null =>
+                $"{who}: the owner of {Lock(chain, system)} is gone and has not released it",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
             VerdictClass.LongDpc => $"{who}: a deferred procedure call holds the processor of {root}",
             VerdictClass.ServerNotAnswering when judgement.Thread is not null =>
                 $"{who}: {root} has the request and waits itself{Module(judgement, " in ")}",
+            VerdictClass.ServerNotAnswering when chain.Links[^1].Process is { HasExited: true } =>
+                $"{who}: {root} has exited and will not answer",
             VerdictClass.ServerNotAnswering => $"{who}: {root} does not answer, and none of its threads is stuck",
             _ => $"{who}: who must act is not recorded",
         };

@@ -40,6 +40,9 @@ public sealed class ProcessFacts
     /// <summary>Whether it has ended and only its object is left.</summary>
     public bool HasExited { get; init; }
 
+    /// <summary>Whether somebody has asked for its end and it has not ended yet.</summary>
+    public bool IsEnding { get; init; }
+
     /// <summary>How much it matters that its threads wait.</summary>
     public Importance Importance { get; init; }
 

@@ -39,6 +39,17 @@ internal sealed class FrameNames(ITarget target, ModuleIndex kernelModules, User
         return function;
     }
 
+    /// <summary>Module and function of an address in a process's own code; the bare address where no module is known.</summary>
+    public string UserFunction(ProcessFacts process, ulong address)
+    {
+        TargetModule? module = userModules.Get(process).Modules.FindModule(address);
+        return module is null ? $"0x{address:x}"
+            : FindSymbol(module, address) is { } symbol ? $"{module.Name}!{symbol.Name}" : module.Name;
+    }
+
+    /// <summary>The address space of a process.</summary>
+    public IMemory UserMemory(ProcessFacts process) => userModules.Get(process).Memory;
+
     /// <summary>Names a kernel address that is no frame of a walked stack.</summary>
     public FrameFacts NameAddress(ulong address) => Name(new RawFrame(0, address, 0, FrameKind.Unwound), null);
 

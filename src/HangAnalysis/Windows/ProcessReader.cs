@@ -11,7 +11,7 @@ internal sealed class ProcessReader
     private readonly ThreadReader _threads;
     private readonly byte[] _buffer;
     private readonly FieldSlot _type, _id, _parent, _name, _directoryTableBase, _peb, _session32, _links, _threadList;
-    private readonly FieldSlot _kernelThreadList, _exitTime, _sessionPointer, _auditName;
+    private readonly FieldSlot _kernelThreadList, _exitTime, _sessionPointer, _auditName, _delete;
     private readonly List<ulong> _entries = [];
 
     public ProcessReader(KernelSession session, ThreadReader threads)
@@ -30,6 +30,7 @@ internal sealed class ProcessReader
         _threadList = process.Required("ThreadListHead");
         _kernelThreadList = process.Required("Pcb.ThreadListHead");
         _exitTime = process.Required("ExitTime");
+        _delete = process.Optional("ProcessDelete");
         _sessionPointer = process.Optional("Session");
         _auditName = process.Optional("SeAuditProcessCreationInfo.ImageFileName");
         // MM_SESSION_SPACE.SessionId lies at +8 in every public layout; the type is not in all symbol tables.
@@ -91,6 +92,8 @@ internal sealed class ProcessReader
             DirectoryTableBase = _directoryTableBase.Read(bytes),
             EnvironmentBlock = _peb.Read(bytes),
             HasExited = _exitTime.IsSet(bytes),
+            // ExitTime is set when the last thread ends, ProcessDelete when the end is asked for (ReactOS NtTerminateProcess).
+            IsEnding = !_exitTime.IsSet(bytes) && _delete.IsSet(bytes),
             Importance = ProcessKnowledge.ImportanceOf(name),
         };
     }

@@ -11,6 +11,12 @@ internal sealed record RawStack(RawFrame[] Frames, string? EndNote)
 {
     /// <summary>Index of the first user-mode frame; the number of frames where there is none.</summary>
     public int FirstUserFrame { get; init; } = Frames.Length;
+
+    /// <summary>The registers of user mode, as far as unwinding has restored them; null where it was not reached or not asked for.</summary>
+    public X64Context? UserContext { get; init; }
+
+    /// <summary>Whether the process's images could be found; without them user frames have no names.</summary>
+    public bool HasUserModules { get; init; }
 }
 
 /// <summary>Walks threads' stacks without a debugger's help: no context is switched, a stack is one read.</summary>
@@ -105,7 +111,12 @@ internal sealed class StackReader
         (ModuleIndex modules, IMemory memory) = _userModules.Get(thread.Process);
         int userCount = StackWalker.Walk(user, memory, modules, _frames.AsSpan(count), out WalkEnd userEnd);
         string? note = modules.Count == 0 ? "the process's module list is not in the dump" : Describe(userEnd);
-        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note) { FirstUserFrame = count };
+        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note)
+        {
+            FirstUserFrame = count,
+            UserContext = user,
+            HasUserModules = modules.Count > 0,
+        };
     }
 
     /// <summary>

@@ -45,6 +45,15 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
     public RawStack GetRawStack(ThreadFacts thread, bool withUserFrames) =>
         withUserFrames ? reader.Walk(thread, withUserFrames: true) : KernelStack(thread);
 
+    /// <summary>The functions of a thread's kernel frames, innermost first.</summary>
+    public IReadOnlyList<string> KernelFunctionsOf(ThreadFacts thread) => KernelFunctions(thread);
+
+    /// <summary>Module and function of a frame of a process's own code, such as <c>ntdll!NtClose</c>.</summary>
+    public string UserFunction(ProcessFacts process, ulong address) => names.UserFunction(process, address);
+
+    /// <summary>The address space of a process.</summary>
+    public IMemory UserMemory(ProcessFacts process) => names.UserMemory(process);
+
     private RawStack KernelStack(ThreadFacts thread)
     {
         if (_kernelStacks.TryGetValue(thread.Address.Value, out RawStack? stack))

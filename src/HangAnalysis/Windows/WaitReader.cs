@@ -17,8 +17,13 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
     public void Read()
     {
         ObjectNames names = new(system.Session);
-        AlpcWaits alpc = new(system, new AlpcReader(system.Session), names, graph);
+        AlpcReader messages = new(system.Session);
+        AlpcServers servers = new(messages, new QueueReader(system), graph);
+        AlpcWaits alpc = new(system, messages, servers, names, graph);
         ObjectWaits objects = new(system, graph, names);
+        UserLockWaits userLocks = new(system, sweep, graph);
+        WindowMessageWaits sends = new(system, sweep, graph);
+        NetworkWaits network = new(system, sweep, graph);
         RequestWaits requests = new(system, new RequestReader(system.Session), graph);
         int pending = 0;
         TimeSpan? oldest = null;
@@ -34,10 +39,19 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
                 continue;
             alpc.Add(thread);
             objects.Add(thread);
+            userLocks.Add(thread);
+            sends.Add(thread);
             if (thread.Role == WaitRole.Blocked)
+            {
                 requests.Add(thread, thread.HasRequests ? sweep.WaitCaller(thread) : null);
+                network.Add(thread);
+            }
         }
         PendingRequests = (pending, oldest);
         _locks.Add(ResourceWaits.Add(system, new ResourceReader(system.Session, new DispatcherWaiters(system.Session)), graph));
+        // Where these lead depends on all other waits: they are read last.
+        sends.FollowReceivers();
+        servers.FollowPools();
+        userLocks.ReportAbsent();
     }
 }
