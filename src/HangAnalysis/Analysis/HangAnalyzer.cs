@@ -53,7 +53,7 @@ public static class HangAnalyzer
             Chains = built,
             Stacks = best.Thread is null ? [] : [new TitledStack("root thread", best.Thread, best.Stack!)],
             RuledOut = RuledOutFacts.Collect(system),
-            Unknown = [.. best.Unknown, .. system.Unknowns],
+            Unknown = [.. best.Unknown.Union(system.Unknowns)],
         };
     }
 

@@ -46,7 +46,8 @@ internal sealed class Judgement
             case ObjectKind.Message:
                 return new Judgement(root, VerdictClass.ServerNotAnswering)
                 {
-                    Unknown = [new Unknown("who should answer", system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
+                    Unknown = [new Unknown($"who should answer {system.FindObject(end)?.Title ?? "the message"} {end.Address:x16}",
+                        system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
                 };
             case ObjectKind.Lock when system.FindObject(end) is { IsOrphaned: true }:
                 return new Judgement(root, VerdictClass.OrphanedLock);
@@ -150,7 +151,9 @@ internal sealed class Judgement
             Culprit = module is { Origin: ModuleOrigin.ThirdParty or ModuleOrigin.Unknown }
                 ? new Culprit(module, null, request ?? "")
                 : null,
-            Unknown = [new Unknown("why the request does not complete", "the driver's own state is private to it")],
+            Unknown = [system.FindObject(end) is { IsExternal: true }
+                ? new Unknown("which server must answer", "that is recorded only in the redirector's own structures")
+                : new Unknown("why the request does not complete", "the driver's own state is private to it")],
         };
     }
 
@@ -165,6 +168,8 @@ internal sealed class Judgement
             owesAnswer |= step.To == root.Ends[0] && waiter.Kind == ObjectKind.Message;
         if (process is null || !owesAnswer)
             return null;
+        if (process.HasExited)
+            return new Judgement(root, VerdictClass.ServerNotAnswering);
         return new Judgement(root, VerdictClass.ServerNotAnswering)
         {
             Unknown = [new Unknown($"why {process.Name} does not answer",

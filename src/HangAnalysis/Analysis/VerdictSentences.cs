@@ -14,6 +14,8 @@ internal static class VerdictSentences
         {
             VerdictClass.Deadlock => $"{Circle(chain)} wait for each other in a circle: none of them can go on",
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
+            VerdictClass.StuckIo when system.FindObject(chain.Links[^1].Reference) is { IsExternal: true } =>
+                $"{who}: {root} waits for an answer from the network ({chain.Links[^1].Name})",
             VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
             VerdictClass.OrphanedLock when judgement.Thread is null =>
                 $"{who}: the owner of {Lock(chain, system)} is gone and has not released it",

@@ -27,4 +27,7 @@ public sealed record ObjectFacts(ObjectReference Reference, string Title, string
 {
     /// <summary>Whether it is a lock whose owner is recorded and gone: nobody will release it.</summary>
     public bool IsOrphaned { get; init; }
+
+    /// <summary>Whether who must act is outside the machine: it stands for what is behind a network.</summary>
+    public bool IsExternal { get; init; }
 }

@@ -39,12 +39,16 @@ internal sealed class FrameNames(ITarget target, ModuleIndex kernelModules, User
         return function;
     }
 
-    /// <summary>Module and function of an address in a process's own code; the bare address where no module is known.</summary>
-    public string UserFunction(ProcessFacts process, ulong address)
+    /// <summary>
+    /// The function at an address in one module of a process; null where it is in another, whose symbols are not looked
+    /// for, or has no name.
+    /// </summary>
+    public string? UserFunction(ProcessFacts process, ulong address, string moduleName)
     {
         TargetModule? module = userModules.Get(process).Modules.FindModule(address);
-        return module is null ? $"0x{address:x}"
-            : FindSymbol(module, address) is { } symbol ? $"{module.Name}!{symbol.Name}" : module.Name;
+        return module is not null && module.Name.Equals(moduleName, StringComparison.OrdinalIgnoreCase)
+            ? FindSymbol(module, address)?.Name
+            : null;
     }
 
     /// <summary>The address space of a process.</summary>

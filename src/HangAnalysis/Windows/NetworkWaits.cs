@@ -37,7 +37,7 @@ internal sealed class NetworkWaits(WindowsSystem system, StackSweep sweep, WaitG
                 || system.FindModule(frame.InstructionPointer) is not { Origin: not ModuleOrigin.ThirdParty } redirector)
                 return;
             ObjectReference driver = new(ObjectKind.Driver, redirector.BaseAddress);
-            graph.Describe(new ObjectFacts(driver, "network redirector", redirector.FileName, null));
+            graph.Describe(new ObjectFacts(driver, "network redirector", redirector.FileName, null) { IsExternal = true });
             graph.Add(ObjectReference.To(thread.Address), driver,
                 Phrase.Of($"an answer from the network, which {redirector.FileName} waits for"), Certainty.Inferred,
                 DebuggerCommands.Stack(thread));

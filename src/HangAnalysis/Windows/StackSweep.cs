@@ -48,8 +48,9 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
     /// <summary>The functions of a thread's kernel frames, innermost first.</summary>
     public IReadOnlyList<string> KernelFunctionsOf(ThreadFacts thread) => KernelFunctions(thread);
 
-    /// <summary>Module and function of a frame of a process's own code, such as <c>ntdll!NtClose</c>.</summary>
-    public string UserFunction(ProcessFacts process, ulong address) => names.UserFunction(process, address);
+    /// <summary>The function at an address in one module of a process; null where it is in another or has no name.</summary>
+    public string? UserFunction(ProcessFacts process, ulong address, string moduleName) =>
+        names.UserFunction(process, address, moduleName);
 
     /// <summary>The address space of a process.</summary>
     public IMemory UserMemory(ProcessFacts process) => names.UserMemory(process);

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 
@@ -16,21 +17,22 @@ internal sealed class UserLockWaits
     /// <summary>What the wait graph calls them.</summary>
     public const string TypeName = "critical section";
 
-    /// <summary>User frames in which the lock's functions stand: system call, wait, lock, and a caller of ours.</summary>
+    /// <summary>User frames among which the lock's functions stand: the system call, the wait, the lock.</summary>
     private const int MostFrames = 8;
 
     private static readonly HashSet<string> s_criticalSections =
     [
-        "ntdll!RtlpWaitOnCriticalSection", "ntdll!RtlpEnterCriticalSectionContended", "ntdll!RtlEnterCriticalSection",
-        "ntdll!RtlpWaitForCriticalSection",
+        "RtlpWaitOnCriticalSection", "RtlpEnterCriticalSectionContended", "RtlEnterCriticalSection",
+        "RtlpWaitForCriticalSection",
     ];
 
     private static readonly HashSet<string> s_slimLocks =
     [
-        "ntdll!RtlAcquireSRWLockExclusive", "ntdll!RtlAcquireSRWLockShared", "ntdll!RtlpAcquireSRWLockExclusiveContended",
-        "ntdll!RtlpAcquireSRWLockSharedContended",
+        "RtlAcquireSRWLockExclusive", "RtlAcquireSRWLockShared", "RtlpAcquireSRWLockExclusiveContended",
+        "RtlpAcquireSRWLockSharedContended",
     ];
 
+    /// <summary>Registers that functions keep for their callers: rbx, rbp, rsi, rdi, r12 to r15.</summary>
     private static readonly int[] s_keptRegisters = [3, 5, 6, 7, 12, 13, 14, 15];
 
     private readonly WindowsSystem _system;
@@ -69,7 +71,10 @@ internal sealed class UserLockWaits
         int lockFrame = -1;
         for (int i = stack.FirstUserFrame; i < end; i++)
         {
-            string function = _sweep.UserFunction(thread.Process, stack.Frames[i].InstructionPointer);
+            // Symbols of a program's own modules may have to be fetched from afar: the lock's functions are ntdll's.
+            string? function = _sweep.UserFunction(thread.Process, stack.Frames[i].InstructionPointer, "ntdll");
+            if (function is null)
+                break;
             if (s_criticalSections.Contains(function))
                 lockFrame = i;
             else if (s_slimLocks.Contains(function))
@@ -126,7 +131,7 @@ internal sealed class UserLockWaits
         Span<byte> slots = _stack.AsSpan(0, (int)size & ~7);
         int read = memory.Read(first, slots);
         for (int at = 0; at + 8 <= read; at += 8)
-            Consider(memory, System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(slots[at..]), thread);
+            Consider(memory, BinaryPrimitives.ReadUInt64LittleEndian(slots[at..]), thread);
         if (_found.Count != 1)
         {
             _system.Session.AddUnknown($"which critical section thread {thread.Address.Value:x16} waits for",

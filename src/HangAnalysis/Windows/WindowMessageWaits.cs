@@ -64,9 +64,9 @@ internal sealed class WindowMessageWaits
                 stuck.Add(thread);
         foreach ((ThreadFacts sender, ObjectReference message) in _sends)
             foreach (ThreadFacts receiver in stuck)
-                if (receiver != sender && receiver.Process.SessionId == sender.Process.SessionId)
+                if (receiver.Process.SessionId == sender.Process.SessionId)
                     _graph.Add(message, ObjectReference.To(receiver.Address),
-                        Phrase.Of($"one of {stuck.Count} threads with windows that are blocked"), Certainty.Candidate,
+                        Phrase.Of("perhaps this thread, which has windows and is blocked"), Certainty.Candidate,
                         DebuggerCommands.Stack(receiver));
     }
 

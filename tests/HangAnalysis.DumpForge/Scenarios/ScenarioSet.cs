@@ -40,6 +40,8 @@ public static class ScenarioSet
         ["critsec-deadlock"] = UserLockScenarios.Deadlock,
         ["critsec-orphan"] = UserLockScenarios.Orphan,
         ["loader-lock"] = UserLockScenarios.LoaderLock,
+        ["critsec-ambiguous"] = UserLockScenarios.Ambiguous,
+        ["user-pages-absent"] = UserLockScenarios.PagesAbsent,
         ["window-message"] = UserLockScenarios.WindowMessage,
         ["healthy-workers"] = HealthySystems.IdleWorkers,
         ["healthy-service-stopping"] = HealthySystems.ServiceStopping,

@@ -76,6 +76,48 @@ internal static class UserLockScenarios
         ]));
     }
 
+    /// <summary>
+    /// A mutant's owner waits for a lock of its own program, and the pages of that program are not in the dump.
+    /// </summary>
+    public static SystemBuilder PagesAbsent(KernelLayout layout)
+    {
+        Setup setup = Setup.Create(layout, "user-pages-absent");
+        (ProcessBuilder process, UserLocks locks, Population population) = Ledger(setup);
+        process.IsUserModeAbsent = true;
+        ThreadBuilder owner = process.AddThread(population.TakeTid()), other = process.AddThread(population.TakeTid());
+        locks.WaitFor(owner, locks.CriticalSection(process, other.Tid, waiters: 1, hasDebugInfo: true), Callers,
+            Setup.Seconds(160));
+        other.Stack(StandardMachine.WaitForObject + StandardMachine.UserStart)
+            .Waiting("UserRequest", userMode: true, Setup.Seconds(165), setup.System.Objects.Event());
+        ulong mutant = setup.System.Objects.Mutant(owner, @"\Sessions\BaseNamedObjects\LedgerFile");
+        ThreadBuilder waiter = population.New("reports.exe", 0xc80, 1, 0xc1c).AddThread(population.TakeTid())
+            .Stack(StandardMachine.WaitForObject + StandardMachine.UserStart)
+            .Waiting("UserRequest", userMode: true, Setup.Seconds(150), mutant);
+        return setup.Complete(new Truth("server-not-answering", null,
+            [TruthLink.Of(waiter), TruthLink.Lock(mutant, "LedgerFile"), TruthLink.Of(owner)]));
+    }
+
+    /// <summary>
+    /// The frames that wait for a critical section name two that other threads own: neither is believed. Nothing else shows
+    /// who the thread waits for.
+    /// </summary>
+    public static SystemBuilder Ambiguous(KernelLayout layout)
+    {
+        Setup setup = Setup.Create(layout, "critsec-ambiguous");
+        (ProcessBuilder process, UserLocks locks, Population population) = Ledger(setup);
+        ulong[] sections = new ulong[2];
+        for (int i = 0; i < sections.Length; i++)
+        {
+            ThreadBuilder owner = process.AddThread(population.TakeTid())
+                .Stack(population.Parse(StandardMachine.WaitForObject + StandardMachine.UserStart))
+                .Waiting("UserRequest", userMode: true, Setup.Seconds(300), setup.System.Objects.Event());
+            sections[i] = locks.CriticalSection(process, owner.Tid, waiters: 1, hasDebugInfo: true);
+        }
+        locks.WaitFor(process.AddThread(population.TakeTid()), sections[0], Callers, Setup.Seconds(100))
+            .Local(locks.CallerFrame, sections[1]);
+        return setup.Complete(Truth.NoHang);
+    }
+
     /// <summary>A thread has sent a window message; the one other thread with windows that is stuck is in a driver.</summary>
     public static SystemBuilder WindowMessage(KernelLayout layout)
     {
