@@ -32,8 +32,10 @@ internal sealed class NetworkWaits(WindowsSystem system, StackSweep sweep, WaitG
                     continue;
                 return;
             }
-            RawFrame frame = sweep.GetRawStack(thread, withUserFrames: false).Frames[i];
-            if (!s_redirectors.Contains(module) || frame.Kind == FrameKind.Scanned
+            if (!s_redirectors.Contains(module))
+                return;
+            RawFrame frame = sweep.GetRawStack(thread).Frames[i];
+            if (frame.Kind == FrameKind.Scanned
                 || system.FindModule(frame.InstructionPointer) is not { Origin: not ModuleOrigin.ThirdParty } redirector)
                 return;
             ObjectReference driver = new(ObjectKind.Driver, redirector.BaseAddress);

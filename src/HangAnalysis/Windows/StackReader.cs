@@ -12,10 +12,13 @@ internal sealed record RawStack(RawFrame[] Frames, string? EndNote)
     /// <summary>Index of the first user-mode frame; the number of frames where there is none.</summary>
     public int FirstUserFrame { get; init; } = Frames.Length;
 
-    /// <summary>The registers of user mode, as far as unwinding has restored them; null where it was not reached or not asked for.</summary>
+    /// <summary>
+    /// The registers with which the thread left user mode, as far as unwinding has restored them; null where that was not
+    /// reached.
+    /// </summary>
     public X64Context? UserContext { get; init; }
 
-    /// <summary>Whether the process's images could be found; without them user frames have no names.</summary>
+    /// <summary>Whether the process's images were found; without them user frames have no names.</summary>
     public bool HasUserModules { get; init; }
 }
 
@@ -58,8 +61,8 @@ internal sealed class StackReader
         _trapRbp = trap.Optional("Rbp");
     }
 
-    /// <summary>Walks the stack of a thread that is not on a processor.</summary>
-    public RawStack Walk(ThreadFacts thread, bool withUserFrames)
+    /// <summary>Walks the kernel stack of a thread that is not on a processor.</summary>
+    public RawStack WalkKernel(ThreadFacts thread)
     {
         if (thread.State == "Terminated")
             return Missing("the thread has ended");
@@ -80,7 +83,7 @@ internal sealed class StackReader
         context.Registers[X64Context.Rbp] = rbp;
         if (_kernelModules.FindModule(rip) is null)
             return Missing($"the saved return address {rip:x16} lies in no module");
-        return Walk(context, thread, withUserFrames, thread.StackBase);
+        return WalkKernel(context, thread, thread.StackBase);
     }
 
     /// <summary>Walks from given registers: those of a processor, or of a crash.</summary>
@@ -91,10 +94,29 @@ internal sealed class StackReader
             ? thread.StackBase
             : low + UnknownStackBytes;
         _buffer.Load(low, high);
-        return Walk(start, thread, withUserFrames, high);
+        RawStack kernel = WalkKernel(start, thread, high);
+        return withUserFrames && thread is not null ? AddUserFrames(kernel, thread) : kernel;
     }
 
-    private RawStack Walk(in X64Context start, ThreadFacts? thread, bool withUserFrames, ulong stackEnd)
+    /// <summary>A kernel stack with the frames of the program that called, as far as there is one.</summary>
+    public RawStack AddUserFrames(RawStack kernel, ThreadFacts thread)
+    {
+        if (kernel.UserContext is not { } user)
+            return kernel;
+        int count = kernel.Frames.Length;
+        kernel.Frames.CopyTo(_frames, 0);
+        (ModuleIndex modules, IMemory memory) = _userModules.Get(thread.Process);
+        int userCount = StackWalker.Walk(user, memory, modules, _frames.AsSpan(count), out WalkEnd userEnd);
+        string? note = modules.Count == 0 ? "the process's module list is not in the dump" : Describe(userEnd);
+        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note)
+        {
+            FirstUserFrame = count,
+            UserContext = user,
+            HasUserModules = modules.Count > 0,
+        };
+    }
+
+    private RawStack WalkKernel(in X64Context start, ThreadFacts? thread, ulong stackEnd)
     {
         int count = 0;
         X64Context user = start;
@@ -106,17 +128,7 @@ internal sealed class StackReader
             else if (!TryUseTrapFrame(end, thread, out user))
                 return new RawStack(_frames.AsSpan(0, count).ToArray(), Describe(end));
         }
-        if (!withUserFrames || thread is null)
-            return new RawStack(_frames.AsSpan(0, count).ToArray(), null);
-        (ModuleIndex modules, IMemory memory) = _userModules.Get(thread.Process);
-        int userCount = StackWalker.Walk(user, memory, modules, _frames.AsSpan(count), out WalkEnd userEnd);
-        string? note = modules.Count == 0 ? "the process's module list is not in the dump" : Describe(userEnd);
-        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note)
-        {
-            FirstUserFrame = count,
-            UserContext = user,
-            HasUserModules = modules.Count > 0,
-        };
+        return new RawStack(_frames.AsSpan(0, count).ToArray(), null) { UserContext = user };
     }
 
     /// <summary>

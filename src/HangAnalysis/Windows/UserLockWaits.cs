@@ -61,7 +61,7 @@ internal sealed class UserLockWaits
     {
         if (!MayWaitForLock(thread) || !WaitEvidence.HasLasted(thread))
             return;
-        RawStack stack = _sweep.GetRawStack(thread, withUserFrames: true);
+        RawStack stack = _sweep.GetRawStack(thread);
         if (stack.UserContext is not { } context || !stack.HasUserModules)
         {
             _unreadable.Add(thread);
