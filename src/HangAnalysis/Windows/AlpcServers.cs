@@ -38,7 +38,11 @@ internal sealed class AlpcServers(AlpcReader reader, QueueReader queues, WaitGra
                 ? "no thread has received it, and no thread serves its port"
                 : $"no thread has received it, though {free} of {pool.Count} threads that serve its port are free";
         }
-        return port is { CompletionPort: 0, Receivers: 0, HasCallback: false }
+        // Where a thread is stuck it is the reason, and is told; else that nobody listens is all there is to tell.
+        bool isStuck = false;
+        foreach (ThreadFacts thread in owner.Threads)
+            isStuck |= thread.Role == WaitRole.Blocked;
+        return !isStuck && port is { CompletionPort: 0, Receivers: 0, HasCallback: false }
             ? "no thread has received it, and none waits to receive from its port"
             : "no thread has received it";
     }

@@ -16,6 +16,7 @@ public class WaitWordsTests
     [TestCase("alpc-owner-exited", "quietsvc.exe has exited and will not answer")]
     [TestCase("alpc-port-closed", "its port has no owner any more")]
     [TestCase("alpc-connection-pending", "acceptance of connection request")]
+    [TestCase("alpc-connection-pending", "and none waits to receive from its port")]
     [TestCase("alpc-four-processes", "lsass.exe waits for an answer from the network (rdbss.sys)")]
     [TestCase("process-end-stuck", "it is being ended, and this thread of it is left")]
     [TestCase("loader-lock", "loader lock ")]
