@@ -10,10 +10,8 @@ namespace HangAnalysis.Analysis;
 /// </remarks>
 public static class HangAnalyzer
 {
-    /// <summary>
-    /// A wait is no evidence before it has lasted this long: healthy systems have thousands of shorter ones at any moment.
-    /// </summary>
-    public static readonly TimeSpan HangAge = TimeSpan.FromSeconds(5);
+    /// <summary>A wait is no evidence before it has lasted this long.</summary>
+    public static TimeSpan HangAge => WaitEvidence.LeastAge;
 
     /// <summary>Ends that are judged and told unless all are asked for: each costs a stack and a chain.</summary>
     public const int MostEnds = 128;

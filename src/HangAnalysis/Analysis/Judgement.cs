@@ -52,8 +52,11 @@ internal sealed partial class Judgement
             case ObjectKind.Message:
                 return new Judgement(root, VerdictClass.ServerNotAnswering)
                 {
-                    Unknown = [new Unknown("who should answer", system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
+                    Unknown = [new Unknown($"who should answer {system.FindObject(end)?.Title ?? "the message"} {end.Address:x16}",
+                        system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
                 };
+            case ObjectKind.Lock when system.FindObject(end) is { IsOrphaned: true }:
+                return new Judgement(root, VerdictClass.OrphanedLock);
             case ObjectKind.Lock or ObjectKind.Processor when IsSpinLock(end, system):
                 return OfSpinLock(root, system);
             default:
@@ -123,10 +126,11 @@ internal sealed partial class Judgement
     {
         if (root.Waiters.Count == 0)
             return null;
-        // The end of a thread or process that works on is awaited all the time; a lock or an answer is owed.
+        // The end of a thread or process that works on is awaited all the time; a lock or an answer is owed. Of a process
+        // only those threads are followed that keep it from what it owes.
         bool isOwed = false;
         foreach ((ObjectReference waiter, (WaitEdge step, _)) in root.Waiters)
-            isOwed |= step.To == root.Ends[0] && waiter.Kind is ObjectKind.Lock or ObjectKind.Message;
+            isOwed |= step.To == root.Ends[0] && waiter.Kind is ObjectKind.Lock or ObjectKind.Message or ObjectKind.Process;
         return isOwed
             ? new Judgement(root, VerdictClass.ServerNotAnswering)
             {
@@ -163,8 +167,10 @@ internal sealed partial class Judgement
             Culprit = module is { Origin: ModuleOrigin.ThirdParty or ModuleOrigin.Unknown }
                 ? new Culprit(module, null, request ?? "")
                 : null,
-            Unknown = [new Unknown("why the request does not complete", system.FindObject(end)?.State?.ToString()
-                ?? "the driver's own state is private to it; it may wait for another driver or for hardware")],
+            Unknown = [system.FindObject(end) is { IsExternal: true }
+                ? new Unknown("which server must answer", "that is recorded only in the redirector's own structures")
+                : new Unknown("why the request does not complete", system.FindObject(end)?.State?.ToString()
+                    ?? "the driver's own state is private to it; it may wait for another driver or for hardware")],
         };
     }
 
@@ -179,6 +185,8 @@ internal sealed partial class Judgement
             owesAnswer |= step.To == root.Ends[0] && waiter.Kind == ObjectKind.Message;
         if (process is null || !owesAnswer)
             return null;
+        if (process.HasExited)
+            return new Judgement(root, VerdictClass.ServerNotAnswering);
         return new Judgement(root, VerdictClass.ServerNotAnswering)
         {
             Process = process,

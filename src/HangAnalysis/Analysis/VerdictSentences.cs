@@ -21,7 +21,11 @@ internal static class VerdictSentences
                 $"{own.Process.Name} ({own.ClientId}) waits for {Lock(chain, system)} that it holds itself{Module(judgement, ", in ")}",
             VerdictClass.Deadlock => Circle(chain),
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
+            VerdictClass.StuckIo when system.FindObject(chain.Links[^1].Reference) is { IsExternal: true } =>
+                $"{who}: {root} waits for an answer from the network ({chain.Links[^1].Name})",
             VerdictClass.StuckIo => $"{who}: {root} waits for {Request(judgement, chain, system)}",
+            VerdictClass.OrphanedLock when judgement.Thread is null =>
+                $"{who}: the owner of {Lock(chain, system)} is gone and has not released it",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
             VerdictClass.Starvation when judgement.Processor is { } taken => ProcessorSentences.Starvation(who, taken),
             VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
@@ -34,6 +38,8 @@ internal static class VerdictSentences
                 $"{who}: {root} is frozen, none of its threads can run",
             VerdictClass.ServerNotAnswering when judgement.Thread is not null =>
                 $"{who}: {root} has the request and waits itself{Module(judgement, " in ")}",
+            VerdictClass.ServerNotAnswering when chain.Links[^1].Process is { HasExited: true } =>
+                $"{who}: {root} has exited and will not answer",
             VerdictClass.ServerNotAnswering => $"{who}: {root} does not answer, and none of its threads is stuck",
             VerdictClass.OwnerUnknown when chain.Links[^1].Reference.Kind == ObjectKind.Lock =>
                 $"{who}: who holds {Lock(chain, system)} is not recorded",

@@ -43,6 +43,9 @@ public sealed class ProcessFacts
     /// <summary>Whether the system keeps all its threads from running, as it does with applications in the background.</summary>
     public bool IsFrozen { get; init; }
 
+    /// <summary>Whether somebody has asked for its end and it has not ended yet.</summary>
+    public bool IsEnding { get; init; }
+
     /// <summary>How much it matters that its threads wait.</summary>
     public Importance Importance { get; init; }
 

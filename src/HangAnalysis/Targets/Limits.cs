@@ -54,6 +54,9 @@ public static class Limits
     /// <summary>Messages in one queue of a port.</summary>
     public const int QueuedMessages = 16_384;
 
+    /// <summary>Bytes of a user stack that are searched for the lock of a waiting function: a few frames are.</summary>
+    public const int UserLockBytes = 0x1000;
+
     /// <summary>Requests in one thread's list.</summary>
     public const int RequestsPerThread = 4_096;
 

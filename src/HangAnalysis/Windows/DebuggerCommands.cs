@@ -13,12 +13,18 @@ internal static class DebuggerCommands
     /// <summary>Prints a kernel module's version resource and where its symbols come from.</summary>
     public static string Module(ModuleFacts module) => $"lm v a 0x{module.BaseAddress:x16}";
 
+    /// <summary>Sets a process as context and prints a critical section of it.</summary>
+    public static string CriticalSection(ObjectReference section) =>
+        $".process /p /r 0x{section.Space:x16}; dt ntdll!_RTL_CRITICAL_SECTION 0x{section.Address:x16}";
+
     /// <summary>Prints an object's structure; null where it is not known which that is.</summary>
     /// <param name="memory">Kernel memory: an object's header says what it is.</param>
     /// <param name="reference">The object.</param>
     /// <param name="described">What the wait graph knows of it, or null.</param>
     public static string? Object(IMemory memory, ObjectReference reference, ObjectFacts? described)
     {
+        if (reference.Space != 0)
+            return reference.Kind == ObjectKind.Lock ? CriticalSection(reference) : null;
         // A spin lock is one number, without a header or a type of its own.
         if (described?.Title == SpinWaits.TypeName && reference.Kind == ObjectKind.Lock)
             return $"dq 0x{reference.Address:x16} L1";

@@ -6,6 +6,7 @@ namespace HangAnalysis.Windows;
 /// <summary>Follows threads that wait for objects which say who must act: mutants, threads, processes.</summary>
 internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, ObjectNames names)
 {
+    private readonly HashSet<ProcessFacts> _followed = [];
     private readonly FieldSlot _owner = system.Session.Types.Get("_KMUTANT").Required("OwnerThread");
 
     /// <summary>Adds the steps of one thread.</summary>
@@ -46,7 +47,8 @@ internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, 
             : ownerThread is null ? Phrase.Of($"owned by thread {owner:x16}, which is gone")
             : ownerThread.HasExited ? Phrase.Of($"owned by thread {ObjectReference.To(ownerThread.Address)}, which has ended")
             : null;
-        graph.Describe(new ObjectFacts(mutant, "mutant", name, state));
+        bool isOrphaned = owner != 0 && (ownerThread is null || ownerThread.HasExited);
+        graph.Describe(new ObjectFacts(mutant, "mutant", name, state) { IsOrphaned = isOrphaned });
         if (ownerThread is not null)
             graph.Add(mutant, ObjectReference.To(ownerThread.Address),
                 Phrase.Of($"owned by thread {ObjectReference.To(ownerThread.Address)} of {ownerThread.Process}"),
@@ -61,11 +63,39 @@ internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, 
         {
             // A thread that waits for work it gave to another is common; only an end that is awaited from kernel code, or
             // one that does not come, matters. The analysis weighs that by who waits.
-            if (system.FindThread(waited.Address) is not null)
+            if (system.FindThread(waited.Address) is { HasExited: false })
                 graph.Add(ObjectReference.To(thread.Address), target, Phrase.Of($"end of thread {target}"), certainty, evidence);
         }
         else if (system.FindProcess(waited.Address) is { HasExited: false } process)
+        {
             graph.Add(ObjectReference.To(thread.Address), target, Phrase.Of($"end of process {target} ({process})"),
                 certainty, evidence);
+            AddWhatKeeps(process);
+        }
     }
+
+    /// <summary>
+    /// Follows a process whose end is awaited. One that is being ended is kept by each of its threads that wait in the kernel:
+    /// all of them must come out of it. Any other goes on for as long as its program likes; only threads of it that are
+    /// stuck, and have been for a while, say that it cannot end.
+    /// </summary>
+    private void AddWhatKeeps(ProcessFacts process)
+    {
+        if (!_followed.Add(process))
+            return;
+        string evidence = $"!us -p {process.Address.Value:x16}";
+        int stuck = 0;
+        foreach (ThreadFacts thread in process.Threads)
+            if (IsStuck(thread))
+                stuck++;
+        Certainty certainty = process.IsEnding ? Certainty.Proven : stuck == 1 ? Certainty.Inferred : Certainty.Candidate;
+        string what = process.IsEnding ? "it is being ended, and this thread of it is left"
+            : stuck == 1 ? "its one thread that is blocked, not idle" : $"one of its {stuck} threads that are blocked, not idle";
+        foreach (ThreadFacts thread in process.Threads)
+            if (IsStuck(thread))
+                graph.Add(ObjectReference.To(process.Address), ObjectReference.To(thread.Address), Phrase.Of(what), certainty,
+                    evidence);
+    }
+
+    private static bool IsStuck(ThreadFacts thread) => thread.Role == WaitRole.Blocked && WaitEvidence.HasLasted(thread);
 }

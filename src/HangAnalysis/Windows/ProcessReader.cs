@@ -11,7 +11,7 @@ internal sealed class ProcessReader
     private readonly ThreadReader _threads;
     private readonly byte[] _buffer;
     private readonly FieldSlot _type, _id, _parent, _name, _directoryTableBase, _peb, _session32, _links, _threadList;
-    private readonly FieldSlot _kernelThreadList, _exitTime, _sessionPointer, _auditName, _freezeCount, _deepFreeze;
+    private readonly FieldSlot _kernelThreadList, _exitTime, _sessionPointer, _auditName, _freezeCount, _deepFreeze, _delete;
     private readonly List<ulong> _entries = [];
 
     public ProcessReader(KernelSession session, ThreadReader threads)
@@ -32,6 +32,7 @@ internal sealed class ProcessReader
         _exitTime = process.Required("ExitTime");
         _freezeCount = process.Optional("Pcb.FreezeCount");
         _deepFreeze = process.Optional("Pcb.DeepFreeze");
+        _delete = process.Optional("ProcessDelete");
         _sessionPointer = process.Optional("Session");
         _auditName = process.Optional("SeAuditProcessCreationInfo.ImageFileName");
         // MM_SESSION_SPACE.SessionId lies at +8 in every public layout; the type is not in all symbol tables.
@@ -94,6 +95,8 @@ internal sealed class ProcessReader
             EnvironmentBlock = _peb.Read(bytes),
             HasExited = _exitTime.IsSet(bytes),
             IsFrozen = _freezeCount.IsSet(bytes) || _deepFreeze.IsSet(bytes),
+            // ExitTime is set when the last thread ends, ProcessDelete when the end is asked for (ReactOS NtTerminateProcess).
+            IsEnding = !_exitTime.IsSet(bytes) && _delete.IsSet(bytes),
             Importance = ProcessKnowledge.ImportanceOf(name),
         };
     }

@@ -54,6 +54,13 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
     /// <summary>The kernel and user frames of a thread as addresses; nothing is named, and of user frames nothing is kept.</summary>
     public RawStack GetRawStack(ThreadFacts thread) => reader.AddUserFrames(KernelStack(thread), thread);
 
+    /// <summary>The function at an address in one module of a process; null where it is in another or has no name.</summary>
+    public string? UserFunction(ProcessFacts process, ulong address, string moduleName) =>
+        names.UserFunction(process, address, moduleName);
+
+    /// <summary>The address space of a process.</summary>
+    public IMemory UserMemory(ProcessFacts process) => names.UserMemory(process);
+
     private RawStack KernelStack(ThreadFacts thread)
     {
         if (_kernelStacks.TryGetValue(thread.Address.Value, out RawStack? stack))

@@ -109,7 +109,10 @@ internal sealed class ThreadReader
             Priority = (sbyte)_priority.Read(thread),
             WaitsInKernelMode = waiting ? _waitMode.Read(thread) == 0 : null,
             IsSystemThread = _systemThread.IsPresent ? _systemThread.IsSet(thread) : teb == 0,
-            HasExited = state == StateTerminated || _terminated.IsSet(thread),
+            // CrossThreadFlags.Terminated is set when the end is asked for (ReactOS PspTerminateThreadByPointer); a thread in
+            // the middle of a kernel operation goes on until it comes out of that. Only the state tells that it has ended.
+            HasExited = state == StateTerminated,
+            IsEnding = state != StateTerminated && _terminated.IsSet(thread),
             IsSuspended = _suspendCount.IsSet(thread) || _freezeCount.IsSet(thread) || _freezeFlags.IsSet(thread)
                 || reason is "Suspended" or "WrSuspended",
             KernelStack = _kernelStack.Read(thread),

@@ -20,8 +20,13 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
     public void Read()
     {
         ObjectNames names = new(system.Session);
-        AlpcWaits alpc = new(system, new AlpcReader(system.Session), names, graph);
+        AlpcReader messages = new(system.Session);
+        AlpcServers servers = new(messages, new QueueReader(system), graph);
+        AlpcWaits alpc = new(system, messages, servers, names, graph);
         ObjectWaits objects = new(system, graph, names);
+        UserLockWaits userLocks = new(system, sweep, graph);
+        WindowMessageWaits sends = new(system, sweep, graph);
+        NetworkWaits network = new(system, sweep, graph);
         // Which workers hold up others has to be known before their waits are judged.
         WorkQueues = new WorkQueueReader(system, sweep).ReadAll();
         WorkQueueWaits.Add(WorkQueues, graph);
@@ -42,10 +47,13 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
                 continue;
             alpc.Add(thread);
             objects.Add(thread);
+            userLocks.Add(thread);
+            sends.Add(thread);
             if (thread.Role == WaitRole.Blocked)
             {
                 requests.Add(thread, thread.HasRequests ? sweep.WaitCaller(thread) : null);
                 paging.Note(thread);
+                network.Add(thread);
             }
         }
         paging.Finish();
@@ -59,7 +67,11 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
         new RundownWaits(system, sweep, graph).Add();
         CacheWaits.Add(system, sweep, graph);
         AddOwedRequests(requests);
-        // Last: a keyed event is only how a lock of a program waits, and says less than anything else that is known.
+        // Where the following lead depends on all other waits.
+        sends.FollowReceivers();
+        servers.FollowPools();
+        userLocks.ReportAbsent();
+        // A keyed event is only how a lock of a program waits, and says less than anything else that is known.
         new KeyedEventWaits(system, graph).Add();
     }
 

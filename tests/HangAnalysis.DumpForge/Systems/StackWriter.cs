@@ -145,6 +145,9 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
             pointer -= 8;
         byte[] bytes = new byte[SizeOf(frames)];
         PutReturns(bytes, frames, pointer, 0);
+        foreach ((int frame, ulong value) in thread.Locals)
+            // Above the 0x20 bytes that belong to the functions which the frame calls.
+            BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SizeOf(frames.AsSpan(0, frame)) + 0x20), value);
         thread.Process.Space.Write(pointer, bytes);
         thread.Process.Space.MapRange(limit, (ulong)pages);
         WriteTeb(stackBase, limit);

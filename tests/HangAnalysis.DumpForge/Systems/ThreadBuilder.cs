@@ -6,7 +6,8 @@ public sealed class ThreadBuilder
     private readonly SystemBuilder _system;
     private readonly List<ulong> _waitObjects = [];
     private string _state = "Waiting", _reason = "Executive";
-    private bool _isUserWait, _isWaitAll, _isStackAbsent;
+    private readonly List<(int UserFrame, ulong Value)> _locals = [];
+    private bool _isUserWait, _isWaitAll, _isStackAbsent, _isEnding;
     private TimeSpan _age;
     private sbyte _priority = 8;
     private ulong _start, _kernelTicks = 3;
@@ -175,6 +176,22 @@ public sealed class ThreadBuilder
         return State("Terminated", age);
     }
 
+    /// <summary>Somebody has asked for the thread's end; it goes on with what it does in the kernel.</summary>
+    public ThreadBuilder Ending()
+    {
+        _isEnding = true;
+        return this;
+    }
+
+    /// <summary>A value that a user frame keeps on the stack; the innermost user frame has number 0, stubs keep none.</summary>
+    public ThreadBuilder Local(int userFrame, ulong value)
+    {
+        _locals.Add((userFrame, value));
+        return this;
+    }
+
+    internal IReadOnlyList<(int UserFrame, ulong Value)> Locals => _locals;
+
     /// <summary>The kernel stack has been written to the page file.</summary>
     public ThreadBuilder PagedOut()
     {
@@ -231,6 +248,8 @@ public sealed class ThreadBuilder
             start = Frames.Frames[Math.Max(Frames.Frames.Count - 3, 0)].Function;
         Struct.Set("StartAddress", start).Set("Win32StartAddress", start);
         Struct.Set("CrossThreadFlags", 2);
+        if (_isEnding)
+            Struct.Set("Terminated", 1);
         if (IsTerminated)
             Struct.Set("Terminated", 1).Set("ExitTime", _system.Options.FileTime - (ulong)_age.Ticks);
         else if (system)
