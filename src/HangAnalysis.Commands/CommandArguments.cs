@@ -45,6 +45,9 @@ public sealed class CommandArguments
     /// <summary>Whether help is asked for: <c>/?</c>, <c>-?</c>, <c>-h</c>.</summary>
     public bool WantsHelp => Has("?") || Has("h") || Has("help");
 
+    /// <summary>Whether nothing was given but options without values.</summary>
+    public bool HasOnlyFlags => _words.Count == 0 && _options.Values.All(v => v is null);
+
     /// <summary>Takes a line apart by what the command's help says of its options.</summary>
     public static CommandArguments Parse(string line)
     {

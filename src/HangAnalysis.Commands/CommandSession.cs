@@ -74,6 +74,9 @@ public sealed class CommandSession : IDisposable
     /// </summary>
     public Func<string, ulong?>? Evaluator { get; set; }
 
+    /// <summary>The process that the user looks at; null where the host has none, or one that is in no list.</summary>
+    public ProcessFacts? CurrentProcess => Evaluator?.Invoke("@$proc") is { } address ? System.FindProcess(address) : null;
+
     /// <summary>The address that an argument means. Plain numbers are hexadecimal, whatever radix a debugger is set to.</summary>
     public ulong ParseAddress(string text)
     {

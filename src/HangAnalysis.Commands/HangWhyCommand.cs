@@ -59,7 +59,7 @@ internal sealed class HangWhyCommand : ICommand
         document.Add(second);
         document.Add(new Span(DumpLine(session.Target.Description, session.System), Tone.Muted));
         if (session.Target.Description.BugCheck is { } stop)
-            document.Add(new Span(StopLine(stop, session), Tone.Muted));
+            document.Add(new LineBlock([new Span(StopLine(stop, session), Tone.Muted)], [], 0, 2));
         document.Blank();
         if (verdict.Chains.Count > 0)
         {

@@ -32,7 +32,7 @@ public sealed class HelpCommand : ICommand
         document.Blank();
         foreach ((string call, string effect) in help.Examples)
         {
-            document.Add(new LineBlock([new Span(call, Tone.Normal, call)], [], 4));
+            document.Add(new LineBlock([new Span(call, Tone.Normal, IsComplete(call) ? call : null)], [], 4));
             document.Add(new LineBlock([new Span(effect, Tone.Muted)], [], 8));
         }
         return document;
@@ -47,6 +47,15 @@ public sealed class HelpCommand : ICommand
             return Describe(command.Help);
         List<ICommand> found = [.. CommandTable.All.Where(c => SpeaksOf(c.Help, word))];
         return found.Count > 0 ? List(found) : throw new CommandUsageException($"no command has to do with '{word}'; !hahelp lists them");
+    }
+
+    /// <summary>Whether a call can be made as it stands. One with a value names something of another dump.</summary>
+    private static bool IsComplete(string call)
+    {
+        if (!call.StartsWith('!'))
+            return false;
+        CommandArguments arguments = CommandArguments.Parse(call);
+        return arguments.HasOnlyFlags || arguments.Name == "hahelp";
     }
 
     private static bool SpeaksOf(CommandHelp help, string word)

@@ -56,7 +56,7 @@ internal sealed class LpcChainCommand : ICommand
         }
         document.Add(chains.Count == 0
             ? named ? "no thread waits for an answer through this process" : "no thread waits for the answer of another process"
-            : $"{chains.Count:N0} chain(s)");
+            : $"{chains.Count:N0} chain{(chains.Count == 1 ? "" : "s")}");
         return document;
     }
 

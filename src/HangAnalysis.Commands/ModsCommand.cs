@@ -56,7 +56,8 @@ internal sealed class ModsCommand : ICommand
             foreach (string line in session.Target.DescribeSearch(modules[0].Module))
                 document.Add($"symbols: {line}");
         IReadOnlyList<UnloadedModule> unloaded = session.Target.UnloadedModules;
-        document.Add($"{modules.Count:N0} of {session.Target.KernelModules.Count:N0} modules; {unloaded.Count:N0} unloaded drivers recorded");
+        document.Add($"{modules.Count:N0} of {session.Target.KernelModules.Count:N0} modules; " +
+            $"{unloaded.Count:N0} unloaded driver{(unloaded.Count == 1 ? "" : "s")} recorded");
         if (name is null)
             foreach (UnloadedModule driver in unloaded)
                 document.Add(new LineBlock([$"unloaded {driver.StartAddress:x16}-{driver.EndAddress:x16} {driver.Name}"], [], 2));

@@ -40,12 +40,14 @@ internal sealed class UsCommand : ICommand
     private static IReadOnlyList<ThreadFacts> Select(CommandSession session, CommandArguments arguments)
     {
         WindowsSystem system = session.System;
-        if (arguments.Value("p") is { } process)
-            return session.FindProcess(process).Threads;
+        if (arguments.Value("p") is { } named)
+            return session.FindProcess(named).Threads;
         if (arguments.Has("k"))
             return system.Threads;
         if (arguments.Has("cpu"))
             return [.. system.Processors.Where(p => p.Current is not null).Select(p => p.Current!)];
+        if (session.CurrentProcess is { } process)
+            return process.Threads;
         ThreadFacts? current = system.GetStopStack()?.Thread ?? (system.Processors.Count > 0 ? system.Processors[0].Current : null);
         return current?.Process.Threads ?? system.Threads;
     }

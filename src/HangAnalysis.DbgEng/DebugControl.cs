@@ -34,6 +34,9 @@ public sealed unsafe class DebugControl : IDisposable
     /// <summary>DEBUG_OUTCTL_AMBIENT_TEXT: to whom the command that runs writes, as text.</summary>
     public const uint AmbientText = 0xffff_ffff;
 
+    /// <summary>DEBUG_OUTCTL_ALL_CLIENTS: to everybody who listens, whatever the command that runs writes to.</summary>
+    public const uint AllClients = 1;
+
     /// <summary>DEBUG_ENGOPT_PREFER_DML, which <c>.prefer_dml 1</c> sets.</summary>
     public const uint OptionPreferDml = 0x0004_0000;
 
@@ -42,6 +45,12 @@ public sealed unsafe class DebugControl : IDisposable
 
     /// <summary>DEBUG_KERNEL_SMALL_DUMP.</summary>
     public const uint KernelSmallDump = 1024;
+
+    /// <summary>DEBUG_STATUS_BREAK.</summary>
+    public const uint StatusBreak = 6;
+
+    /// <summary>DEBUG_STATUS_NO_DEBUGGEE.</summary>
+    public const uint StatusNoDebuggee = 7;
 
     private static readonly Guid s_id = new("94e60ce9-9b41-4b19-9fc0-6d9eb35272b3");
     private readonly DebugInterface _control;
@@ -110,6 +119,9 @@ public sealed unsafe class DebugControl : IDisposable
             return result < 0 ? 0 : (int)Math.Min(filled, (uint)frames.Length);
         }
     }
+
+    /// <summary>DEBUG_STATUS_*: whether the target can be looked at, or shall run.</summary>
+    public uint GetExecutionStatus() => GetValue(49);
 
     /// <summary>Waits until the target can be looked at; returns the HRESULT.</summary>
     public int WaitForEvent(uint milliseconds) =>

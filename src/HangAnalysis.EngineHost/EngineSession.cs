@@ -7,7 +7,6 @@ namespace HangAnalysis.EngineHost;
 /// <summary>The debugger engine with one dump open.</summary>
 internal sealed partial class EngineSession : IDisposable
 {
-    private const uint AllClients = 1; // DEBUG_OUTCTL_ALL_CLIENTS
     private static readonly Guid s_client = new("27fe5639-8407-4f47-8364-ee118fb08ac8");
     private static readonly Guid s_outputCallbacks = new("4bf58045-d654-4c40-b0af-683090f356dc");
 
@@ -44,7 +43,14 @@ internal sealed partial class EngineSession : IDisposable
             throw new DebugEngineException($"the engine cannot open {dump}: 0x{result:x8}");
     }
 
-    /// <summary>Says who receives what the engine says.</summary>
+    /// <summary>Ends the session; a dump can be opened then. Extensions go with it.</summary>
+    public void Close()
+    {
+        const uint Detach = 2; // DEBUG_END_ACTIVE_DETACH
+        _client.EndSession(Detach);
+    }
+
+    /// <summary>Says who receives what the engine says. It asks once whether DML is wanted: another wish takes another call.</summary>
     public void SetOutput(TextWriter writer, bool dml = false)
     {
         nint callbacks = _wrappers.GetOrCreateComInterfaceForObject(new EngineOutput(writer, dml), CreateComInterfaceFlags.None);
@@ -57,7 +63,7 @@ internal sealed partial class EngineSession : IDisposable
     public bool Execute(string command) => Control.Execute(0, command, 0) >= 0;
 
     /// <summary>Runs a command of the session itself, such as <c>.load</c>.</summary>
-    public void Configure(string command) => Control.Execute(AllClients, command, 0);
+    public void Configure(string command) => Control.Execute(DebugControl.AllClients, command, 0);
 
     /// <inheritdoc/>
     public void Dispose()

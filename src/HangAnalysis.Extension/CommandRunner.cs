@@ -23,6 +23,7 @@ internal static class CommandRunner
     /// <summary>Runs a command; returns the HRESULT for the engine. Throws nothing.</summary>
     public static int Run(DebugInterface client, string line)
     {
+        bool isQuiet = IsQuiet(line);
         lock (s_lock)
             try
             {
@@ -36,12 +37,14 @@ internal static class CommandRunner
             }
             catch (CommandDeclinedException exception)
             {
-                s_console.WriteError(exception.Message);
+                if (!isQuiet)
+                    s_console.WriteError(exception.Message);
                 return ContinueSearch;
             }
             catch (OperationCanceledException)
             {
-                s_console.WriteError("interrupted");
+                if (!isQuiet)
+                    s_console.WriteError("interrupted");
                 DropSession();
                 return Failed;
             }
@@ -108,6 +111,20 @@ internal static class CommandRunner
         else
             RunInSession(OpenSession(), command, arguments);
         return DebugInterface.Ok;
+    }
+
+    /// <summary>
+    /// Whether a script reads the output, as far as the line tells before it is understood: .foreach would take the words of
+    /// a message for addresses. A wrong call is told all the same, for then the script itself is wrong.
+    /// </summary>
+    private static bool IsQuiet(string line)
+    {
+        foreach (string word in line.Split(' '))
+            if (word.Length > 1 && word[0] is '/' or '-'
+                && (word.AsSpan(1).Equals("q", StringComparison.OrdinalIgnoreCase)
+                    || word.AsSpan(1).Equals("json", StringComparison.OrdinalIgnoreCase)))
+                return true;
+        return false;
     }
 
     private static ExtensionSession OpenSession()

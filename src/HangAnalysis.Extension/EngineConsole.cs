@@ -12,7 +12,7 @@ internal sealed class EngineConsole(EngineConnection engine)
 
     /// <summary>Writes a command's output in the form that was asked for.</summary>
     /// <param name="output">What was found.</param>
-    /// <param name="arguments">May ask for addresses or for JSON: plain text then, and nothing else.</param>
+    /// <param name="arguments">May ask for addresses or for JSON: plain text then, whole, and nothing else.</param>
     /// <param name="watch">Ends long output.</param>
     public void Write(CommandOutput output, CommandArguments arguments, BreakWatch watch)
     {
@@ -22,6 +22,9 @@ internal sealed class EngineConsole(EngineConnection engine)
                 WriteError("interrupted: the rest is not shown");
             return;
         }
+        // A part of a list would be taken for the whole by the script that reads it.
+        if (engine.Cancellation is { IsCancellationRequested: true })
+            return;
         using EngineWriter writer = new(engine.Control, DebugControl.AmbientText, watch.IsAskedWhilePrinting);
         if (arguments.Has("q"))
             foreach (ulong address in output.Addresses)

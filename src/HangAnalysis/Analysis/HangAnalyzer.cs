@@ -30,7 +30,7 @@ public static class HangAnalyzer
         Judges judges = new(graph, roots, system);
         (List<Judgement> judgements, int left) = judges.Judge(judgesAll ? int.MaxValue : MostEnds);
         if (judgements.Count == 0)
-            return MemoryVerdict.Make(system) ?? NoHang(system, roots);
+            return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system) : NoHang(system, roots));
         Judgement best = judgements[0];
         List<Chain> chains = ChainCollapse.Collapse(judgements, new ChainBuilder(system, graph));
         Certainty weakest = Certainty.Proven;
@@ -93,6 +93,15 @@ public static class HangAnalyzer
 
     internal static Unknown MissingThreads { get; } =
         new("who waits for whom", "this kind of dump holds one thread; a kernel or complete dump holds them all");
+
+    private static Verdict Interrupted(ISystemFacts system) => new()
+    {
+        Class = VerdictClass.NotEnoughData,
+        Confidence = Confidence.High,
+        Summary = $"reading was interrupted; nothing that hangs is among what was read of {system.Threads.Count:N0} threads",
+        RuledOut = RuledOutFacts.Collect(system),
+        Unknown = system.Unknowns,
+    };
 
     private static Verdict NoHang(ISystemFacts system, List<RootCause> roots)
     {

@@ -20,6 +20,9 @@ public sealed class WindowsSystem : ISystemFacts
     private readonly WaitGraphBuilder _graph = new();
     private List<ProcessFacts> _processes = [];
 
+    /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
+    private ThreadFacts? _crashThread;
+
     /// <summary>Reads the system; damage is told in <see cref="Unknowns"/> and never thrown.</summary>
     /// <param name="target">The dump.</param>
     /// <param name="progress">Receives the number of threads read so far.</param>
@@ -57,6 +60,9 @@ public sealed class WindowsSystem : ISystemFacts
 
     /// <inheritdoc/>
     public bool HoldsWholeSystem => Target.Description.HoldsPages && _threads.Count > 0;
+
+    /// <inheritdoc/>
+    public bool WasInterrupted => Session.Cancellation.IsCancellationRequested;
 
     /// <inheritdoc/>
     public StopFacts? Stop { get; }
@@ -106,6 +112,8 @@ public sealed class WindowsSystem : ISystemFacts
     /// <inheritdoc/>
     public StackFacts GetStack(ThreadFacts thread)
     {
+        if (thread == _crashThread && GetStopStack() is { } stop)
+            return stop.Stack;
         if (thread.Processor is { } processor)
             return Target.TryGetProcessorContext(processor, out X64Context context)
                 ? _names.Name(_stacks.Walk(context, thread, withUserFrames: true), thread)
@@ -116,7 +124,7 @@ public sealed class WindowsSystem : ISystemFacts
     /// <summary>The instruction pointers of a thread's stack, innermost first, and why it is missing or cut.</summary>
     public (IReadOnlyList<ulong> Frames, string? EndNote) GetRawStack(ThreadFacts thread)
     {
-        if (thread.Processor is not null)
+        if (thread.Processor is not null || thread == _crashThread)
         {
             StackFacts named = GetStack(thread);
             return (named.Frames.Select(f => f.InstructionPointer).ToArray(), named.EndNote);
@@ -284,6 +292,7 @@ public sealed class WindowsSystem : ISystemFacts
             return;
         process.ThreadList.Add(thread);
         AddThread(thread);
+        _crashThread = thread;
     }
 
     private void AddThread(ThreadFacts thread)

@@ -115,6 +115,8 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
         List<string> search = [log.Wanted, .. log.Lines];
         if (symbols is ExportTable)
             search.Add("names come from the image's export directory");
+        else if (symbols is null)
+            search.Add(identified ? "nothing that fits was found" : "its image does not tell which symbols are its own");
         return (symbols, search);
     }
 
