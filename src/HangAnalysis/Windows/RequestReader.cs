@@ -90,16 +90,16 @@ internal sealed class RequestReader
         ulong file = _file.Read(_location);
         int major = (int)_major.Read(_location);
         ulong driver = 0;
-        if (KernelSession.IsKernelObject(device))
+        if (_driverObject.IsPresent && KernelSession.IsKernelObject(device))
             _session.Memory.TryReadUInt64(device + (ulong)_driverObject.Offset, out driver);
         ulong start = 0;
-        if (KernelSession.IsKernelObject(driver))
+        if (_driverStart.IsPresent && KernelSession.IsKernelObject(driver))
             _session.Memory.TryReadUInt64(driver + (ulong)_driverStart.Offset, out start);
         return new Request(address,
             major < s_major.Length ? $"IRP_MJ_{s_major[major]}" : $"major function 0x{major:x}",
             device, driver, start,
-            KernelSession.IsKernelObject(driver) ? UnicodeStrings.Read(_session.Memory, driver + (ulong)_driverName.Offset) : null,
-            KernelSession.IsKernelObject(file) ? UnicodeStrings.Read(_session.Memory, file + (ulong)_fileName.Offset) : null,
+            _driverName.IsPresent && KernelSession.IsKernelObject(driver) ? UnicodeStrings.Read(_session.Memory, driver + (ulong)_driverName.Offset) : null,
+            _fileName.IsPresent && KernelSession.IsKernelObject(file) ? UnicodeStrings.Read(_session.Memory, file + (ulong)_fileName.Offset) : null,
             userEvent, file);
     }
 }

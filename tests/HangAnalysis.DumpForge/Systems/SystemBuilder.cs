@@ -123,10 +123,15 @@ public sealed class SystemBuilder
     // Public symbols of 7601 lack these enumerations. The numbers have been the same in all later builds.
     private static ulong? Published(string name) => name switch
     {
+        "Initialized" => 0,
         "Ready" => 1,
         "Running" => 2,
+        "Standby" => 3,
         "Terminated" => 4,
         "Waiting" => 5,
+        "Transition" => 6,
+        "DeferredReady" => 7,
+        "GateWait" => 8,
         _ => null,
     };
 

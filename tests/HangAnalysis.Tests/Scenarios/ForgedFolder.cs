@@ -13,10 +13,12 @@ internal sealed class ForgedFolder : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hangwhy-forged-");
 
-    public ForgedFolder(string scenario, KernelLayout layout, DumpKind? kind = null)
-    {
-        SystemBuilder system = ScenarioSet.Build(scenario, layout);
+    public ForgedFolder(SystemBuilder system, DumpKind? kind = null) =>
         ForgedDump.Write(system, Folder, kind ?? system.PreferredKind);
+
+    public ForgedFolder(string scenario, KernelLayout layout, DumpKind? kind = null)
+        : this(ScenarioSet.Build(scenario, layout), kind)
+    {
     }
 
     public ForgedFolder(string scenario, string layout = "10.0.14393", DumpKind? kind = null)
