@@ -24,14 +24,17 @@ public static class ScenarioSet
         ["memory-exhausted"] = MachineStates.MemoryExhausted,
         ["crash-triage"] = MachineStates.CrashTriage,
         ["hostile-names"] = LogoffHang.Hostile,
+        ["four-hangs"] = IndependentHangs.Build,
     };
 
     /// <summary>Names of all scenarios; "threads-N" stands for any number of threads.</summary>
     public static IReadOnlyCollection<string> Names => [.. s_scenarios.Keys, Flood + ThreadFlood.DefaultThreads];
 
-    /// <summary>Makes the system of a scenario.</summary>
-    public static SystemBuilder Build(string name, KernelLayout layout)
+    /// <summary>Makes the system of a scenario; with a seed other than 0, in disorder.</summary>
+    public static SystemBuilder Build(string name, KernelLayout layout, ulong shuffle = 0)
     {
+        if (shuffle != 0)
+            return Disorder.Make(shuffle, () => Build(name, layout));
         if (s_scenarios.TryGetValue(name, out Func<KernelLayout, SystemBuilder>? build))
             return build(layout);
         if (name.StartsWith(Flood, StringComparison.Ordinal)

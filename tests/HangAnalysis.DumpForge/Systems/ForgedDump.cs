@@ -57,7 +57,7 @@ public static class ForgedDump
         foreach (ForgedModule module in system.Modules.All)
             if (module.PdbName is { } name)
                 File.WriteAllBytes(
-                    Path.Combine(folder, name), module.BuildPdb(module == system.Nt ? system.Layout : null));
+                    Path.Combine(folder, name), module.BuildPdb(module == system.Nt ? system.SymbolLayout : null));
     }
 
     private static DumpHeader Header(SystemBuilder system)

@@ -47,6 +47,9 @@ public sealed class ThreadBuilder
 
     public TimeSpan Age => _age;
 
+    /// <summary>Objects that the thread waits for.</summary>
+    internal IReadOnlyList<ulong> WaitObjects => _waitObjects;
+
     /// <summary>Stack pointers of the frames (Child-SP); set by <see cref="SystemBuilder.Finish"/>.</summary>
     public IReadOnlyList<ulong> StackPointers { get; private set; } = [];
 
