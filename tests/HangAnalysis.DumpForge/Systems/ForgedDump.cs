@@ -50,6 +50,10 @@ public static class ForgedDump
         }
     }
 
+    /// <summary>Writes the kernel's PDB alone, with the types of <see cref="SystemBuilder.SymbolLayout"/>.</summary>
+    public static void WriteKernelSymbols(SystemBuilder system, string folder) =>
+        File.WriteAllBytes(Path.Combine(folder, system.Nt.PdbName!), system.Nt.BuildPdb(system.SymbolLayout));
+
     /// <summary>Writes the PDBs of all images that have one.</summary>
     public static void WriteSymbols(SystemBuilder system, string folder)
     {
