@@ -57,7 +57,10 @@ internal sealed class ThreadReader
         _teb = thread.Required("Tcb.Teb");
         _trapFrame = thread.Required("Tcb.TrapFrame");
         _waitBlockList = thread.Required("Tcb.WaitBlockList");
-        _waitBlockCount = thread.Optional("Tcb.WaitBlockCount");
+        // Blocks that form a ring need no count; without either nobody knows which blocks are those of this wait.
+        StructLayout block = session.Types.Get("_KWAIT_BLOCK");
+        bool needsCount = block.Exists && !block.Optional("NextWaitBlock").IsPresent;
+        _waitBlockCount = needsCount ? thread.Required("Tcb.WaitBlockCount") : thread.Optional("Tcb.WaitBlockCount");
         _waitBlock = thread.Optional("Tcb.WaitBlock");
         _timer = thread.Required("Tcb.Timer");
         _threadId = thread.Required("Cid.UniqueThread");

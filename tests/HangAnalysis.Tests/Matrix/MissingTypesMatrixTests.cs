@@ -83,6 +83,30 @@ public class MissingTypesMatrixTests
         Assert.That(Read(forged, hangs).Report.ToJsonString(), Is.EqualTo(whole.ToJsonString()));
     }
 
+    /// <summary>
+    /// Windows 11 24H2, of whose threads and processes a few fields are known and no others. Which of a thread's wait blocks
+    /// are in use is not among them: that costs the mutant, and what rests on it. One line names what the symbols lack.
+    /// </summary>
+    [Test]
+    public void A_kernel_that_is_known_in_part_gives_its_chains_and_one_line()
+    {
+        string path = SharedMaterial.Require("layouts/partial-nt-x64-10.0.26100.json");
+        (KernelLayout layout, KernelLayout symbols) = PartialLayout.Read(path, KernelLayout.BuiltIn("10.0.22000"));
+        SystemBuilder system = ScenarioSet.Build("idle", layout);
+        system.SymbolLayout = symbols;
+        IReadOnlyList<IndependentHang> hangs = IndependentHangs.AddTo(system);
+        using ForgedFolder forged = new(system);
+
+        (Dictionary<string, List<string>> chains, JsonObject report, _) = Read(forged, hangs);
+
+        foreach (IndependentHang hang in hangs)
+            Assert.That(chains[hang.Kind].Select(Object).Select(o => o.Split(' ')[1]),
+                Is.EqualTo(hang.Links.Take(hang.Kind == "mutant" ? 1 : 3).Select(l => $"{l.Address:x}")), hang.Kind);
+        string[] lines = [.. report["unknown"]!.AsArray().Select(u => u!.ToJsonString()).Where(u => u.Contains("symbols", StringComparison.Ordinal))];
+        Assert.That(lines, Has.Length.EqualTo(1));
+        Assert.That(lines[0], Does.Contain("_KTHREAD.").And.Contain("more"));
+    }
+
     private static SystemBuilder Forge(string version, out IReadOnlyList<IndependentHang> hangs)
     {
         SystemBuilder system = ScenarioSet.Build("idle", KernelLayout.BuiltIn(version));
