@@ -1,4 +1,23 @@
+using System.Runtime.InteropServices;
+
 namespace HangAnalysis.DbgEng;
+
+/// <summary>DEBUG_STACK_FRAME; what nobody reads has no name here.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+public readonly struct DebugStackFrame
+{
+    /// <summary>Where the frame's function stands or will go on.</summary>
+    public readonly ulong InstructionOffset;
+
+    /// <summary>Where its caller will go on.</summary>
+    public readonly ulong ReturnOffset;
+
+    /// <summary>Address of the frame.</summary>
+    public readonly ulong FrameOffset;
+
+    /// <summary>RSP in the frame.</summary>
+    public readonly ulong StackOffset;
+}
 
 /// <summary>IDebugControl4: output, commands, what is being debugged.</summary>
 public sealed unsafe class DebugControl : IDisposable
@@ -78,6 +97,18 @@ public sealed unsafe class DebugControl : IDisposable
         fixed (char* chars = command)
             return ((delegate* unmanaged[Stdcall]<nint, uint, char*, uint, int>)_control[133])(
                 _control.Pointer, outputControl, chars, flags);
+    }
+
+    /// <summary>Walks the implicit thread's stack; returns how many frames were found.</summary>
+    public int GetStackTrace(Span<DebugStackFrame> frames)
+    {
+        uint filled = 0;
+        fixed (DebugStackFrame* first = frames)
+        {
+            int result = ((delegate* unmanaged[Stdcall]<nint, ulong, ulong, ulong, DebugStackFrame*, uint, uint*, int>)_control[31])(
+                _control.Pointer, 0, 0, 0, first, (uint)frames.Length, &filled);
+            return result < 0 ? 0 : (int)Math.Min(filled, (uint)frames.Length);
+        }
     }
 
     /// <summary>Waits until the target can be looked at; returns the HRESULT.</summary>

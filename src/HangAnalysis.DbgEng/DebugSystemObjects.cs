@@ -10,10 +10,20 @@ public sealed unsafe class DebugSystemObjects : IDisposable
     public DebugSystemObjects(DebugInterface client) => _objects = client.Query(s_id);
 
     /// <summary>Address of the KTHREAD that was current on the current processor; 0 where unknown.</summary>
-    public ulong GetCurrentThreadDataOffset()
+    public ulong GetCurrentThreadDataOffset() => Get(13);
+
+    /// <summary>The KTHREAD whose registers the engine shows; 0 where unknown. To set it empties the engine's caches.</summary>
+    public ulong ImplicitThread
     {
-        ulong address;
-        return ((delegate* unmanaged[Stdcall]<nint, ulong*, int>)_objects[13])(_objects.Pointer, &address) < 0 ? 0 : address;
+        get => Get(33);
+        set => Set(34, value, "SetImplicitThreadDataOffset");
+    }
+
+    /// <summary>The KPROCESS whose memory the engine shows; 0 where unknown. To set it empties the engine's caches.</summary>
+    public ulong ImplicitProcess
+    {
+        get => Get(35);
+        set => Set(36, value, "SetImplicitProcessDataOffset");
     }
 
     /// <summary>Number of the current one of several targets.</summary>
@@ -25,4 +35,13 @@ public sealed unsafe class DebugSystemObjects : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _objects.Release();
+
+    private ulong Get(int slot)
+    {
+        ulong address;
+        return ((delegate* unmanaged[Stdcall]<nint, ulong*, int>)_objects[slot])(_objects.Pointer, &address) < 0 ? 0 : address;
+    }
+
+    private void Set(int slot, ulong address, string method) => DebugEngineException.ThrowIfFailed(
+        ((delegate* unmanaged[Stdcall]<nint, ulong, int>)_objects[slot])(_objects.Pointer, address), method);
 }

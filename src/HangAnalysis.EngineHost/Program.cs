@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Runtime.InteropServices.Marshalling;
 using System.Text;
 using HangAnalysis.DbgEng;
 using HangAnalysis.EngineHost;
@@ -28,67 +26,25 @@ catch (Exception exception) when (exception is DebugEngineException or DllNotFou
 
 static int Run(HostOptions options, TextWriter output)
 {
-    DebugInterface unknown = new(NativeMethods.CreateClient());
-    using DebugClient client = new(unknown);
-    using DebugControl control = new(unknown);
-    using DebugSymbols symbols = new(unknown);
-    StrategyBasedComWrappers wrappers = new();
-    SetOutput(options.Quiet ? TextWriter.Null : output);
-    // The engine looks for the kernel's symbols while it opens a dump: the path must be known before.
-    if (options.SymbolPath is { } path)
-        symbols.SymbolPath = path;
-    int result = client.OpenDumpFile(options.Dump);
-    if (result >= 0)
-        result = control.WaitForEvent((uint)options.Timeout);
-    if (result != DebugInterface.Ok)
-    {
-        output.Flush();
-        Console.Error.WriteLine($"hangdbg: the engine cannot open {options.Dump}: 0x{result:x8}");
-        return ExitUnreadable;
-    }
-    const uint Everyone = 1; // DEBUG_OUTCTL_ALL_CLIENTS
+    using EngineSession engine = new();
+    engine.SetOutput(options.Quiet ? TextWriter.Null : output, options.Dml);
+    engine.Open(options.Dump, options.SymbolPath, options.Timeout);
     if (options.Dml)
-        control.Execute(Everyone, ".prefer_dml 1", 0);
+        engine.Configure(".prefer_dml 1");
     string beside = Path.Combine(AppContext.BaseDirectory, "HangAnalysis.dll");
     string? extension = options.NoExtension ? null : options.Extension ?? (File.Exists(beside) ? beside : null);
     if (extension is not null)
-        control.Execute(Everyone, $".load {extension}", 0);
-    SetOutput(output);
+        engine.Configure($".load {extension}");
+    engine.SetOutput(output, options.Dml);
     bool failed = false;
     foreach (string command in options.Commands)
     {
         if (options.Echo)
             output.Write($"kd> {command}\n");
         using Timer? timer = options.BreakAfter is not { } delay ? null
-            : new Timer(_ => control.SetInterrupt(0), null, delay, Timeout.Infinite);
-        failed |= control.Execute(0, command, 0) < 0;
+            : new Timer(_ => engine.Control.SetInterrupt(0), null, delay, Timeout.Infinite);
+        failed |= !engine.Execute(command);
         output.Flush();
     }
-    client.SetOutputCallbacks(0);
     return failed ? ExitCommandFailed : ExitRan;
-
-    void SetOutput(TextWriter writer)
-    {
-        nint callbacks = wrappers.GetOrCreateComInterfaceForObject(
-            new EngineOutput(writer, options.Dml), CreateComInterfaceFlags.None);
-        Guid id = new("4bf58045-d654-4c40-b0af-683090f356dc");
-        DebugEngineException.ThrowIfFailed(Marshal.QueryInterface(callbacks, in id, out nint wanted), "QueryInterface");
-        client.SetOutputCallbacks(wanted);
-    }
-}
-
-/// <summary>The engine's one exported function that is needed.</summary>
-internal static partial class NativeMethods
-{
-    private static readonly Guid s_client = new("27fe5639-8407-4f47-8364-ee118fb08ac8");
-
-    /// <summary>Makes an IDebugClient.</summary>
-    public static nint CreateClient()
-    {
-        DebugEngineException.ThrowIfFailed(DebugCreate(in s_client, out nint client), "DebugCreate");
-        return client;
-    }
-
-    [LibraryImport("dbgeng.dll")]
-    private static partial int DebugCreate(in Guid interfaceId, out nint created);
 }

@@ -10,8 +10,11 @@ internal sealed class PageCache(PageCache.Reader reader, int slots)
 {
     public const int PageSize = 0x1000;
 
+    /// <summary>Blocks of 256 KB lie among the collector's large objects, which it does not move when it makes room.</summary>
+    private const int PagesPerBlock = 64;
+
     private readonly ulong[] _pages = NewTags(slots);
-    private readonly byte[]?[] _bytes = new byte[]?[slots];
+    private readonly byte[]?[] _blocks = new byte[]?[(slots + PagesPerBlock - 1) / PagesPerBlock];
     private readonly bool[] _isWhole = new bool[slots];
 
     /// <summary>Copies bytes from an address on; returns how many were there.</summary>
@@ -27,7 +30,7 @@ internal sealed class PageCache(PageCache.Reader reader, int slots)
             int count = Math.Min(PageSize - inPage, buffer.Length - done);
             int slot = FindSlot(address / PageSize);
             if (_isWhole[slot])
-                _bytes[slot].AsSpan(inPage, count).CopyTo(buffer[done..]);
+                BytesOf(slot).Slice(inPage, count).CopyTo(buffer[done..]);
             else if (reader(address, buffer.Slice(done, count)) is int read && read < count)
                 return done + read;
             done += count;
@@ -43,10 +46,15 @@ internal sealed class PageCache(PageCache.Reader reader, int slots)
         int slot = (int)((page ^ page >> 12) & (ulong)(_pages.Length - 1));
         if (_pages[slot] == page)
             return slot;
-        byte[] bytes = _bytes[slot] ??= new byte[PageSize];
-        _isWhole[slot] = reader(page * PageSize, bytes) == PageSize;
+        _isWhole[slot] = reader(page * PageSize, BytesOf(slot)) == PageSize;
         _pages[slot] = page;
         return slot;
+    }
+
+    private Span<byte> BytesOf(int slot)
+    {
+        byte[] block = _blocks[slot / PagesPerBlock] ??= GC.AllocateUninitializedArray<byte>(PagesPerBlock * PageSize);
+        return block.AsSpan(slot % PagesPerBlock * PageSize, PageSize);
     }
 
     private static ulong[] NewTags(int slots)

@@ -11,6 +11,9 @@ internal sealed record RawStack(RawFrame[] Frames, string? EndNote)
 {
     /// <summary>Index of the first user-mode frame; the number of frames where there is none.</summary>
     public int FirstUserFrame { get; init; } = Frames.Length;
+
+    /// <summary>The registers with which the thread left user mode, where its user frames were not asked for.</summary>
+    public X64Context? UserContext { get; init; }
 }
 
 /// <summary>Walks threads' stacks without a debugger's help: no context is switched, a stack is one read.</summary>
@@ -52,8 +55,8 @@ internal sealed class StackReader
         _trapRbp = trap.Optional("Rbp");
     }
 
-    /// <summary>Walks the stack of a thread that is not on a processor.</summary>
-    public RawStack Walk(ThreadFacts thread, bool withUserFrames)
+    /// <summary>Walks the kernel stack of a thread that is not on a processor.</summary>
+    public RawStack WalkKernel(ThreadFacts thread)
     {
         if (thread.State == "Terminated")
             return Missing("the thread has ended");
@@ -74,7 +77,7 @@ internal sealed class StackReader
         context.Registers[X64Context.Rbp] = rbp;
         if (_kernelModules.FindModule(rip) is null)
             return Missing($"the saved return address {rip:x16} lies in no module");
-        return Walk(context, thread, withUserFrames, thread.StackBase);
+        return WalkKernel(context, thread, thread.StackBase);
     }
 
     /// <summary>Walks from given registers: those of a processor, or of a crash.</summary>
@@ -85,10 +88,24 @@ internal sealed class StackReader
             ? thread.StackBase
             : low + UnknownStackBytes;
         _buffer.Load(low, high);
-        return Walk(start, thread, withUserFrames, high);
+        RawStack kernel = WalkKernel(start, thread, high);
+        return withUserFrames && thread is not null ? AddUserFrames(kernel, thread) : kernel;
     }
 
-    private RawStack Walk(in X64Context start, ThreadFacts? thread, bool withUserFrames, ulong stackEnd)
+    /// <summary>A kernel stack with the frames of the program that called, as far as there is one.</summary>
+    public RawStack AddUserFrames(RawStack kernel, ThreadFacts thread)
+    {
+        if (kernel.UserContext is not { } user)
+            return kernel;
+        int count = kernel.Frames.Length;
+        kernel.Frames.CopyTo(_frames, 0);
+        (ModuleIndex modules, IMemory memory) = _userModules.Get(thread.Process);
+        int userCount = StackWalker.Walk(user, memory, modules, _frames.AsSpan(count), out WalkEnd userEnd);
+        string? note = modules.Count == 0 ? "the process's module list is not in the dump" : Describe(userEnd);
+        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note) { FirstUserFrame = count };
+    }
+
+    private RawStack WalkKernel(in X64Context start, ThreadFacts? thread, ulong stackEnd)
     {
         int count = 0;
         X64Context user = start;
@@ -100,12 +117,7 @@ internal sealed class StackReader
             else if (!TryUseTrapFrame(end, thread, out user))
                 return new RawStack(_frames.AsSpan(0, count).ToArray(), Describe(end));
         }
-        if (!withUserFrames || thread is null)
-            return new RawStack(_frames.AsSpan(0, count).ToArray(), null);
-        (ModuleIndex modules, IMemory memory) = _userModules.Get(thread.Process);
-        int userCount = StackWalker.Walk(user, memory, modules, _frames.AsSpan(count), out WalkEnd userEnd);
-        string? note = modules.Count == 0 ? "the process's module list is not in the dump" : Describe(userEnd);
-        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note) { FirstUserFrame = count };
+        return new RawStack(_frames.AsSpan(0, count).ToArray(), null) { UserContext = user };
     }
 
     /// <summary>

@@ -37,19 +37,18 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
     public StackFacts GetStack(ThreadFacts thread)
     {
         if (!_named.TryGetValue(thread.Address.Value, out StackFacts? stack))
-            _named[thread.Address.Value] = stack = names.Name(reader.Walk(thread, withUserFrames: true), thread);
+            _named[thread.Address.Value] = stack = names.Name(GetRawStack(thread), thread);
         return stack;
     }
 
-    /// <summary>The kernel and user frames of a thread as addresses; nothing is named and nothing kept.</summary>
-    public RawStack GetRawStack(ThreadFacts thread, bool withUserFrames) =>
-        withUserFrames ? reader.Walk(thread, withUserFrames: true) : KernelStack(thread);
+    /// <summary>The kernel and user frames of a thread as addresses; nothing is named, and of user frames nothing is kept.</summary>
+    public RawStack GetRawStack(ThreadFacts thread) => reader.AddUserFrames(KernelStack(thread), thread);
 
     private RawStack KernelStack(ThreadFacts thread)
     {
         if (_kernelStacks.TryGetValue(thread.Address.Value, out RawStack? stack))
             return stack;
-        stack = reader.Walk(thread, withUserFrames: false);
+        stack = reader.WalkKernel(thread);
         if (_keptFrames + stack.Frames.Length <= Limits.KeptFrames)
         {
             _keptFrames += stack.Frames.Length;

@@ -116,7 +116,7 @@ public sealed class WindowsSystem : ISystemFacts
             StackFacts named = GetStack(thread);
             return (named.Frames.Select(f => f.InstructionPointer).ToArray(), named.EndNote);
         }
-        RawStack stack = _sweep.GetRawStack(thread, withUserFrames: true);
+        RawStack stack = _sweep.GetRawStack(thread);
         return (Array.ConvertAll(stack.Frames, f => f.InstructionPointer), stack.EndNote);
     }
 
