@@ -60,7 +60,18 @@ internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
                 bestRank = rank;
             }
         }
-        return best is null ? root.Ends[0] : ObjectReference.To(best.Address);
+        return best is not null ? ObjectReference.To(best.Address) : root.IsCycle ? LongestWaiting(root.Ends) : root.Ends[0];
+    }
+
+    /// <summary>A circle has no beginning: it is drawn from the thread that has waited longest, not from the lowest address.</summary>
+    private ObjectReference LongestWaiting(IReadOnlyList<ObjectReference> cycle)
+    {
+        ObjectReference longest = cycle[0];
+        TimeSpan? age = null;
+        foreach (ObjectReference member in cycle)
+            if (member.Kind == ObjectKind.Thread && system.FindThread(member.Address)?.Age is { } own && (age is null || own > age))
+                (longest, age) = (member, own);
+        return longest;
     }
 
     private void AddCycle(RootCause root, ObjectReference first, List<ChainLink> links)

@@ -20,9 +20,9 @@ internal static class MatrixPlan
     /// <summary>Whether everything is run.</summary>
     public static bool IsAll { get; } = string.Equals(s_setting, "all", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Number of the part; a test that fails with it fails with it again.</summary>
-    public static int Part { get; } =
-        int.TryParse(s_setting, NumberStyles.None, CultureInfo.InvariantCulture, out int part) ? part : PartOfCommit();
+    /// <summary>Number of the part, 0 for everything; a test that fails with it fails with it again.</summary>
+    public static int Part { get; } = IsAll ? 0
+        : int.TryParse(s_setting, NumberStyles.None, CultureInfo.InvariantCulture, out int part) ? part : PartOfCommit();
 
     /// <summary>The scenarios; of the one that has any number of threads, a size that is made quickly.</summary>
     public static IReadOnlyList<string> Scenarios { get; } =
