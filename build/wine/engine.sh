@@ -7,17 +7,26 @@ here=$(cd "$(dirname "$0")" && pwd)
 need_sdk
 output="$root/artifacts/engine"
 
-# Publishing takes half a minute: only done again where a source is newer than what is there.
-if [ ! -e "$output/HangAnalysis.dll" ] || [ ! -e "$output/hangdbg.exe" ] ||
-    [ -n "$(find "$root/src" "$root/build/cross" -name obj -prune -o -name bin -prune -o -type f \
-        -newer "$output/HangAnalysis.dll" -print -quit)" ]; then
+# is_current FILE SOURCE...: whether no source is newer. Publishing takes half a minute, and is only done again where one is.
+is_current() {
+    [ -e "$1" ] && [ -z "$(find "${@:2}" -name obj -prune -o -name bin -prune -o -type f -newer "$1" -print -quit)" ]
+}
+
+if [ ! -e "$output/hangdbg.exe" ] || ! is_current "$output/HangAnalysis.dll" "$root/src" "$root/build/cross"; then
     "$root/build/cross/publish.sh" "$root/src/HangAnalysis.EngineHost" "$output"
     "$root/build/cross/publish.sh" "$root/src/HangAnalysis.Extension" "$output"
     touch "$output/HangAnalysis.dll"
 fi
 
-# For scripts that want the publishing done before they start many runs.
-[ "${1:-}" != --prepare ] || exit 0
+# For scripts that want the publishing done before they start many runs, and tests that load a second extension.
+if [ "${1:-}" = --prepare ]; then
+    other="$root/tests/HangAnalysis.OtherExtension"
+    if ! is_current "$output/other/OtherExtension.dll" "$other" "$root/src/HangAnalysis.DbgEng" "$root/build/cross"; then
+        "$root/build/cross/publish.sh" "$other" "$output/other"
+        touch "$output/other/OtherExtension.dll"
+    fi
+    exit 0
+fi
 
 # The root of the file system is drive Z: under Wine.
 windows_path() { printf 'Z:%s' "$(realpath "$1" | tr / '\\')"; }

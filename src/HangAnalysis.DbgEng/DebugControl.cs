@@ -43,6 +43,12 @@ public sealed unsafe class DebugControl : IDisposable
     /// <summary>DEBUG_KERNEL_SMALL_DUMP.</summary>
     public const uint KernelSmallDump = 1024;
 
+    /// <summary>DEBUG_STATUS_BREAK.</summary>
+    public const uint StatusBreak = 6;
+
+    /// <summary>DEBUG_STATUS_NO_DEBUGGEE.</summary>
+    public const uint StatusNoDebuggee = 7;
+
     private static readonly Guid s_id = new("94e60ce9-9b41-4b19-9fc0-6d9eb35272b3");
     private readonly DebugInterface _control;
 
@@ -110,6 +116,9 @@ public sealed unsafe class DebugControl : IDisposable
             return result < 0 ? 0 : (int)Math.Min(filled, (uint)frames.Length);
         }
     }
+
+    /// <summary>DEBUG_STATUS_*: whether the target can be looked at, or shall run.</summary>
+    public uint GetExecutionStatus() => GetValue(49);
 
     /// <summary>Waits until the target can be looked at; returns the HRESULT.</summary>
     public int WaitForEvent(uint milliseconds) =>

@@ -44,7 +44,14 @@ internal sealed partial class EngineSession : IDisposable
             throw new DebugEngineException($"the engine cannot open {dump}: 0x{result:x8}");
     }
 
-    /// <summary>Says who receives what the engine says.</summary>
+    /// <summary>Ends the session; a dump can be opened then. Extensions go with it.</summary>
+    public void Close()
+    {
+        const uint Detach = 2; // DEBUG_END_ACTIVE_DETACH
+        _client.EndSession(Detach);
+    }
+
+    /// <summary>Says who receives what the engine says. It asks once whether DML is wanted: another wish takes another call.</summary>
     public void SetOutput(TextWriter writer, bool dml = false)
     {
         nint callbacks = _wrappers.GetOrCreateComInterfaceForObject(new EngineOutput(writer, dml), CreateComInterfaceFlags.None);

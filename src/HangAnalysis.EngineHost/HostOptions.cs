@@ -16,6 +16,10 @@ internal sealed record HostOptions
           --quiet             does not print what the engine says while it opens the dump
           --break-after MS    asks each command to stop after so many milliseconds
           --timeout MS        how long opening may take; default 60000
+        Commands that begin with % are for hangdbg itself:
+          %dml on | off       prefers DML and prints its tags, or not
+          %open DUMP          ends the session and opens another dump; its folder is the symbol path
+          %break MS           asks the next command to stop after so many milliseconds, and says how long that took
         """;
 
     public string Dump { get; private init; } = "";

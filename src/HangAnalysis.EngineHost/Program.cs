@@ -26,24 +26,18 @@ catch (Exception exception) when (exception is DebugEngineException or DllNotFou
 
 static int Run(HostOptions options, TextWriter output)
 {
-    using EngineSession engine = new();
-    engine.SetOutput(options.Quiet ? TextWriter.Null : output, options.Dml);
-    engine.Open(options.Dump, options.SymbolPath, options.Timeout);
-    if (options.Dml)
-        engine.Configure(".prefer_dml 1");
+    using HostSession session = new(output, options.Quiet, options.Timeout);
     string beside = Path.Combine(AppContext.BaseDirectory, "HangAnalysis.dll");
     string? extension = options.NoExtension ? null : options.Extension ?? (File.Exists(beside) ? beside : null);
-    if (extension is not null)
-        engine.Configure($".load {extension}");
-    engine.SetOutput(output, options.Dml);
+    session.Open(options.Dump, options.SymbolPath, extension);
+    if (options.Dml)
+        session.SetDml(true);
     bool failed = false;
     foreach (string command in options.Commands)
     {
         if (options.Echo)
             output.Write($"kd> {command}\n");
-        using Timer? timer = options.BreakAfter is not { } delay ? null
-            : new Timer(_ => engine.Control.SetInterrupt(0), null, delay, Timeout.Infinite);
-        failed |= !engine.Execute(command);
+        failed |= !session.Run(command, options.BreakAfter);
         output.Flush();
     }
     return failed ? ExitCommandFailed : ExitRan;

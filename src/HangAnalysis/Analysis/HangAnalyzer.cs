@@ -38,7 +38,7 @@ public static class HangAnalyzer
         // Ranked by what waits; among equals the surer one first, so that a guess never hides a proof.
         Judgement? best = judgements.Count == 0 ? null : judgements[0];
         if (best is null)
-            return MemoryVerdict.Make(system) ?? NoHang(system, roots);
+            return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system) : NoHang(system, roots));
         ChainBuilder chains = new(system, graph);
         Chain[] built = judgements.ConvertAll(j => chains.Build(j.Root, j.Culprit)).ToArray();
         Certainty weakest = Certainty.Proven;
@@ -80,6 +80,15 @@ public static class HangAnalyzer
 
     internal static Unknown MissingThreads { get; } =
         new("who waits for whom", "this kind of dump holds one thread; a kernel or complete dump holds them all");
+
+    private static Verdict Interrupted(ISystemFacts system) => new()
+    {
+        Class = VerdictClass.NotEnoughData,
+        Confidence = Confidence.High,
+        Summary = $"reading was interrupted; nothing that hangs is among what was read of {system.Threads.Count:N0} threads",
+        RuledOut = RuledOutFacts.Collect(system),
+        Unknown = system.Unknowns,
+    };
 
     private static Verdict NoHang(ISystemFacts system, List<RootCause> roots)
     {

@@ -16,6 +16,8 @@ internal static class RuledOutFacts
     {
         List<RuledOut> lines = [];
         AddMemory(system.Memory, lines);
+        if (system.WasInterrupted)
+            return lines;
         AddLocks(system.Locks, lines);
         AddProcessors(system, lines);
         AddRequests(system.PendingRequests, lines);

@@ -30,7 +30,9 @@ internal static class VerdictSentences
         ChainLink first = chain.Links[0];
         if (first.Thread is null)
             return $"{first.Name} cannot go on";
-        int more = chain.BlockedThreads - 2;
+        // Told of apart is the thread at the end, where it waits itself; it does not where it has ended or a process is there.
+        ThreadFacts? last = chain.Links.LastOrDefault(l => l.Thread is not null)?.Thread;
+        int more = chain.BlockedThreads - (last != first.Thread && last?.Activity == ThreadActivity.Waiting ? 2 : 1);
         string others = more > 0 ? $" and {more:N0} more thread{(more == 1 ? "" : "s")}" : "";
         string? purpose = system.DescribePurpose(system.GetStack(first.Thread));
         if (purpose is not null)

@@ -33,6 +33,9 @@ public interface ISystemFacts
     /// <summary>Whether the system's processes and threads could be read.</summary>
     bool HoldsWholeSystem { get; }
 
+    /// <summary>Whether reading was broken off: what these facts do not have may be in the system all the same.</summary>
+    bool WasInterrupted { get; }
+
     /// <summary>The bug check or panic; null where there was none.</summary>
     StopFacts? Stop { get; }
 

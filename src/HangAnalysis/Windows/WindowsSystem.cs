@@ -59,6 +59,9 @@ public sealed class WindowsSystem : ISystemFacts
     public bool HoldsWholeSystem => Target.Description.HoldsPages && _threads.Count > 0;
 
     /// <inheritdoc/>
+    public bool WasInterrupted => Session.Cancellation.IsCancellationRequested;
+
+    /// <inheritdoc/>
     public StopFacts? Stop { get; }
 
     /// <inheritdoc/>

@@ -13,6 +13,8 @@ internal sealed class FakeSystem : ISystemFacts
 
     public bool HoldsWholeSystem { get; set; } = true;
 
+    public bool WasInterrupted { get; set; }
+
     public StopFacts? Stop { get; set; }
 
     public IReadOnlyList<ProcessFacts> Processes { get; } =

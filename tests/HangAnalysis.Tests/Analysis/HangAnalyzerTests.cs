@@ -170,6 +170,22 @@ public class HangAnalyzerTests
     }
 
     [Test]
+    public void What_was_broken_off_before_the_end_is_neither_healthy_nor_ruled_out()
+    {
+        FakeSystem system = new()
+        {
+            WasInterrupted = true, Locks = [new LockCount("ERESOURCE", 60, 0)], PendingRequests = (0, null),
+        };
+        system.AddThread(0x1000, WaitRole.Idle);
+
+        Verdict verdict = HangAnalyzer.Analyze(system);
+
+        Assert.That(verdict.Class, Is.EqualTo(VerdictClass.NotEnoughData));
+        Assert.That(verdict.Summary, Does.Contain("interrupted"));
+        Assert.That(verdict.RuledOut, Is.Empty);
+    }
+
+    [Test]
     public void That_the_end_of_a_process_is_awaited_is_no_hang()
     {
         FakeSystem system = new();

@@ -1,0 +1,40 @@
+using HangAnalysis.Analysis;
+using HangAnalysis.Commands;
+using HangAnalysis.Model;
+
+namespace HangAnalysis.EngineTests;
+
+/// <summary>Calls of every command with every option, and wrong ones, that fit a dump.</summary>
+internal static class CommandLines
+{
+    /// <summary>The lines. Addresses and names are those of the dump's own verdict, where it has some.</summary>
+    public static IReadOnlyList<string> For(CommandSession session)
+    {
+        Chain? chain = session.Verdict.Chains.Count > 0 ? session.Verdict.Chains[0] : null;
+        IReadOnlyList<ThreadFacts> threads = session.System.Threads;
+        ThreadFacts? thread = chain?.Links.FirstOrDefault(l => l.Thread is not null)?.Thread
+            ?? (threads.Count > 0 ? threads[^1] : null);
+        ProcessFacts? process = chain?.Links.LastOrDefault(l => l.Process is not null)?.Process ?? thread?.Process;
+        List<string> lines =
+        [
+            .. CommandTable.All.Select(c => $"!{c.Help.Name} /?"), .. CommandTable.All.Select(c => $"!hahelp {c.Help.Name}"),
+            "!hahelp", "!hahelp nothing",
+            "!hangwhy", "!hangwhy /q", "!hangwhy -json",
+            "!us", "!us -k", "!us /q -k", "!us -k /json", "!us -cpu", "!us -cpu -q", "!us -cpu /json",
+            "!us -p", "!us -p 123456789", "!us -p zzz", "!us thread", "!us /nothing",
+            "!lpcchain", "!lpcchain /q", "!lpcchain /json", "!lpcchain 123456789", "!lpcchain 1 2",
+            "!mods", "!mods /q", "!mods /json", "!mods -3", "!mods -3 /q", "!mods nt", "!mods nothing", "!mods a b",
+            "!HangAnalysis.us -cpu",
+        ];
+        if (process is not null)
+            lines.AddRange([$"!us -p {process.Address.Value:x16}", $"!us /json -p {process.Id:x}",
+                $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}"]);
+        if (thread is not null)
+            lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}"]);
+        if (session.Verdict.Culprit is { } culprit && !culprit.Module.Name.Contains(' ', StringComparison.Ordinal))
+            lines.Add($"!mods {culprit.Module.Name}");
+        return lines;
+    }
+
+    private static string WithBackTick(ulong address) => $"{address >> 32:x8}`{(uint)address:x8}";
+}

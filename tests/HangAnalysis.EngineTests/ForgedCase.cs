@@ -1,0 +1,58 @@
+using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Scenarios;
+using HangAnalysis.DumpForge.Systems;
+
+namespace HangAnalysis.EngineTests;
+
+/// <summary>A forged dump: a scenario on one kernel. Each scenario has another kernel, so that all kinds of layouts are met.</summary>
+/// <param name="Name">Name of the scenario, or of the checked-in sample.</param>
+/// <param name="Layout">Version of the kernel.</param>
+public sealed record ForgedCase(string Name, string Layout)
+{
+    /// <summary>The dump of the README.</summary>
+    public const string Sample = "sample";
+
+    private static readonly Dictionary<string, string> s_layouts = new(StringComparer.Ordinal)
+    {
+        ["logoff-hang"] = "10.0.17763.379",
+        ["small"] = "10.0.18326.535",
+        ["idle"] = "10.0.20348.288",
+        ["alpc-received"] = "6.3.9600.19913",
+        ["mutant-deadlock"] = "10.0.18362.30",
+        ["mutant-orphan"] = "10.0.14393.4583",
+        ["eresource-filter"] = "10.0.22000.318",
+        ["stuck-io"] = "10.0.19041.1466",
+        ["server-silent"] = "6.3.9600.21620",
+        ["memory-exhausted"] = "10.0.20348.2529",
+        ["crash-triage"] = "10.0.19041.329",
+        ["hostile-names"] = "10.0.22000.2538",
+    };
+
+    /// <summary>The sample, every scenario, and a server with many threads.</summary>
+    public static IEnumerable<ForgedCase> All =>
+    [
+        new(Sample, "10.0.14393.6343"),
+        .. ScenarioSet.Names.Where(n => !n.StartsWith("threads-", StringComparison.Ordinal))
+            .Select(n => new ForgedCase(n, s_layouts.GetValueOrDefault(n, "10.0.19041.3570"))),
+        new("threads-400", "10.0.17763.5933"),
+    ];
+
+    /// <summary>The sample's dump.</summary>
+    public static string SampleDump { get; } = Path.Combine(Engine.Root, "samples", "logoff-hang", "memory.dmp");
+
+    /// <summary>Types and symbols that the kernel was forged with.</summary>
+    public KernelLayout Kernel => KernelLayout.BuiltIn(Layout);
+
+    /// <summary>Writes the dump and its symbols into a folder, and returns the dump's path.</summary>
+    public string Write(string folder)
+    {
+        if (Name == Sample)
+            return SampleDump;
+        SystemBuilder system = ScenarioSet.Build(Name, Kernel);
+        ForgedDump.Write(system, folder, system.PreferredKind);
+        return Path.Combine(folder, "memory.dmp");
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} {Layout}";
+}

@@ -1,0 +1,170 @@
+using System.Text.RegularExpressions;
+using HangAnalysis.Commands;
+using HangAnalysis.Targets.Dumps;
+using NUnit.Framework;
+
+namespace HangAnalysis.EngineTests;
+
+/// <summary>One forged dump, opened once in the engine and once by the library's own reader: both say the same.</summary>
+/// <remarks>
+/// Everything that the tests look at is asked in one run of the engine, before the first test: starting it costs seconds. The
+/// other files of this class: what the engine itself says of the dump, and golden files.
+/// </remarks>
+[TestFixtureSource(typeof(ForgedCase), nameof(ForgedCase.All))]
+[Parallelizable(ParallelScope.Self)]
+public partial class ScenarioTests(ForgedCase forged)
+{
+    private const string AsText = "text ", AsDml = "dml ", Before = "before", After = "after", OfCurrent = "of current",
+        Script = "script";
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hangwhy-engine-case-");
+    private CommandSession _session = null!;
+    private IReadOnlyList<string> _lines = [];
+    private Dictionary<string, string> _answers = [];
+
+    /// <summary>The commands of the links in what !hangwhy, !us and !lpcchain print.</summary>
+    private List<string> _links = [];
+
+    [OneTimeSetUp]
+    public void RunTheEngine()
+    {
+        Engine.Require();
+        string dump = forged.Write(_folder.FullName);
+        _session = new CommandSession(KernelDumpTarget.Open(dump)) { Evaluator = _ => null };
+        _lines = CommandLines.For(_session);
+        _links = [.. _lines.Where(l => !IsHelp(l)).SelectMany(l => DmlReader.Read(Expectation.Dml(_session, l)).Commands)
+            .Distinct()];
+        EngineScript script = new();
+        AddState(script, Before);
+        foreach (string line in _lines)
+            script.Add(AsText + line, line);
+        script.Add("%dml on");
+        foreach (string line in _lines)
+            script.Add(AsDml + line, line);
+        script.Add(Script, ".foreach (t {!us /q -k}) {!lpcchain ${t}}");
+        script.Add("%dml off");
+        foreach (string link in _links)
+            script.Add(link);
+        script.Add(OfCurrent, "!us -p @$proc /q");
+        AddState(script, After);
+        AddQuestions(script);
+        _answers = script.Run(dump);
+    }
+
+    [OneTimeTearDown]
+    public void CleanUp()
+    {
+        _session?.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    [Test]
+    public void Every_command_and_option_is_tried()
+    {
+        foreach (ICommand command in CommandTable.All)
+            foreach (string option in command.Help.Options.Select(o => o.Name).Append("?"))
+                Assert.That(_lines, Has.Some.Matches($"^!{command.Help.Name} (.* )?[-/]{Regex.Escape(option)}( |$)"),
+                    $"!{command.Help.Name} /{option}");
+    }
+
+    [Test]
+    public void Commands_print_the_text_of_the_command_line()
+    {
+        foreach (string line in _lines)
+            if (IsJson(line))
+                Assert.That(WithoutFolder(Expectation.Comparable(_answers[AsText + line])),
+                    Is.EqualTo(InEngine(Expectation.Comparable(Expectation.Text(_session, line)))), line);
+            else
+                Assert.That(WithoutFolder(_answers[AsText + line]), Is.EqualTo(InEngine(Expectation.Text(_session, line))), line);
+    }
+
+    [Test]
+    public void Commands_print_well_formed_dml_whose_text_is_the_plain_text()
+    {
+        foreach (string line in _lines)
+        {
+            (string text, _) = DmlReader.Read(_answers[AsDml + line]);
+            if (IsJson(line))
+            {
+                Assert.That(Expectation.Comparable(text), Is.EqualTo(Expectation.Comparable(_answers[AsText + line])), line);
+                continue;
+            }
+            Assert.That(WithoutFolder(_answers[AsDml + line]), Is.EqualTo(InEngine(Expectation.Dml(_session, line))), line);
+            Assert.That(text, Is.EqualTo(_answers[AsText + line]), line);
+        }
+    }
+
+    [Test]
+    public void Lines_have_120_columns_at_most()
+    {
+        // An error is one line, however long what was typed is that it repeats.
+        foreach (string line in _lines.Where(l => !IsJson(l)))
+            foreach (string printed in _answers[AsText + line].Split('\n'))
+                if (!printed.StartsWith($"{Expectation.Family}: ", StringComparison.Ordinal))
+                    Assert.That(printed, Has.Length.LessThanOrEqualTo(120), line);
+    }
+
+    [Test]
+    public void A_script_gets_every_thread_and_nothing_else()
+    {
+        string expected = string.Concat(_session.System.Threads.Select(t =>
+            Expectation.Dml(_session, $"!lpcchain {t.Address.Value:x16}")));
+
+        Assert.That(_answers[Script], Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Links_are_commands_that_answer()
+    {
+        foreach (string link in _links)
+            if (link.StartsWith($"!{Expectation.Family}.", StringComparison.Ordinal))
+                Assert.That(_answers[link], Is.EqualTo(InEngine(Expectation.Text(_session, link)))
+                    .And.Not.StartsWith($"{Expectation.Family}: "), link);
+            else
+                Assert.That(_answers[link], Does.Match(link.StartsWith("lm ", StringComparison.Ordinal)
+                    ? "Image name: " : @"(?m)^   \+0x000 ").And.Not.Match(@"\?\?\?|rror|Couldn't|Unable"), link);
+        Assert.That(_links, Has.Count.GreaterThan(0));
+    }
+
+    [Test]
+    public void Links_are_commands_of_ours_or_show_an_object_and_hold_no_name_that_could_be_a_command() =>
+        Assert.That(_links, Has.All.Match(@"^(!HangAnalysis\.(us -p|lpcchain) [0-9a-f]{16}|!HangAnalysis\.(us -k|mods \w+)" +
+            @"|(dt nt!_[A-Z_]+|lm v a) 0x[0-9a-f]{16})$"));
+
+    [Test]
+    public void The_debugger_is_left_as_it_was() => Assert.That(_answers[After], Is.EqualTo(_answers[Before]));
+
+    [Test]
+    public void Registers_of_the_debugger_are_evaluated()
+    {
+        ulong process = _session.System.Processors is [{ Current: { } current }, ..] ? current.Process.Address.Value
+            : _session.System.GetStopStack()!.Value.Thread!.Process.Address.Value;
+
+        Assert.That(_answers[OfCurrent], Is.EqualTo(Expectation.Text(_session, $"!us -p {process:x} /q")));
+    }
+
+    private static void AddState(EngineScript script, string key) =>
+        script.Add(key, "? @$thread; ? @$proc", "n", ".effmach", "r rip, rsp", ".frame");
+
+    private static bool IsHelp(string line) =>
+        line.Contains("/?", StringComparison.Ordinal) || line.StartsWith("!hahelp", StringComparison.Ordinal);
+
+    private static bool IsJson(string line) => line.Contains("json", StringComparison.Ordinal);
+
+    /// <summary>What the engine has to print, where it says something else of the dump than the library's reader.</summary>
+    private string InEngine(string text)
+    {
+        // Of a small dump, which lists the kernel by no name, the engine tells that under which it was linked.
+        if (!_session.Target.Description.HoldsPages)
+            text = text.Replace("ntoskrnl.exe", "ntkrnlmp.exe", StringComparison.Ordinal);
+        return WithoutFolder(text);
+    }
+
+    /// <summary>A text with a placeholder for the dump's folder; the engine writes that in lower case.</summary>
+    private string WithoutFolder(string text)
+    {
+        string folder = Path.GetDirectoryName(_session.Target.Description.Path)!;
+        return text.Replace(folder + "/", "{folder}", StringComparison.Ordinal)
+            .Replace(Engine.WindowsPath(folder) + "\\", "{folder}", StringComparison.OrdinalIgnoreCase);
+    }
+}
