@@ -45,8 +45,9 @@ public partial class FeatureTableTests
         if (type?.GetMethod(parts[1]) is { } method)
             return method.IsDefined(typeof(TestAttribute), false) || method.IsDefined(typeof(TestCaseAttribute), false)
                 || method.IsDefined(typeof(TestCaseSourceAttribute), false);
-        string file = Path.Combine(SharedMaterial.RepositoryRoot, "tests", "HangAnalysis.EngineTests", parts[0] + ".cs");
-        return File.Exists(file) && File.ReadAllText(file).Contains($" {parts[1]}(", StringComparison.Ordinal);
+        string folder = Path.Combine(SharedMaterial.RepositoryRoot, "tests", "HangAnalysis.EngineTests");
+        return Directory.EnumerateFiles(folder, parts[0] + "*.cs")
+            .Any(f => File.ReadAllText(f).Contains($"public void {parts[1]}(", StringComparison.Ordinal));
     }
 
     [GeneratedRegex("`([^`]+)`")]
