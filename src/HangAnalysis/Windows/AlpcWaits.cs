@@ -15,7 +15,7 @@ internal sealed class AlpcWaits(
     /// <summary>Adds the steps of one thread.</summary>
     public void Add(ThreadFacts thread)
     {
-        if (thread.Message == 0)
+        if (thread.Message == 0 || !reader.IsKnown)
             return;
         ObjectReference from = ObjectReference.To(thread.Address);
         ObjectReference messageReference = new(ObjectKind.Message, thread.Message);

@@ -69,14 +69,16 @@ internal sealed class DeviceReader
     {
         if (!TryRead(device))
             return new DeviceDescription("device", 0, 0, 0, 0, null);
-        ulong driver = _driverObject.Read(_buffer);
+        ulong driver = _driverObject.IsPresent ? _driverObject.Read(_buffer) : 0;
         string kind = KindOf(_deviceType.Read(_buffer));
         ulong start = 0;
         string? name = null;
         if (KernelSession.IsKernelObject(driver))
         {
-            _session.Memory.TryReadUInt64(driver + (ulong)_driverStart.Offset, out start);
-            name = UnicodeStrings.Read(_session.Memory, driver + (ulong)_driverName.Offset);
+            if (_driverStart.IsPresent)
+                _session.Memory.TryReadUInt64(driver + (ulong)_driverStart.Offset, out start);
+            if (_driverName.IsPresent)
+                name = UnicodeStrings.Read(_session.Memory, driver + (ulong)_driverName.Offset);
         }
         return new DeviceDescription(kind, Count(device, Higher), Count(device, Lower), driver, start, name);
     }

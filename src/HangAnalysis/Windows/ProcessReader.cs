@@ -81,7 +81,7 @@ internal sealed class ProcessReader
     {
         Span<byte> bytes = _buffer;
         if (bytes.IsEmpty || !KernelSession.IsKernelObject(address) || !_session.Memory.TryRead(address, bytes)
-            || (_type.Read(bytes) & 0x7f) != DispatcherObjects.Process)
+            || (_type.IsPresent && (_type.Read(bytes) & 0x7f) != DispatcherObjects.Process))
             return null;
         string name = ReadName(bytes);
         return new ProcessFacts

@@ -169,7 +169,7 @@ internal sealed class RequestReader
                 requests.Add(request);
     }
 
-    private string? NameOf(ulong file) => KernelSession.IsKernelObject(file)
+    private string? NameOf(ulong file) => _fileName.IsPresent && KernelSession.IsKernelObject(file)
         ? UnicodeStrings.Read(_session.Memory, file + (ulong)_fileName.Offset)
         : null;
 }

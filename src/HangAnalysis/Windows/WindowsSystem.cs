@@ -48,8 +48,8 @@ public sealed class WindowsSystem : ISystemFacts
             ReadSystem(progress);
         else
             ReadCrashOnly();
-        foreach (string missing in _threadReader.ThreadSize == 0 ? [] : Session.Types.Missing)
-            Session.AddUnknown($"what rests on {missing}", "the kernel's symbols do not have it");
+        if (Session.Types.HasAny)
+            ExplainMissingTypes();
     }
 
     /// <summary>The dump.</summary>
@@ -220,7 +220,7 @@ public sealed class WindowsSystem : ISystemFacts
 
     private void ReadSystem(IProgress<int>? progress)
     {
-        if (_threadReader.ThreadSize == 0)
+        if (!_threadReader.IsKnown)
         {
             ExplainMissingSymbols();
             return;
@@ -258,6 +258,9 @@ public sealed class WindowsSystem : ISystemFacts
     private void ExplainMissingSymbols()
     {
         const string What = "processes, threads and waits";
+        if (Session.Types.HasAny)
+            // Which types are missing is told once all readers have asked for theirs.
+            return;
         if (Session.Kernel is null)
         {
             Session.AddUnknown(What, "the kernel's image is not in the module list");
@@ -274,10 +277,26 @@ public sealed class WindowsSystem : ISystemFacts
                 Session.AddUnknown("a symbol file of the kernel", search[i]);
     }
 
+    /// <summary>
+    /// Symbols that lack a type or a field cost what rests on it and nothing else: one line says which, however many they are.
+    /// </summary>
+    private void ExplainMissingTypes()
+    {
+        const int MostNames = 5;
+        IReadOnlyCollection<string> missing = Session.Types.Missing;
+        if (missing.Count == 0)
+            return;
+        string names = string.Join(", ", missing.Take(MostNames));
+        string more = missing.Count > MostNames ? $" and {missing.Count - MostNames} more" : "";
+        string what = _threadReader.IsKnown ? "what rests on" : "processes, threads and waits:";
+        Session.AddUnknown(
+            $"{what} {names}{more}", $"the kernel's symbols do not have {(missing.Count == 1 ? "it" : "them")}");
+    }
+
     /// <summary>A small dump: the thread that crashed, its process, and whatever blocks show of them.</summary>
     private void ReadCrashOnly()
     {
-        if (_threadReader.ThreadSize == 0)
+        if (!_threadReader.IsKnown)
             ExplainMissingSymbols();
         if (Target is not ICrashSource crash || crash.CurrentThread == 0)
             return;

@@ -96,15 +96,18 @@ public static class ScenarioSet
         ["healthy-busy-server"] = HealthySystems.BusyServer,
         ["healthy-window-messages"] = HealthySystems.WindowMessages,
         ["healthy-program-locks"] = HealthySystems.ProgramLocks,
+        ["four-hangs"] = IndependentHangs.Build,
     };
 
     /// <summary>Names of all scenarios; "threads-N" and "locks-N" stand for any number of threads.</summary>
     public static IReadOnlyCollection<string> Names =>
         [.. s_scenarios.Keys, Flood + ThreadFlood.DefaultThreads, Locks + LockFlood.DefaultThreads];
 
-    /// <summary>Makes the system of a scenario.</summary>
-    public static SystemBuilder Build(string name, KernelLayout layout)
+    /// <summary>Makes the system of a scenario; with a seed other than 0, in disorder.</summary>
+    public static SystemBuilder Build(string name, KernelLayout layout, ulong shuffle = 0)
     {
+        if (shuffle != 0)
+            return Disorder.Make(shuffle, () => Build(name, layout));
         if (s_scenarios.TryGetValue(name, out Func<KernelLayout, SystemBuilder>? build))
             return build(layout);
         if (name.StartsWith(Flood, StringComparison.Ordinal)

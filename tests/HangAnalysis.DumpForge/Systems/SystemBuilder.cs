@@ -10,15 +10,17 @@ namespace HangAnalysis.DumpForge.Systems;
 /// </summary>
 public sealed class SystemBuilder
 {
+    private readonly Disorder? _disorder = Disorder.Current;
     private bool _isFinished;
 
     public SystemBuilder(SystemOptions options)
     {
         Options = options;
         // A minimal system has all of its pool in one region of 2 MB: one page table.
-        Stacks = new AddressPool(options.IsMinimal ? 0xffffab06b0080000 : 0xffffdf0060000000);
-        Texts = new AddressPool(options.IsMinimal ? 0xffffab06b0060000 : 0xffffce0e40010000);
-        Physical = new PhysicalMemory(seed: options.Seed);
+        Pool = new AddressPool(0xffffab06b0010000, _disorder);
+        Stacks = new AddressPool(options.IsMinimal ? 0xffffab06b0080000 : 0xffffdf0060000000, _disorder);
+        Texts = new AddressPool(options.IsMinimal ? 0xffffab06b0060000 : 0xffffce0e40010000, _disorder);
+        Physical = new PhysicalMemory(seed: _disorder?.Seed ?? options.Seed);
         Kernel = new AddressSpace(Physical);
         Writer = new StructureWriter(Kernel, Layout);
         Modules = new ModuleSet(this);
@@ -35,6 +37,16 @@ public sealed class SystemBuilder
     public SystemOptions Options { get; }
 
     public KernelLayout Layout => Options.Layout;
+
+    /// <summary>
+    /// The types that the kernel's PDB has: those of <see cref="Layout"/> unless some are taken out, for tests of what a reader
+    /// does without them.
+    /// </summary>
+    public KernelLayout SymbolLayout
+    {
+        get => field ?? Layout;
+        set;
+    }
 
     public PhysicalMemory Physical { get; }
 
@@ -65,7 +77,7 @@ public sealed class SystemBuilder
     public WorkQueueObjects WorkQueues { get; }
 
     /// <summary>Non-paged pool.</summary>
-    public AddressPool Pool { get; } = new(0xffffab06b0010000);
+    public AddressPool Pool { get; }
 
     /// <summary>Kernel stacks.</summary>
     public AddressPool Stacks { get; }
@@ -76,6 +88,9 @@ public sealed class SystemBuilder
     public IList<ProcessBuilder> Processes { get; } = [];
 
     public IList<ThreadBuilder> Threads { get; } = [];
+
+    /// <summary>Where structures begin that were made as such, and of which type they are.</summary>
+    public IDictionary<ulong, string> Structures { get; } = new Dictionary<ulong, string>();
 
     /// <summary>What is true of this system by construction.</summary>
     public Truth Truth { get; set; } = Truth.NoHang;
@@ -124,6 +139,7 @@ public sealed class SystemBuilder
         int size = Layout.Size(type);
         ulong at = address ?? Pool.Take(size);
         Kernel.Write(at, new byte[size]);
+        Structures[at] = type;
         return Struct(type, at);
     }
 
@@ -138,10 +154,14 @@ public sealed class SystemBuilder
     // Public symbols of 7601 lack these enumerations. The numbers have been the same in all later builds.
     private static ulong? Published(string name) => name switch
     {
+        "Initialized" => 0,
         "Ready" => 1,
         "Running" => 2,
+        "Standby" => 3,
         "Terminated" => 4,
         "Waiting" => 5,
+        "Transition" => 6,
+        "DeferredReady" => 7,
         "GateWait" => 8,
         _ => null,
     };
@@ -152,6 +172,7 @@ public sealed class SystemBuilder
         if (_isFinished)
             return;
         _isFinished = true;
+        _disorder?.AddThreads(this);
         foreach (ThreadBuilder thread in Threads)
             thread.UseModules();
         Modules.Build();
@@ -160,6 +181,7 @@ public sealed class SystemBuilder
         foreach (ThreadBuilder thread in Threads)
             thread.Finish();
         Alpc.Finish();
+        _disorder?.ShuffleLists(this);
         ProcessorStates = Processors.Write(this);
         foreach ((ulong address, ThreadBuilder thread, int frame) in ContextRecords)
             Kernel.Write(address, Processors.Context(

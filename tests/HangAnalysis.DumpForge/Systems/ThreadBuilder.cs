@@ -58,6 +58,9 @@ public sealed class ThreadBuilder
 
     public TimeSpan Age => _age;
 
+    /// <summary>Objects that the thread waits for.</summary>
+    internal IReadOnlyList<ulong> WaitObjects => _waitObjects;
+
     /// <summary>Stack pointers of the frames (Child-SP); set by <see cref="SystemBuilder.Finish"/>.</summary>
     public IReadOnlyList<ulong> StackPointers { get; private set; } = [];
 
@@ -233,7 +236,7 @@ public sealed class ThreadBuilder
         bool system = Process.IsSystem;
         Struct.Set("Cid.UniqueProcess", Process.Pid).Set("Cid.UniqueThread", Tid)
             .Set("Tcb.Process", Process.Address).Set("Tcb.ApcState.Process", Process.Address)
-            .Set("Tcb.State", _system.Enum("_KTHREAD_STATE", _state))
+            .Set("Tcb.State", _system.Enum("_KTHREAD_STATE", IsAtGate ? "GateWait" : _state))
             .Set("Tcb.WaitReason", _system.Enum("_KWAIT_REASON", _reason))
             .Set("Tcb.WaitMode", _isUserWait ? 1u : 0u).Set("Tcb.WaitTime", (uint)ticks)
             .Set("Tcb.Priority", (byte)_priority).Set("Tcb.BasePriority", (byte)_priority)
@@ -257,8 +260,29 @@ public sealed class ThreadBuilder
             Struct.Set("CrossThreadFlags", 0x12);
     }
 
+    /// <summary>
+    /// Up to 7601 a wait for a gate is a state of its own; its block has a thread and an object and nothing else (ReactOS
+    /// ke/gate.c). Later symbols call the state obsolete; those of 7601 lack the enumeration.
+    /// </summary>
+    private bool IsAtGate =>
+        !_system.Layout.Enums.ContainsKey("_KTHREAD_STATE") && _state == "Waiting" && _waitObjects.Count == 1
+        && _system.Kernel.Read(_waitObjects[0], 1)[0] == _system.Enum("_KOBJECTS", "GateObject");
+
+    private void WriteGateWait(ulong gate)
+    {
+        KernelStruct block = _system.Struct("_KWAIT_BLOCK", Struct.At("Tcb.WaitBlock"));
+        block.Set("Thread", Address).Set("Object", gate);
+        ulong head = gate + (ulong)_system.Layout.Offset("_DISPATCHER_HEADER", "WaitListHead");
+        _system.Kernel.AppendToList(head, block.At("WaitListEntry"));
+    }
+
     private void WriteWait()
     {
+        if (IsAtGate)
+        {
+            WriteGateWait(_waitObjects[0]);
+            return;
+        }
         bool isRing = _system.Layout.Has("_KWAIT_BLOCK", "NextWaitBlock");
         int size = _system.Layout.Size("_KWAIT_BLOCK"), count = _waitObjects.Count;
         // Four blocks are part of the thread; a wait for more objects brings its own.
