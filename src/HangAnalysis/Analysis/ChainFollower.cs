@@ -13,7 +13,7 @@ public sealed class ChainFollower
     public ChainFollower(ISystemFacts system)
     {
         _system = system;
-        _graph = new WaitGraph(system.Edges);
+        _graph = new WaitGraph(system.Edges, system);
         _builder = new ChainBuilder(system, _graph);
     }
 

@@ -25,7 +25,7 @@ public static class HangAnalyzer
             return CrashVerdict.Make(system, stop);
         if (!system.HoldsWholeSystem)
             return NotEnoughData(system);
-        WaitGraph graph = new(system.Edges);
+        WaitGraph graph = new(system.Edges, system);
         List<RootCause> roots = RootCause.FindAll(graph, system);
         Judges judges = new(graph, roots, system);
         (List<Judgement> judgements, int left) = judges.Judge(judgesAll ? int.MaxValue : MostEnds);

@@ -14,11 +14,20 @@ internal sealed class WaitGraph
     private readonly WaitEdge[] _out, _in;
     private readonly int[] _outStart, _inStart, _target;
 
-    public WaitGraph(IReadOnlyList<WaitEdge> edges)
+    /// <summary>Makes the graph.</summary>
+    /// <param name="edges">Its steps, in any order.</param>
+    /// <param name="system">Tells how long threads have waited: of those that wait for the same, the longest is met first.</param>
+    public WaitGraph(IReadOnlyList<WaitEdge> edges, ISystemFacts? system = null)
     {
         _out = Surest(edges);
         _in = [.. _out];
-        Array.Sort(_in, static (a, b) => Compare(a.To, b.To) is not 0 and var order ? order : Compare(a.From, b.From));
+        Array.Sort(_in, (a, b) =>
+        {
+            int order = Compare(a.To, b.To);
+            if (order == 0 && system is not null)
+                order = AgeOf(b.From, system).CompareTo(AgeOf(a.From, system));
+            return order != 0 ? order : Compare(a.From, b.From);
+        });
         HashSet<ObjectReference> named = new(_out.Length);
         foreach (WaitEdge edge in _out)
         {
@@ -54,6 +63,9 @@ internal sealed class WaitGraph
     /// <summary>The order of objects that is used wherever nothing else decides: by kind, then by address.</summary>
     public static int Compare(ObjectReference a, ObjectReference b) =>
         a.Kind != b.Kind ? a.Kind.CompareTo(b.Kind) : a.Address.CompareTo(b.Address);
+
+    private static TimeSpan AgeOf(ObjectReference node, ISystemFacts system) =>
+        node.Kind == ObjectKind.Thread && system.FindThread(node.Address)?.Age is { } age ? age : TimeSpan.Zero;
 
     /// <summary>Whether the graph names an object.</summary>
     public bool Contains(ObjectReference node) => _index.ContainsKey(node);
