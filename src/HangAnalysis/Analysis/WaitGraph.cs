@@ -13,21 +13,17 @@ internal sealed class WaitGraph
     private readonly ObjectReference[] _nodes;
     private readonly WaitEdge[] _out, _in;
     private readonly int[] _outStart, _inStart, _target;
+    private readonly ISystemFacts? _system;
 
     /// <summary>Makes the graph.</summary>
     /// <param name="edges">Its steps, in any order.</param>
-    /// <param name="system">Tells how long threads have waited: of those that wait for the same, the longest is met first.</param>
+    /// <param name="system">Tells how long threads have waited: of ways that are alike, that through the longest wait is told.</param>
     public WaitGraph(IReadOnlyList<WaitEdge> edges, ISystemFacts? system = null)
     {
         _out = Surest(edges);
         _in = [.. _out];
-        Array.Sort(_in, (a, b) =>
-        {
-            int order = Compare(a.To, b.To);
-            if (order == 0 && system is not null)
-                order = AgeOf(b.From, system).CompareTo(AgeOf(a.From, system));
-            return order != 0 ? order : Compare(a.From, b.From);
-        });
+        _system = system;
+        Array.Sort(_in, static (a, b) => Compare(a.To, b.To) is not 0 and var order ? order : Compare(a.From, b.From));
         HashSet<ObjectReference> named = new(_out.Length);
         foreach (WaitEdge edge in _out)
         {
@@ -64,8 +60,8 @@ internal sealed class WaitGraph
     public static int Compare(ObjectReference a, ObjectReference b) =>
         a.Kind != b.Kind ? a.Kind.CompareTo(b.Kind) : a.Address.CompareTo(b.Address);
 
-    private static TimeSpan AgeOf(ObjectReference node, ISystemFacts system) =>
-        node.Kind == ObjectKind.Thread && system.FindThread(node.Address)?.Age is { } age ? age : TimeSpan.Zero;
+    private TimeSpan AgeOf(ObjectReference node) =>
+        node.Kind == ObjectKind.Thread && _system?.FindThread(node.Address)?.Age is { } age ? age : TimeSpan.Zero;
 
     /// <summary>Whether the graph names an object.</summary>
     public bool Contains(ObjectReference node) => _index.ContainsKey(node);
@@ -89,7 +85,7 @@ internal sealed class WaitGraph
     /// <summary>
     /// Everything that cannot go on before one of <paramref name="ends"/> does, with the first step of its way there and the
     /// length of that way: of several ways the one with the fewest guesses, then the shortest, then the one whose first step
-    /// is the surest.
+    /// is the surest, then the one whose next thread has waited longest.
     /// </summary>
     public Dictionary<ObjectReference, (WaitEdge Step, int Distance)> Waiters(IReadOnlyCollection<ObjectReference> ends)
     {
@@ -111,7 +107,7 @@ internal sealed class WaitGraph
             foreach (WaitEdge edge in To(to))
                 if (!seen.Contains(edge.From))
                     queue.Enqueue(edge, new Way(guesses + (edge.Certainty == Certainty.Candidate ? 1 : 0), distance + 1,
-                        edge.Certainty, edge.To, edge.From));
+                        edge.Certainty, AgeOf(edge.To), edge.To, edge.From));
         }
     }
 
@@ -171,7 +167,7 @@ internal sealed class WaitGraph
 
     /// <summary>A way to an end as far as it decides which of several is told.</summary>
     private readonly record struct Way(
-        int Guesses, int Distance, Certainty First, ObjectReference To, ObjectReference From) : IComparable<Way>
+        int Guesses, int Distance, Certainty First, TimeSpan Age, ObjectReference To, ObjectReference From) : IComparable<Way>
     {
         public int CompareTo(Way other)
         {
@@ -180,6 +176,8 @@ internal sealed class WaitGraph
                 order = Distance.CompareTo(other.Distance);
             if (order == 0)
                 order = other.First.CompareTo(First);
+            if (order == 0)
+                order = other.Age.CompareTo(Age);
             if (order == 0)
                 order = Compare(To, other.To);
             return order != 0 ? order : Compare(From, other.From);
