@@ -41,6 +41,9 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
             yield return update;
         switch (verdict.Class)
         {
+            case VerdictClass.Deadlock when verdict.Chains[0].Links.Where(l => l.Thread is not null).Select(l => l.Reference).Distinct().Count() == 1:
+                yield return "the code that holds the lock asks for it again: for the vendor of that code";
+                break;
             case VerdictClass.Deadlock:
                 yield return "the locks of the circle have to be taken in one order everywhere: for the vendor of the code that takes them";
                 break;

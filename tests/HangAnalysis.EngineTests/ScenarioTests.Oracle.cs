@@ -32,10 +32,15 @@ public partial class ScenarioTests
         script.Add(Modules, EngineModuleList.Commands);
         script.Add(CurrentStack, "k 256");
         foreach (ProcessorFacts processor in _session.System.Processors)
-            script.Add($"~{processor.Number}", $"~{processor.Number}s", "k 256");
+            script.Add($"~{processor.Number}", [$"~{processor.Number}s", .. ProgramOf(processor), "k 256"]);
         foreach (ThreadFacts thread in WithoutProcessor)
             script.Add($"k {thread.Address.Value:x}", $".thread /p /r {thread.Address.Value:x16}", "k 256");
     }
+
+    /// <summary>The engine names a running program's frames only if it is told whose memory to look at.</summary>
+    private static string[] ProgramOf(ProcessorFacts processor) => processor.Current is { EnvironmentBlock: not 0 } thread
+        ? [$".process /p /r {thread.Process.Address.Value:x16}"]
+        : [];
 
     /// <summary>A nested type without a name has one in the symbols that <c>dt</c> does not take.</summary>
     private IEnumerable<string> NamedTypes =>
@@ -64,6 +69,9 @@ public partial class ScenarioTests
         {
             Assert.That(unchecked((ulong)long.Parse(addresses[thread.ClientId], CultureInfo.InvariantCulture)),
                 Is.EqualTo(thread.Address.Value), thread.ClientId);
+            // Public symbols of 7601 lack the enumerations.
+            if (stateNames.Count == 0)
+                continue;
             Assert.That(thread.State, Is.EqualTo(stateNames[Number(states[thread.ClientId])]), thread.ClientId);
             if (thread.WaitReason is not null)
                 Assert.That(thread.WaitReason, Is.EqualTo(reasonNames[Number(reasons[thread.ClientId])]), thread.ClientId);
@@ -90,7 +98,7 @@ public partial class ScenarioTests
         }
         Assert.That(fields, Is.GreaterThan(1000));
         foreach (string enumeration in s_enumerations)
-            Assert.That(symbols.FindEnum(enumeration)!.Values.Select(v => (v.Key, v.Value)),
+            Assert.That((symbols.FindEnum(enumeration)?.Values ?? new Dictionary<string, long>()).Select(v => (v.Key, v.Value)),
                 Is.EquivalentTo(Value().Matches(_answers[$"dt nt!{enumeration}"]).Select(m =>
                     (m.Groups["name"].Value, long.Parse(m.Groups["value"].Value, CultureInfo.InvariantCulture)))), enumeration);
     }

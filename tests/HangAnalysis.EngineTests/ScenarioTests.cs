@@ -128,8 +128,9 @@ public partial class ScenarioTests(ForgedCase forged)
 
     [Test]
     public void Links_are_commands_of_ours_or_show_an_object_and_hold_no_name_that_could_be_a_command() =>
-        Assert.That(_links, Has.All.Match(@"^(!HangAnalysis\.(us -p|lpcchain) [0-9a-f]{16}|!HangAnalysis\.(us -k|mods \w+)" +
-            @"|(dt nt!_[A-Z_]+|lm v a) 0x[0-9a-f]{16})$"));
+        Assert.That(_links, Has.All.Match(@"^(!HangAnalysis\.(us -p|lpcchain|why|owners) [0-9a-f]{16}" +
+            @"|!HangAnalysis\.(us -k|deadlocks|cpus|irps|workers|mods \w+)|!HangAnalysis\.hangwhy( -v| -all)?" +
+            @"|(dt nt!_[A-Z_]+[0-9]?|lm v a) 0x[0-9a-f]{16}|dq 0x[0-9a-f]{16} L1|dt ntdll!_RTL_CRITICAL_SECTION 0x[0-9a-f]{16})$"));
 
     [Test]
     public void The_debugger_is_left_as_it_was() => Assert.That(_answers[After], Is.EqualTo(_answers[Before]));

@@ -36,7 +36,7 @@ public static class HangAnalyzer
         Certainty weakest = Certainty.Proven;
         foreach (ChainLink link in chains[0].Links)
             weakest = link.Certainty < weakest ? link.Certainty : weakest;
-        List<Unknown> unknown = [.. best.Unknown, .. system.Unknowns];
+        List<Unknown> unknown = [.. best.Unknown.Union(system.Unknowns)];
         if (left > 0)
             unknown.Add(new Unknown($"{left:N0} further ends of waits", $"only the {MostEnds:N0} most important are judged unless all are asked for"));
         return new Verdict
@@ -106,7 +106,8 @@ public static class HangAnalyzer
     private static Verdict NoHang(ISystemFacts system, List<RootCause> roots)
     {
         int shortWaits = roots.Count(r => !HasLasted(r));
-        string note = shortWaits == 0 ? "" : $"; {shortWaits:N0} short waits (under {HangAge.TotalSeconds:0} s) are in progress";
+        string note = shortWaits == 0 ? "" :
+            $"; {shortWaits:N0} short wait{(shortWaits == 1 ? "" : "s")} (under {HangAge.TotalSeconds:0} s) in progress";
         return new Verdict
         {
             Class = VerdictClass.NoHang,

@@ -38,6 +38,8 @@ internal static class VerdictSentences
                 $"{who}: {root} is frozen, none of its threads can run",
             VerdictClass.ServerNotAnswering when judgement.Thread is not null =>
                 $"{who}: {root} has the request and waits itself{Module(judgement, " in ")}",
+            VerdictClass.ServerNotAnswering when chain.Links[^1].Reference.Kind == ObjectKind.Message =>
+                $"{who}: nobody is recorded who should answer its message",
             VerdictClass.ServerNotAnswering when chain.Links[^1].Process is { HasExited: true } =>
                 $"{who}: {root} has exited and will not answer",
             VerdictClass.ServerNotAnswering => $"{who}: {root} does not answer, and none of its threads is stuck",
