@@ -37,6 +37,9 @@ public sealed class ProcessFacts
     /// <summary>Address of the process environment block; 0 for kernel-only processes.</summary>
     public ulong EnvironmentBlock { get; init; }
 
+    /// <summary>Address of the object that groups it with other processes (a job); 0 for none.</summary>
+    public ulong Group { get; init; }
+
     /// <summary>Whether it has ended and only its object is left.</summary>
     public bool HasExited { get; init; }
 

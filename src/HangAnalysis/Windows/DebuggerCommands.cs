@@ -39,6 +39,7 @@ internal static class DebuggerCommands
             ObjectKind.Request => "_IRP",
             ObjectKind.Device when reference.Address != 0 => "_DEVICE_OBJECT",
             // An ERESOURCE begins with a list entry, a mutex with a count: no header says what they are.
+            ObjectKind.Event when described?.Title == ObjectWaits.JobTypeName => "_EJOB",
             ObjectKind.Lock when StructureOf(described) is { } known => known,
             ObjectKind.Lock or ObjectKind.Event or ObjectKind.Queue => DispatcherStructure(memory, reference.Address),
             _ => null,

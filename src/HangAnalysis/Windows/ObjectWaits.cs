@@ -3,10 +3,14 @@ using HangAnalysis.Targets;
 
 namespace HangAnalysis.Windows;
 
-/// <summary>Follows threads that wait for objects which say who must act: mutants, threads, processes.</summary>
+/// <summary>Follows threads that wait for objects which say who must act: mutants, threads, processes, jobs.</summary>
 internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, ObjectNames names)
 {
+    /// <summary>What the wait graph calls a job.</summary>
+    public const string JobTypeName = "job";
+
     private readonly HashSet<ProcessFacts> _followed = [];
+    private Dictionary<ulong, List<ProcessFacts>>? _jobs;
     private readonly FieldSlot _owner = system.Session.Types.Get("_KMUTANT").Required("OwnerThread");
 
     /// <summary>Adds the steps of one thread.</summary>
@@ -26,6 +30,41 @@ internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, 
                 AddMutant(thread, waited, certainty);
             else if (waited.Kind is ObjectKind.Thread or ObjectKind.Process)
                 AddEnd(thread, waited, certainty);
+            else if (waited.Kind == ObjectKind.Event && (_jobs ??= FindJobs()).TryGetValue(waited.Address, out List<ProcessFacts>? job))
+                AddJob(thread, waited.Address, job, certainty);
+        }
+    }
+
+    /// <summary>The processes of each job that have not ended, by EPROCESS.Job.</summary>
+    private Dictionary<ulong, List<ProcessFacts>> FindJobs()
+    {
+        Dictionary<ulong, List<ProcessFacts>> jobs = [];
+        foreach (ProcessFacts process in system.Processes)
+            if (!process.HasExited && KernelSession.IsKernelObject(process.Group))
+            {
+                if (!jobs.TryGetValue(process.Group, out List<ProcessFacts>? members))
+                    jobs.Add(process.Group, members = []);
+                members.Add(process);
+            }
+        return jobs;
+    }
+
+    /// <summary>
+    /// A job begins with the event that is waited for, and ends when its processes have (documented for end-of-job limits):
+    /// with one process left that process is awaited, with several any of them may be the last.
+    /// </summary>
+    private void AddJob(ThreadFacts thread, ulong address, List<ProcessFacts> members, Certainty certainty)
+    {
+        ObjectReference job = new(ObjectKind.Event, address);
+        graph.Describe(new ObjectFacts(job, JobTypeName, names.Find(address), null));
+        string evidence = $"dt nt!_EJOB {address:x16}";
+        foreach (ProcessFacts process in members)
+        {
+            string others = members.Count == 1 ? "" : $" and {members.Count - 1:N0} more";
+            graph.Add(ObjectReference.To(thread.Address), ObjectReference.To(process.Address),
+                Phrase.Of($"end of job {job}, which has {process}{others}"),
+                certainty == Certainty.Proven && members.Count == 1 ? Certainty.Inferred : Certainty.Candidate, evidence);
+            AddWhatKeeps(process);
         }
     }
 

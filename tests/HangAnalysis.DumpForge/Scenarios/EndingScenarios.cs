@@ -49,6 +49,31 @@ internal static class EndingScenarios
         ]));
     }
 
+    /// <summary>A build waits for the end of its job, in which one compiler is left: stuck in a filter while it closes a file.</summary>
+    public static SystemBuilder JobStuck(KernelLayout layout)
+    {
+        Setup setup = Setup.Create(layout, "job-end-stuck");
+        SystemBuilder system = setup.System;
+        Population population = setup.Population;
+        ForgedModule driver = system.Modules.AddThirdParty("buildflt.sys", "Proseware Build Tools", "2.8.0.4");
+        driver.MinimumSize = 0x20000;
+        ProcessBuilder parent = population.New("builder.exe", 0xc40, 1, 0xc1c);
+        ProcessBuilder child = population.New("compiler.exe", 0xc44, 1, 0xc40);
+        population.Fill(child, workers: 1);
+        KernelStruct job = system.Objects.New("_EJOB", "Job", @"\Sessions\1\BaseNamedObjects\BuildJob");
+        system.Objects.WriteDispatcher(job.At("Event"), "EventNotificationObject", 6, 0);
+        job.EmptyLists("ProcessListHead");
+        job.Set("ActiveProcesses", 1);
+        child.Struct.Set("Job", job.Address);
+        system.Kernel.AppendToList(job.At("ProcessListHead"), child.Struct.At("JobLinks"));
+        ThreadBuilder waiter = parent.AddThread(population.TakeTid()).Stack(WaitStack)
+            .Waiting("UserRequest", userMode: true, Setup.Seconds(300), job.Address);
+        ThreadBuilder stuck = child.AddThread(population.TakeTid()).Stack(AlpcStates.StuckClose("buildflt"))
+            .Waiting("Executive", userMode: false, Setup.Seconds(310), system.Objects.Event());
+        return setup.Complete(new Truth("stuck-in-driver", driver,
+            [TruthLink.Of(waiter), TruthLink.Of(child), TruthLink.Of(stuck), TruthLink.Driver(driver)]));
+    }
+
     /// <summary>
     /// After a published case (dumpanalysis.org, part 42f): a message's chain ends in a thread that waits for the end of a
     /// process, one thread of which is stuck in a driver.

@@ -80,6 +80,7 @@ public static class ScenarioSet
         ["alpc-connection-pending"] = AlpcStates.ConnectionPending,
         ["alpc-waits-for-process"] = EndingScenarios.WaitsForProcess,
         ["process-end-stuck"] = EndingScenarios.ProcessStuck,
+        ["job-end-stuck"] = EndingScenarios.JobStuck,
         ["thread-end-stuck"] = EndingScenarios.ThreadStuck,
         ["mutant-owner-gone"] = EndingScenarios.OwnerGone,
         ["critsec-deadlock"] = UserLockScenarios.Deadlock,
