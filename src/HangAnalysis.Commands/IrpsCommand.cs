@@ -104,7 +104,7 @@ internal sealed class IrpsCommand : ICommand
         document.Add(new TableBlock(
             [
                 new("Request"), new("Thread"), new("Process"), new("Function", CanShrink: true), new("Age", Align.Right),
-                new("File", CanShrink: true), new("Remarks"),
+                new("File", CanShrink: true), new("Remarks", CanShrink: true),
             ],
             [.. requests.Select(r => Row(r, system))], 4));
     }

@@ -64,7 +64,10 @@ public partial class ScenarioTests
 
         // The data model leaves the idle threads out: they are in no list of the kernel.
         List<ThreadFacts> ours = [.. _session.System.Threads.Where(t => t.Process.Id != 0)];
-        Assert.That(ours.Select(t => t.ClientId), Is.EquivalentTo(addresses.Keys));
+        Assert.That(ours.Select(t => t.ClientId), Is.SupersetOf(addresses.Keys));
+        // It shows a hundred items of a collection.
+        Assert.That(ours.Where(t => !addresses.ContainsKey(t.ClientId)).Select(t => t.Process.Threads.Count), Has.All.GreaterThan(100));
+        ours.RemoveAll(t => !addresses.ContainsKey(t.ClientId));
         foreach (ThreadFacts thread in ours)
         {
             Assert.That(unchecked((ulong)long.Parse(addresses[thread.ClientId], CultureInfo.InvariantCulture)),
@@ -129,10 +132,13 @@ public partial class ScenarioTests
     {
         string[] walked = [.. Frame().Matches(_answers[question]).Select(m => Comparable(
             $"{m.Groups["sp"].Value}{m.Groups["sp2"].Value} {m.Groups["site"].Value.Trim()}"))];
+        // Without the program's memory the engine still shows where the program called the kernel.
+        if (ours.EndNote == "the process's module list is not in the dump" && walked.Length == ours.Frames.Count + 1)
+            walked = walked[..^1];
         string[] returns = [.. Frame().Matches(_answers[question]).Select(m => $"{m.Groups["ret"].Value}{m.Groups["ret2"].Value}")];
         Assert.That(ours.Frames.Select(f => Comparable($"{f.StackPointer:x16} {f.Text}")), Is.EqualTo(walked), question);
         // Where a frame will go on is where it returns to in the line above.
-        Assert.That(ours.Frames.Skip(1).Select(f => $"{f.InstructionPointer:x16}"), Is.EqualTo(returns.SkipLast(1)), question);
+        Assert.That(ours.Frames.Skip(1).Select(f => $"{f.InstructionPointer:x16}"), Is.EqualTo(returns.Take(ours.Frames.Count - 1)), question);
         return walked.Length;
     }
 

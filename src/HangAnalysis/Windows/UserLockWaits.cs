@@ -105,7 +105,9 @@ internal sealed class UserLockWaits
             if (awaited.Contains(ObjectReference.To(thread.Address)))
                 matter++;
         if (matter > 0)
-            _system.Session.AddUnknown($"which locks of their own programs {matter:N0} threads wait for that others wait for",
+            _system.Session.AddUnknown(matter == 1
+                    ? "which lock of its own program a thread waits for that others wait for"
+                    : $"which locks of their own programs {matter:N0} threads wait for that others wait for",
                 "their user-mode pages are not in the dump");
     }
 
