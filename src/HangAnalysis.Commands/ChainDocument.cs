@@ -9,6 +9,9 @@ internal static class ChainDocument
 {
     private const int Step = 3;
 
+    /// <summary>Columns up to which links are drawn further and further to the right; the rest of a long chain stands below.</summary>
+    public const int DeepestIndent = 60;
+
     /// <summary>Columns that two steps in one line may take: the margin less the certainty.</summary>
     private const int LongestStep = 108;
 
@@ -17,7 +20,15 @@ internal static class ChainDocument
     /// <param name="chain">The chain.</param>
     /// <param name="session">For the stacks of the threads in the chain.</param>
     /// <param name="culprit">The module that is named at the chain's end, or null.</param>
-    public static void Add(Document document, Chain chain, CommandSession session, Culprit? culprit)
+    /// <param name="withEvidence">Whether the command that shows each step stands below it.</param>
+    public static void Add(Document document, Chain chain, CommandSession session, Culprit? culprit, bool withEvidence = false)
+    {
+        AddLinks(document, chain, session, culprit, withEvidence);
+        if (chain.Similar > 0)
+            document.Add(new LineBlock([new Span($"{Count(chain.Similar, "chain")} more like this one", Tone.Muted)], [], 2));
+    }
+
+    private static void AddLinks(Document document, Chain chain, CommandSession session, Culprit? culprit, bool withEvidence)
     {
         int indent = 2;
         string branch = "";
@@ -42,13 +53,18 @@ internal static class ChainDocument
             if (link.WaitsFor is not { } waits)
                 continue;
             List<Span> text = [new Span(branch), .. Links.ToSpans(waits, session.System)];
+            if (Alike(link) is { } alike)
+                text.Add(alike);
             Certainty certainty = link.Certainty;
+            List<string> evidence = [link.Evidence];
             // What a thread waits for and who has that make one line, if they fit into one.
-            while (!last && chain.Links[i + 1] is { Thread: null, WaitsFor: { } further } next
+            while (!last && chain.Links[i].Omitted == 0 && chain.Links[i + 1] is { Thread: null, WaitsFor: { } further } next
                 && indent + text.Sum(t => t.Text.Length) + further.ToString().Length <= LongestStep)
             {
                 text.AddRange(["; ", .. Links.ToSpans(further, session.System)]);
                 certainty = next.Certainty < certainty ? next.Certainty : certainty;
+                if (!evidence.Contains(next.Evidence))
+                    evidence.Add(next.Evidence);
                 i++;
                 last = i == chain.Links.Count - 1;
             }
@@ -56,16 +72,45 @@ internal static class ChainDocument
                 ? [new Span("END", Tone.Caution)]
                 : [new Span(VerdictWords.Of(certainty), ToneOf(certainty))], indent, branch.Length));
             (indent, branch) = Next(indent, branch);
+            if (withEvidence)
+                AddEvidence(document, evidence, indent);
+            if (chain.Links[i].Omitted > 0)
+                document.Add(new LineBlock([new Span(branch), new Span($"… {Count(chain.Links[i].Omitted, "link")} left out …",
+                    Tone.Muted)], [], indent));
         }
-        if (culprit?.Frame is not null && chain.Links.LastOrDefault(l => l.Thread is not null)?.Thread is { } root)
+        if (chain.IsCycle)
+            document.Add(new LineBlock([new Span(branch), "(again: the circle closes)"], [], indent));
+        else if (culprit?.Frame is not null && chain.Links.LastOrDefault(l => l.Thread is not null)?.Thread is { } root)
             AddCulprit(document, session.System, root, culprit, indent, branch);
         else if (culprit is not null)
             document.Add(new LineBlock([new Span(branch), DescribeLinked(culprit.Module, session.System)],
                 [new Span("ROOT", Tone.Bad)], indent, branch.Length));
+        else if (chain is { End: { } end, Links: [.., { WaitsFor: null }] })
+            document.Add(new LineBlock([new Span(branch), .. Links.ToSpans(end, session.System)], [new Span("END", Tone.Caution)],
+                indent, branch.Length));
+    }
+
+    /// <summary>A number with its noun.</summary>
+    public static string Count(int number, string noun) => $"{number:N0} {noun}{(number == 1 ? "" : "s")}";
+
+    /// <summary>How many more threads wait for the same as a link.</summary>
+    private static string? Alike(ChainLink link) => link switch
+    {
+        { AlikeThreads: 0 } => null,
+        { AlikeLongest: null } => $" ({Count(link.AlikeThreads, "more thread")} for it)",
+        { AlikeThreads: 1 } => $" (1 more thread waits for it, {AgeText.Format(link.AlikeLongest)})",
+        _ => $" ({link.AlikeThreads:N0} more threads wait for it, the longest {AgeText.Format(link.AlikeLongest)})",
+    };
+
+    private static void AddEvidence(Document document, List<string> evidence, int indent)
+    {
+        foreach (string command in evidence)
+            if (command.Length > 0)
+                document.Add(new LineBlock([new Span(command, Tone.Muted, command)], [], indent));
     }
 
     private static (int Indent, string Branch) Next(int indent, string branch) =>
-        branch.Length == 0 ? (indent, "└─ ") : (indent + Step, branch);
+        branch.Length == 0 ? (indent, "└─ ") : (Math.Min(indent + Step, DeepestIndent), branch);
 
     private static void AddThread(Document document, ThreadFacts thread, CommandSession session, int indent, string branch,
         bool closes, bool isFirst)
@@ -99,6 +144,9 @@ internal static class ChainDocument
             frames.Add(frame.Text);
             function = frame.Function;
         }
+        // What a deferred procedure call is recorded as is where it begins, which is no frame of a stack.
+        if (!reached)
+            frames.Add(culprit.Evidence);
         document.Add(new LineBlock([new Span(branch), new Span(string.Join(" <- ", frames), Tone.Bad)],
             [new Span("ROOT", Tone.Bad)], indent, branch.Length));
         document.Add(new LineBlock([DescribeLinked(culprit.Module, system)], [], indent + branch.Length));
@@ -118,7 +166,7 @@ internal static class ChainDocument
         return module.LinkDate is { } date ? $"{text}, {date:yyyy-MM-dd}" : text;
     }
 
-    private static Tone ToneOf(Certainty certainty) => certainty switch
+    internal static Tone ToneOf(Certainty certainty) => certainty switch
     {
         Certainty.Proven => Tone.Good,
         Certainty.Inferred => Tone.Normal,

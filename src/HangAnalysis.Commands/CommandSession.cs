@@ -12,7 +12,9 @@ public sealed class CommandSession : IDisposable
     private readonly IProgress<int>? _progress;
     private WindowsSystem? _system;
     private Verdict? _verdict;
+    private Verdict? _fullVerdict;
     private ChainFollower? _chains;
+    private LockOverview? _locks;
 
     /// <summary>Takes over an opened dump.</summary>
     /// <param name="target">The dump; disposed with the session.</param>
@@ -49,6 +51,19 @@ public sealed class CommandSession : IDisposable
             return _verdict ??= Timed("analyze", () => HangAnalyzer.Analyze(system));
         }
     }
+
+    /// <summary>The verdict with every end of a wait judged; made when first asked for.</summary>
+    public Verdict FullVerdict
+    {
+        get
+        {
+            WindowsSystem system = System;
+            return _fullVerdict ??= Timed("analyze", () => HangAnalyzer.Analyze(system, judgesAll: true));
+        }
+    }
+
+    /// <summary>Tells of locks and circles.</summary>
+    public LockOverview Locks => _locks ??= new LockOverview(System);
 
     /// <summary>Follows threads through the wait graph.</summary>
     public ChainFollower Chains => _chains ??= new ChainFollower(System);
@@ -89,6 +104,18 @@ public sealed class CommandSession : IDisposable
             if (candidate.Id == value)
                 return candidate;
         throw new CommandUsageException($"no process has the address or the identifier {value:x}");
+    }
+
+    /// <summary>The thread that an argument names by its address, or by its identifier.</summary>
+    public ThreadFacts FindThread(string text)
+    {
+        ulong value = ParseAddress(text);
+        if (System.FindThread(value) is { } thread)
+            return thread;
+        foreach (ThreadFacts candidate in System.Threads)
+            if (candidate.Id == value && value != 0)
+                return candidate;
+        throw new CommandUsageException($"no thread has the address or the identifier {value:x}");
     }
 
     /// <inheritdoc/>

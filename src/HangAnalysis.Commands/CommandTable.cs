@@ -5,7 +5,11 @@ public static class CommandTable
 {
     /// <summary>The commands in the order in which help lists them.</summary>
     public static IReadOnlyList<ICommand> All { get; } =
-        [new HangWhyCommand(), new UsCommand(), new LpcChainCommand(), new ModsCommand(), new HelpCommand()];
+        [
+            new HangWhyCommand(), new WhyCommand(), new UsCommand(), new LpcChainCommand(), new OwnersCommand(),
+            new DeadlocksCommand(), new IrpsCommand(), new WorkersCommand(), new CpusCommand(), new ModsCommand(),
+            new HelpCommand(),
+        ];
 
     /// <summary>The command of a name without the '!', or null.</summary>
     public static ICommand? Find(string name)

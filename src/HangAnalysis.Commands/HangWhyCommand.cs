@@ -12,6 +12,9 @@ internal sealed class HangWhyCommand : ICommand
     /// <summary>Lines that "Not known" takes before the rest is counted.</summary>
     private const int MostUnknown = 6;
 
+    /// <summary>Lines that further chains take before the rest is counted.</summary>
+    private const int MostFurther = 8;
+
     /// <summary>Frames of a crash's stack on the first screen.</summary>
     private const int MostFrames = 16;
 
@@ -20,23 +23,30 @@ internal sealed class HangWhyCommand : ICommand
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Verdicts, "hangwhy",
         "says why the system hangs: who waits for whom, and what at the end of the chain keeps everybody waiting",
-        "!hangwhy [/json] [/q]",
-        CommandHelp.ListingOptions,
+        "!hangwhy [-v] [-all] [/json] [/q]",
+        [
+            new("v", null, "all evidence: the command that shows each step, further chains in full, whole stacks, every unknown"),
+            new("all", null, $"judges every end of a wait, and not only the {HangAnalyzer.MostEnds} most important"),
+            .. CommandHelp.ListingOptions,
+        ],
         [("!hangwhy", "prints the verdict, the chain, what was ruled out and what is not known"),
+            ("!hangwhy -v", "the same with all evidence"),
             (".foreach (t {!hangwhy /q}) {!lpcchain ${t}}", "runs a command for each thread of the first chain")]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
-        Verdict verdict = session.Verdict;
-        return new CommandOutput(Arrange(session, verdict),
-            () => JsonSerializer.Serialize(VerdictJsonMapper.Map(session), ReportJsonContext.Default.HangReport),
+        if (arguments.Words.Count > 0)
+            throw new CommandUsageException($"!hangwhy: '{arguments.Words[0]}' is not understood; see !hangwhy /?");
+        Verdict verdict = arguments.Has("all") ? session.FullVerdict : session.Verdict;
+        return new CommandOutput(Arrange(session, verdict, arguments.Has("v")),
+            () => JsonSerializer.Serialize(VerdictJsonMapper.Map(session, verdict), ReportJsonContext.Default.HangReport),
             verdict.Chains.Count == 0
                 ? []
                 : [.. verdict.Chains[0].Links.Where(l => l.Thread is not null).Select(l => l.Reference.Address).Distinct()]);
     }
 
-    private static Document Arrange(CommandSession session, Verdict verdict)
+    private static Document Arrange(CommandSession session, Verdict verdict, bool verbose)
     {
         Document document = new();
         document.Add(new LineBlock([new Span(Headline(verdict.Class), ToneOf(verdict.Class)), "  ",
@@ -53,18 +63,20 @@ internal sealed class HangWhyCommand : ICommand
         document.Blank();
         if (verdict.Chains.Count > 0)
         {
-            ChainDocument.Add(document, verdict.Chains[0], session, verdict.Culprit);
+            ChainDocument.Add(document, verdict.Chains[0], session, verdict.Culprit, verbose);
             document.Blank();
-            AddFurtherChains(document, verdict);
+            AddFurtherChains(document, verdict, session, verbose);
         }
         else if (verdict.Stacks.Count > 0)
-            AddStack(document, verdict, session.System);
+            AddStack(document, verdict, session.System, verbose);
+        if (verbose && verdict is { Chains.Count: > 0, Stacks.Count: > 0 })
+            AddStack(document, verdict, session.System, verbose);
         AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
         List<(string, string)> unknown = [.. verdict.Unknown.Select(u => (u.What, u.Why))];
         foreach (string damage in session.Target.Description.Damage)
             unknown.Add(("the dump file", damage));
-        AddLabelled(document, "Not known", unknown, MostUnknown);
-        AddNext(document, session, verdict);
+        AddLabelled(document, "Not known", unknown, verbose ? int.MaxValue : MostUnknown);
+        AddNext(document, NextSteps.Of(verdict, session));
         return document;
     }
 
@@ -105,16 +117,31 @@ internal sealed class HangWhyCommand : ICommand
         return $"bug check 0x{stop.RawCode:x}{name} ({parameters}); {modules:N0} kernel module{(modules == 1 ? "" : "s")}";
     }
 
-    private static void AddFurtherChains(Document document, Verdict verdict)
+    /// <summary>Every further end has a line; with all evidence its whole chain.</summary>
+    private static void AddFurtherChains(Document document, Verdict verdict, CommandSession session, bool verbose)
     {
         for (int i = 1; i < verdict.Chains.Count; i++)
         {
             Chain chain = verdict.Chains[i];
+            if (verbose)
+            {
+                document.Add(new Span(i == 1 ? "Also" : "", Tone.Strong));
+                ChainDocument.Add(document, chain, session, null, withEvidence: true);
+                continue;
+            }
+            string label = i == 1 ? "Also" : "";
+            if (i > MostFurther && verdict.Chains.Count > i + 1)
+            {
+                document.Add(new LineBlock([new Span($"… and {verdict.Chains.Count - i:N0} more; see !hangwhy -v")], [], LabelWidth));
+                break;
+            }
             ChainLink end = chain.Links[^1];
-            List<Span> text = [new Span($"{(i == 1 ? "Also" : ""),-LabelWidth}"), chain.Links[0].Name];
+            List<Span> text = [new Span($"{label,-LabelWidth}"), chain.Links[0].Name];
             if (chain.Links.Count > 1)
-                text.Add($" … {end.Name}");
-            text.Add($": {chain.BlockedThreads:N0} thread{(chain.BlockedThreads == 1 ? "" : "s")}");
+                text.Add(chain.IsCycle ? " … in a circle" : $" … {end.Name}");
+            text.Add($": {ChainDocument.Count(chain.BlockedThreads, "thread")}");
+            if (chain.Similar > 0)
+                text.Add($", {ChainDocument.Count(chain.Similar + 1, "chain")} alike");
             if (chain.Links.FirstOrDefault(l => l.Thread is not null)?.Thread is { } first)
                 text.AddRange(["  ", Links.To(first.Address)]);
             document.Add(new LineBlock(text, [new Span(AgeText.Format(chain.LongestWait))], 0, LabelWidth));
@@ -123,13 +150,13 @@ internal sealed class HangWhyCommand : ICommand
             document.Blank();
     }
 
-    private static void AddStack(Document document, Verdict verdict, ISystemFacts system)
+    private static void AddStack(Document document, Verdict verdict, ISystemFacts system, bool verbose)
     {
         TitledStack stack = verdict.Stacks[0];
         string thread = stack.Thread is { } t ? $", thread {t.Address.Value:x16} of {t.Process.Title}" : "";
         document.Add($"Stack of the {stack.Title}{thread}:");
-        StackDocument.AddFrames(document, stack.Stack, 2, MostFrames);
-        if (verdict.Culprit is { } culprit)
+        StackDocument.AddFrames(document, stack.Stack, 2, verbose ? int.MaxValue : MostFrames);
+        if (verdict is { Chains.Count: 0, Culprit: { } culprit })
             document.Add(new LineBlock([ChainDocument.DescribeLinked(culprit.Module, system)], [], 2));
         document.Blank();
     }
@@ -151,25 +178,17 @@ internal sealed class HangWhyCommand : ICommand
         }
     }
 
-    private static void AddNext(Document document, CommandSession session, Verdict verdict)
+    private static void AddNext(Document document, NextSteps next)
     {
-        List<string> commands = [];
-        Chain? chain = verdict.Chains.Count > 0 ? verdict.Chains[0] : null;
-        if (chain?.Links.LastOrDefault(l => l.Process is not null)?.Process is { } process)
-            commands.Add(Links.CommandFor(process));
-        if (chain?.Links.FirstOrDefault(l => l.Thread is not null)?.Thread is { } thread)
-            commands.Add($"!lpcchain {thread.Address.Value:x16}");
-        if (verdict.Culprit is { } culprit)
-            commands.Add($"!mods {culprit.Module.Name}");
-        if (commands.Count == 0)
-            commands.Add(session.System.HoldsWholeSystem ? "!us -k" : "!mods");
         List<Span> spans = [new Span("Next".PadRight(LabelWidth), Tone.Strong)];
-        for (int i = 0; i < commands.Count; i++)
+        for (int i = 0; i < next.Commands.Count; i++)
         {
             if (i > 0)
                 spans.Add(" · ");
-            spans.Add(new Span(commands[i], Tone.Normal, commands[i]));
+            spans.Add(new Span(next.Commands[i], Tone.Normal, next.Commands[i]));
         }
         document.Add(new LineBlock(spans, [], 0, LabelWidth));
+        foreach (string advice in next.Advice)
+            document.Add(new LineBlock([advice], [], LabelWidth));
     }
 }

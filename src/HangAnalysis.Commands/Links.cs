@@ -17,12 +17,19 @@ internal static class Links
     public static Span To(ThreadAddress thread) =>
         new($"{thread.Value:x16}", Tone.Normal, CommandForThread(thread.Value));
 
+    /// <summary>An object's address as a link to the command that shows it.</summary>
+    public static Span To(ObjectReference reference, ISystemFacts system) =>
+        new($"{reference.Address:x16}", Tone.Normal, CommandFor(reference, system));
+
     /// <summary>What is known of a module, as a link to it.</summary>
     public static Span To(ModuleFacts module, ISystemFacts system, string text, Tone tone = Tone.Normal) =>
         new(text, tone, module.IsUserMode ? null : system.DescribeModuleCommand(module));
 
     /// <summary>The command that shows a process.</summary>
     public static string CommandFor(ProcessFacts process) => CommandForProcess(process.Address.Value);
+
+    /// <summary>The command that says why a thread does not go on.</summary>
+    public static string CommandForWhy(ThreadFacts thread) => $"!why {thread.Address.Value:x16}";
 
     private static string? CommandFor(ObjectReference reference, ISystemFacts system) => reference.Kind switch
     {

@@ -9,9 +9,8 @@ namespace HangAnalysis.Commands;
 internal static class VerdictJsonMapper
 {
     /// <summary>The whole report.</summary>
-    public static HangReport Map(CommandSession session)
+    public static HangReport Map(CommandSession session, Verdict verdict)
     {
-        Verdict verdict = session.Verdict;
         return new HangReport
         {
             Dump = MapDump(session.Target.Description, session.System.Stop),
@@ -29,7 +28,8 @@ internal static class VerdictJsonMapper
     }
 
     /// <summary>A chain.</summary>
-    public static ChainJson Map(Chain chain) => new(chain.BlockedThreads, [.. chain.Links.Select(Map)]);
+    public static ChainJson Map(Chain chain) => new(chain.BlockedThreads, chain.Similar,
+        chain.Links.Sum(l => l.Omitted), chain.End?.ToString(), [.. chain.Links.Select(Map)]);
 
     /// <summary>A frame.</summary>
     public static FrameJson Map(FrameFacts frame) =>

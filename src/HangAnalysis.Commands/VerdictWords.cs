@@ -49,6 +49,7 @@ internal static class VerdictWords
         ObjectKind.Request => "request",
         ObjectKind.Driver or ObjectKind.Device => "driver",
         ObjectKind.Processor => "processor",
+        ObjectKind.Queue => "queue",
         _ => "lock",
     };
 

@@ -58,9 +58,33 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "lpcchain")]
     public static int LpcChain(nint client, byte* arguments) => Run("lpcchain", client, arguments);
 
+    /// <summary><c>!cpus</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "cpus")]
+    public static int Cpus(nint client, byte* arguments) => Run("cpus", client, arguments);
+
+    /// <summary><c>!irps</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "irps")]
+    public static int Irps(nint client, byte* arguments) => Run("irps", client, arguments);
+
+    /// <summary><c>!workers</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "workers")]
+    public static int Workers(nint client, byte* arguments) => Run("workers", client, arguments);
+
     /// <summary><c>!mods</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "mods")]
     public static int Mods(nint client, byte* arguments) => Run("mods", client, arguments);
+
+    /// <summary><c>!why</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "why")]
+    public static int Why(nint client, byte* arguments) => Run("why", client, arguments);
+
+    /// <summary><c>!owners</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "owners")]
+    public static int Owners(nint client, byte* arguments) => Run("owners", client, arguments);
+
+    /// <summary><c>!deadlocks</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "deadlocks")]
+    public static int Deadlocks(nint client, byte* arguments) => Run("deadlocks", client, arguments);
 
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]

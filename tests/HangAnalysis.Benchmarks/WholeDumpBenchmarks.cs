@@ -9,13 +9,18 @@ using HangAnalysis.Targets.Dumps;
 namespace HangAnalysis.Benchmarks;
 
 /// <summary>
-/// A forged dump of many threads with 20 frames each, about 200 distinct stacks, one in twenty threads waiting for one
-/// stuck server: opened, read and judged anew in each run, as a user does it.
+/// A forged dump of many threads, opened, read and judged anew in each run, as a user does it. "threads": 20 frames each,
+/// about 200 distinct stacks, one thread in twenty waits for one stuck server. "locks": five ERESOURCEs for each thread, and a
+/// contended one for every fourth.
 /// </summary>
 [MemoryDiagnoser]
 public class WholeDumpBenchmarks
 {
     private string _folder = "";
+
+    /// <summary>Which of the forge's floods.</summary>
+    [Params("threads", "locks")]
+    public string Flood { get; set; } = "";
 
     /// <summary>Threads of the system.</summary>
     [Params(1_000, 5_000, 20_000)]
@@ -26,7 +31,7 @@ public class WholeDumpBenchmarks
     public void Forge()
     {
         _folder = Directory.CreateTempSubdirectory("hangwhy-benchmark-").FullName;
-        SystemBuilder system = ScenarioSet.Build($"threads-{Threads}", KernelLayout.BuiltIn("10.0.19041"));
+        SystemBuilder system = ScenarioSet.Build($"{Flood}-{Threads}", KernelLayout.BuiltIn("10.0.19041"));
         ForgedDump.Write(system, _folder);
     }
 
@@ -37,6 +42,10 @@ public class WholeDumpBenchmarks
     /// <summary>Opens the dump and makes the verdict.</summary>
     [Benchmark]
     public int OpenAndHangWhy() => Run("!hangwhy");
+
+    /// <summary>Opens the dump and lists all contended locks.</summary>
+    [Benchmark]
+    public int OpenAndOwners() => Run("!owners");
 
     /// <summary>Opens the dump and groups all stacks.</summary>
     [Benchmark]

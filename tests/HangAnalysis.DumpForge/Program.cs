@@ -8,7 +8,7 @@ namespace HangAnalysis.DumpForge;
 internal static class Program
 {
     private const string Usage = """
-        usage: DumpForge SCENARIO --out DIR [--layout FILE-OR-VERSION] [--kind KIND]
+        usage: DumpForge SCENARIO --out DIR [--layout FILE-OR-VERSION] [--kind KIND] [--without TYPE]... [--shuffle SEED]
                DumpForge --list
                DumpForge --make-layouts DIR FILE
         KIND: full, bitmap, kernelbitmap, kernelranges, activeranges, completeranges, triage
@@ -39,6 +39,8 @@ internal static class Program
     {
         string? output = null, layout = "10.0.14393";
         DumpKind? kind = null;
+        List<string> without = [];
+        ulong shuffle = 0;
         if (arguments.Length == 0 || arguments[0].StartsWith('-'))
             throw new ArgumentException(Usage);
         for (int i = 1; i < arguments.Length; i += 2)
@@ -56,6 +58,12 @@ internal static class Program
                     kind = Enum.TryParse(value, ignoreCase: true, out DumpKind parsed)
                         ? parsed : throw new ArgumentException(Usage);
                     break;
+                case "--without":
+                    without.Add(value);
+                    break;
+                case "--shuffle":
+                    shuffle = ulong.TryParse(value, out ulong seed) && seed != 0 ? seed : throw new ArgumentException(Usage);
+                    break;
                 default:
                     throw new ArgumentException(Usage);
             }
@@ -63,7 +71,9 @@ internal static class Program
         if (output is null)
             throw new ArgumentException(Usage);
         KernelLayout types = File.Exists(layout) ? KernelLayout.Load(layout) : KernelLayout.BuiltIn(layout);
-        SystemBuilder system = ScenarioSet.Build(arguments[0], types);
+        SystemBuilder system = ScenarioSet.Build(arguments[0], types, shuffle);
+        foreach (string type in without)
+            system.SymbolLayout = system.SymbolLayout.Without(type);
         ForgedDump.Write(system, output, kind ?? system.PreferredKind);
         return 0;
     }

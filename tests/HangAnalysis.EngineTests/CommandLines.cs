@@ -24,13 +24,20 @@ internal static class CommandLines
             "!us -p", "!us -p 123456789", "!us -p zzz", "!us thread", "!us /nothing",
             "!lpcchain", "!lpcchain /q", "!lpcchain /json", "!lpcchain 123456789", "!lpcchain 1 2",
             "!mods", "!mods /q", "!mods /json", "!mods -3", "!mods -3 /q", "!mods nt", "!mods nothing", "!mods a b",
+            "!hangwhy -v", "!hangwhy -all", "!why", "!why -v", "!why /q", "!why /json", "!why zzz",
+            "!owners", "!owners /q", "!owners /json", "!owners -k ERESOURCE", "!owners -k nothing", "!owners 123456789",
+            "!deadlocks", "!deadlocks /q", "!deadlocks /json", "!irps", "!irps /q", "!irps /json", "!irps nothing",
+            "!workers", "!workers /q", "!workers /json", "!cpus", "!cpus -v", "!cpus /q", "!cpus /json",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
             lines.AddRange([$"!us -p {process.Address.Value:x16}", $"!us /json -p {process.Id:x}",
                 $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}"]);
         if (thread is not null)
-            lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}"]);
+            lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
+                $"!why {thread.Address.Value:x16}", $"!why -v {thread.Address.Value:x16}", $"!owners {thread.Address.Value:x16}"]);
+        if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } link)
+            lines.Add($"!owners {link.Reference.Address:x16}");
         if (session.Verdict.Culprit is { } culprit && !culprit.Module.Name.Contains(' ', StringComparison.Ordinal))
             lines.Add($"!mods {culprit.Module.Name}");
         return lines;

@@ -32,10 +32,15 @@ public partial class ScenarioTests
         script.Add(Modules, EngineModuleList.Commands);
         script.Add(CurrentStack, "k 256");
         foreach (ProcessorFacts processor in _session.System.Processors)
-            script.Add($"~{processor.Number}", $"~{processor.Number}s", "k 256");
+            script.Add($"~{processor.Number}", [$"~{processor.Number}s", .. ProgramOf(processor), "k 256"]);
         foreach (ThreadFacts thread in WithoutProcessor)
             script.Add($"k {thread.Address.Value:x}", $".thread /p /r {thread.Address.Value:x16}", "k 256");
     }
+
+    /// <summary>The engine names a running program's frames only if it is told whose memory to look at.</summary>
+    private static string[] ProgramOf(ProcessorFacts processor) => processor.Current is { EnvironmentBlock: not 0 } thread
+        ? [$".process /p /r {thread.Process.Address.Value:x16}"]
+        : [];
 
     /// <summary>A nested type without a name has one in the symbols that <c>dt</c> does not take.</summary>
     private IEnumerable<string> NamedTypes =>
@@ -59,11 +64,17 @@ public partial class ScenarioTests
 
         // The data model leaves the idle threads out: they are in no list of the kernel.
         List<ThreadFacts> ours = [.. _session.System.Threads.Where(t => t.Process.Id != 0)];
-        Assert.That(ours.Select(t => t.ClientId), Is.EquivalentTo(addresses.Keys));
+        Assert.That(ours.Select(t => t.ClientId), Is.SupersetOf(addresses.Keys));
+        // It shows a hundred items of a collection.
+        Assert.That(ours.Where(t => !addresses.ContainsKey(t.ClientId)).Select(t => t.Process.Threads.Count), Has.All.GreaterThan(100));
+        ours.RemoveAll(t => !addresses.ContainsKey(t.ClientId));
         foreach (ThreadFacts thread in ours)
         {
             Assert.That(unchecked((ulong)long.Parse(addresses[thread.ClientId], CultureInfo.InvariantCulture)),
                 Is.EqualTo(thread.Address.Value), thread.ClientId);
+            // Public symbols of 7601 lack the enumerations.
+            if (stateNames.Count == 0)
+                continue;
             Assert.That(thread.State, Is.EqualTo(stateNames[Number(states[thread.ClientId])]), thread.ClientId);
             if (thread.WaitReason is not null)
                 Assert.That(thread.WaitReason, Is.EqualTo(reasonNames[Number(reasons[thread.ClientId])]), thread.ClientId);
@@ -90,7 +101,7 @@ public partial class ScenarioTests
         }
         Assert.That(fields, Is.GreaterThan(1000));
         foreach (string enumeration in s_enumerations)
-            Assert.That(symbols.FindEnum(enumeration)!.Values.Select(v => (v.Key, v.Value)),
+            Assert.That((symbols.FindEnum(enumeration)?.Values ?? new Dictionary<string, long>()).Select(v => (v.Key, v.Value)),
                 Is.EquivalentTo(Value().Matches(_answers[$"dt nt!{enumeration}"]).Select(m =>
                     (m.Groups["name"].Value, long.Parse(m.Groups["value"].Value, CultureInfo.InvariantCulture)))), enumeration);
     }
@@ -121,10 +132,13 @@ public partial class ScenarioTests
     {
         string[] walked = [.. Frame().Matches(_answers[question]).Select(m => Comparable(
             $"{m.Groups["sp"].Value}{m.Groups["sp2"].Value} {m.Groups["site"].Value.Trim()}"))];
+        // Without the program's memory the engine still shows where the program called the kernel.
+        if (ours.EndNote == "the process's module list is not in the dump" && walked.Length == ours.Frames.Count + 1)
+            walked = walked[..^1];
         string[] returns = [.. Frame().Matches(_answers[question]).Select(m => $"{m.Groups["ret"].Value}{m.Groups["ret2"].Value}")];
         Assert.That(ours.Frames.Select(f => Comparable($"{f.StackPointer:x16} {f.Text}")), Is.EqualTo(walked), question);
         // Where a frame will go on is where it returns to in the line above.
-        Assert.That(ours.Frames.Skip(1).Select(f => $"{f.InstructionPointer:x16}"), Is.EqualTo(returns.SkipLast(1)), question);
+        Assert.That(ours.Frames.Skip(1).Select(f => $"{f.InstructionPointer:x16}"), Is.EqualTo(returns.Take(ours.Frames.Count - 1)), question);
         return walked.Length;
     }
 

@@ -122,14 +122,15 @@ public partial class ScenarioTests(ForgedCase forged)
                     .And.Not.StartsWith($"{Expectation.Family}: "), link);
             else
                 Assert.That(_answers[link], Does.Match(link.StartsWith("lm ", StringComparison.Ordinal)
-                    ? "Image name: " : @"(?m)^   \+0x000 ").And.Not.Match(@"\?\?\?|rror|Couldn't|Unable"), link);
+                    ? "Image name: " : link.StartsWith("dq ", StringComparison.Ordinal) ? "(?m)^[0-9a-f]{8}`[0-9a-f]{8} " : @"(?m)^   \+0x[0-9a-f]{3} ").And.Not.Match(@"\?{5}| error |Couldn't|Unable"), link);
         Assert.That(_links, Has.Count.GreaterThan(0));
     }
 
     [Test]
     public void Links_are_commands_of_ours_or_show_an_object_and_hold_no_name_that_could_be_a_command() =>
-        Assert.That(_links, Has.All.Match(@"^(!HangAnalysis\.(us -p|lpcchain) [0-9a-f]{16}|!HangAnalysis\.(us -k|mods \w+)" +
-            @"|(dt nt!_[A-Z_]+|lm v a) 0x[0-9a-f]{16})$"));
+        Assert.That(_links, Has.All.Match(@"^(!HangAnalysis\.(us -p|lpcchain|why|owners) [0-9a-f]{16}" +
+            @"|!HangAnalysis\.(us -k|deadlocks|cpus|irps|workers|mods \w+)|!HangAnalysis\.hangwhy( -v| -all)?" +
+            @"|(dt nt!_[A-Z_]+[0-9]?|lm v a) (0x)?[0-9a-f]{16}( [A-Za-z]+)*|dq 0x[0-9a-f]{16} L1|dt ntdll!_RTL_CRITICAL_SECTION 0x[0-9a-f]{16})$"));
 
     [Test]
     public void The_debugger_is_left_as_it_was() => Assert.That(_answers[After], Is.EqualTo(_answers[Before]));

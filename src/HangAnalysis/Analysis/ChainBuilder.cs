@@ -5,29 +5,63 @@ namespace HangAnalysis.Analysis;
 /// <summary>Draws the chain of a root cause: from the thread whose wait matters most to the end.</summary>
 internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
 {
-    /// <summary>Links of one chain that are followed: more than anybody reads.</summary>
+    /// <summary>Links of one chain that are shown: more than anybody reads. Of a longer one the middle is left out.</summary>
     public const int MostLinks = 64;
 
     /// <summary>The chain of a root cause. The culprit, where there is one, is added as the last link.</summary>
     public Chain Build(RootCause root, Culprit? culprit)
     {
-        List<ChainLink> links = [];
+        List<WaitEdge> steps = [];
         ObjectReference at = Start(root);
-        while (root.Waiters.TryGetValue(at, out (WaitEdge Step, int Distance) next) && links.Count < MostLinks)
+        while (root.Waiters.TryGetValue(at, out (WaitEdge Step, int Distance) next))
         {
-            links.Add(Link(next.Step));
+            steps.Add(next.Step);
             at = next.Step.To;
         }
         if (root.IsCycle)
-            AddCycle(root, at, links);
-        else
+            AddCycle(root, at, steps);
+        List<ChainLink> links = Draw(steps);
+        if (root.IsCycle)
         {
-            links.Add(End(at, culprit));
-            if (culprit is not null && at.Kind is not ObjectKind.Driver)
-                links.Add(new ChainLink(new ObjectReference(ObjectKind.Driver, culprit.Module.BaseAddress),
-                    culprit.Module.FileName, null, null, null, culprit.Certainty, ""));
+            links.Add(End(steps[^1].To, null));
+            return new Chain(links, root.BlockedThreads, root.LongestWait, true);
         }
-        return new Chain(links, root.Blocked.Count, root.LongestWait, root.IsCycle);
+        links.Add(End(at, culprit));
+        if (culprit is not null && at.Kind is not ObjectKind.Driver)
+            links.Add(new ChainLink(new ObjectReference(ObjectKind.Driver, culprit.Module.BaseAddress),
+                culprit.Module.FileName, null, null, null, culprit.Certainty, ""));
+        return new Chain(links, root.BlockedThreads, root.LongestWait, false)
+        {
+            End = culprit is null ? ChainEnds.Of(at, system) : null,
+        };
+    }
+
+    /// <summary>The circle of a root cause by itself, without what waits for it.</summary>
+    public Chain BuildCycle(RootCause root)
+    {
+        List<WaitEdge> steps = [];
+        AddCycle(root, MostImportant(root.Ends), steps);
+        List<ChainLink> links = Draw(steps);
+        links.Add(End(steps[^1].To, null));
+        return new Chain(links, root.BlockedThreads, root.LongestWait, true);
+    }
+
+    /// <summary>The links of steps; of too many those at the beginning and at the end.</summary>
+    internal List<ChainLink> Draw(List<WaitEdge> steps)
+    {
+        List<ChainLink> links = new(Math.Min(steps.Count, MostLinks));
+        for (int i = 0; i < steps.Count; i++)
+        {
+            ChainLink link = Link(steps[i]);
+            if (steps.Count > MostLinks && i == MostLinks / 2 - 1)
+            {
+                int omitted = steps.Count - MostLinks;
+                link = link with { Omitted = omitted };
+                i += omitted;
+            }
+            links.Add(link);
+        }
+        return links;
     }
 
     /// <summary>
@@ -60,36 +94,63 @@ internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
                 bestRank = rank;
             }
         }
-        return best is null ? root.Ends[0] : ObjectReference.To(best.Address);
+        return best is null ? MostImportant(root.Ends) : ObjectReference.To(best.Address);
     }
 
-    private void AddCycle(RootCause root, ObjectReference first, List<ChainLink> links)
+    /// <summary>Of the ends of a circle that nothing else waits for, the thread that matters most, then the longest wait.</summary>
+    private ObjectReference MostImportant(IReadOnlyList<ObjectReference> ends)
+    {
+        ThreadFacts? best = null;
+        foreach (ObjectReference end in ends)
+            if (end.Kind == ObjectKind.Thread && system.FindThread(end.Address) is { } thread
+                && (best is null || (thread.Process.Importance, thread.Age ?? TimeSpan.Zero)
+                    .CompareTo((best.Process.Importance, best.Age ?? TimeSpan.Zero)) > 0))
+                best = thread;
+        return best is null ? ends[0] : ObjectReference.To(best.Address);
+    }
+
+    /// <summary>Adds the shortest way from a member of a circle through the circle back to it.</summary>
+    private void AddCycle(RootCause root, ObjectReference first, List<WaitEdge> steps)
     {
         HashSet<ObjectReference> members = [.. root.Ends];
-        HashSet<ObjectReference> seen = [];
-        ObjectReference at = first;
-        while (links.Count < MostLinks)
-        {
-            if (!seen.Add(at))
-            {
-                links.Add(End(at, null));
-                break;
-            }
-            WaitEdge? step = null;
+        Dictionary<ObjectReference, WaitEdge> cameBy = [];
+        Queue<ObjectReference> queue = new([first]);
+        while (!cameBy.ContainsKey(first) && queue.TryDequeue(out ObjectReference at))
             foreach (WaitEdge edge in graph.From(at))
-                if (members.Contains(edge.To) && (step is null || edge.Certainty > step.Certainty))
-                    step = edge;
-            if (step is null)
-                break;
-            links.Add(Link(step));
-            at = step.To;
+                if (edge.Certainty != Certainty.Candidate && members.Contains(edge.To) && cameBy.TryAdd(edge.To, edge))
+                    queue.Enqueue(edge.To);
+        int start = steps.Count;
+        ObjectReference back = first;
+        do
+        {
+            steps.Add(cameBy[back]);
+            back = cameBy[back].From;
         }
+        while (back != first);
+        steps.Reverse(start, steps.Count - start);
     }
 
     internal ChainLink Link(WaitEdge step)
     {
         (string name, ThreadFacts? thread, ProcessFacts? process) = Identify(step.From);
-        return new ChainLink(step.From, name, thread, process, step.What, step.Certainty, step.Evidence);
+        ChainLink link = new(step.From, name, thread, process, step.What, step.Certainty, step.Evidence);
+        return thread is null ? link : AddAlike(link, step);
+    }
+
+    /// <summary>Counts the threads that wait for the same: a hundred identical victims are one line with a count.</summary>
+    private ChainLink AddAlike(ChainLink link, WaitEdge step)
+    {
+        int count = 0;
+        TimeSpan? longest = null;
+        foreach (WaitEdge edge in graph.To(step.To))
+            if (edge.From != step.From && edge.From.Kind == ObjectKind.Thread
+                && system.FindThread(edge.From.Address) is { Activity: ThreadActivity.Waiting } other)
+            {
+                count++;
+                if (other.Age is { } age && (longest is null || age > longest))
+                    longest = age;
+            }
+        return count == 0 ? link : link with { AlikeThreads = count, AlikeLongest = longest };
     }
 
     internal ChainLink End(ObjectReference reference, Culprit? culprit)
@@ -101,7 +162,8 @@ internal sealed class ChainBuilder(ISystemFacts system, WaitGraph graph)
             culprit is null || waitsFor is not null ? Certainty.Proven : culprit.Certainty, evidence);
     }
 
-    private (string Name, ThreadFacts? Thread, ProcessFacts? Process) Identify(ObjectReference reference)
+    /// <summary>What to call an object, and the thread or process that it is.</summary>
+    internal (string Name, ThreadFacts? Thread, ProcessFacts? Process) Identify(ObjectReference reference)
     {
         switch (reference.Kind)
         {

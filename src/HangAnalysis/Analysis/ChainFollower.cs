@@ -5,13 +5,15 @@ namespace HangAnalysis.Analysis;
 /// <summary>Follows single threads through the wait graph.</summary>
 public sealed class ChainFollower
 {
+    private readonly ISystemFacts _system;
     private readonly WaitGraph _graph;
     private readonly ChainBuilder _builder;
 
     /// <summary>Prepares the graph of a system.</summary>
     public ChainFollower(ISystemFacts system)
     {
-        _graph = new WaitGraph(system.Edges);
+        _system = system;
+        _graph = new WaitGraph(system.Edges, system);
         _builder = new ChainBuilder(system, _graph);
     }
 
@@ -20,31 +22,37 @@ public sealed class ChainFollower
     /// </summary>
     public Chain Follow(ThreadFacts thread)
     {
-        List<ChainLink> links = [];
+        List<WaitEdge> steps = [];
         HashSet<ObjectReference> seen = [];
         ObjectReference at = ObjectReference.To(thread.Address);
-        bool isCycle = false;
-        while (links.Count < ChainBuilder.MostLinks)
+        bool isCycle;
+        while (!(isCycle = !seen.Add(at)) && Surest(at) is { } step)
         {
-            isCycle = !seen.Add(at);
-            WaitEdge? step = null;
-            foreach (WaitEdge edge in isCycle ? [] : _graph.From(at))
-                if (step is null || edge.Certainty > step.Certainty)
-                    step = edge;
-            if (step is null)
-            {
-                links.Add(_builder.End(at, null));
-                break;
-            }
-            links.Add(_builder.Link(step));
+            steps.Add(step);
             at = step.To;
         }
-        int blocked = links.Count(l => l.Thread is { Activity: ThreadActivity.Waiting });
+        int blocked = 0;
         TimeSpan? longest = null;
-        foreach (ChainLink link in links)
-            if (link.Thread?.Age is { } age && (longest is null || age > longest))
-                longest = age;
-        return new Chain(links, blocked, longest, isCycle);
+        foreach (ObjectReference link in seen)
+            if (link.Kind == ObjectKind.Thread && _system.FindThread(link.Address) is { } waiting)
+            {
+                if (waiting.Activity == ThreadActivity.Waiting)
+                    blocked++;
+                if (waiting.Age is { } age && (longest is null || age > longest))
+                    longest = age;
+            }
+        List<ChainLink> links = _builder.Draw(steps);
+        links.Add(_builder.End(at, null));
+        return new Chain(links, blocked, longest, isCycle) { End = isCycle ? null : ChainEnds.Of(at, _system) };
+    }
+
+    private WaitEdge? Surest(ObjectReference node)
+    {
+        WaitEdge? step = null;
+        foreach (WaitEdge edge in _graph.From(node))
+            if (step is null || edge.Certainty > step.Certainty)
+                step = edge;
+        return step;
     }
 
     /// <summary>Whether anything is recorded that a thread waits for.</summary>

@@ -20,7 +20,7 @@ internal static class CrashVerdict
         return new Verdict
         {
             Class = VerdictClass.Crash,
-            Confidence = faultsInCulprit ? Confidence.Medium : Confidence.Low,
+            Confidence = ConfidenceRules.OfCrash(faultsInCulprit),
             Summary = $"the system stopped by itself: {name}{(stop.Meaning is null ? "" : $": {stop.Meaning}")}{where}",
             Culprit = culprit,
             Stacks = crash is { } k && k.Stack.Frames.Count > 0 ? [new TitledStack("crash", k.Thread, k.Stack)] : [],

@@ -10,56 +10,69 @@ namespace HangAnalysis.Analysis;
 /// </remarks>
 public static class HangAnalyzer
 {
-    /// <summary>
-    /// A wait is no evidence before it has lasted this long: healthy systems have thousands of shorter ones at any moment.
-    /// </summary>
-    public static readonly TimeSpan HangAge = TimeSpan.FromSeconds(5);
+    /// <summary>A wait is no evidence before it has lasted this long.</summary>
+    public static TimeSpan HangAge => WaitEvidence.LeastAge;
 
-    /// <summary>Chains that a verdict lists.</summary>
-    private const int MostChains = 8;
+    /// <summary>Ends that are judged and told unless all are asked for: each costs a stack and a chain.</summary>
+    public const int MostEnds = 128;
 
     /// <summary>Makes the verdict.</summary>
-    public static Verdict Analyze(ISystemFacts system)
+    /// <param name="system">The system.</param>
+    /// <param name="judgesAll">Whether all ends are judged, and not only the <see cref="MostEnds"/> most important.</param>
+    public static Verdict Analyze(ISystemFacts system, bool judgesAll = false)
     {
         if (system.Stop is { IsForced: false } stop)
             return CrashVerdict.Make(system, stop);
         if (!system.HoldsWholeSystem)
             return NotEnoughData(system);
-        WaitGraph graph = new(system.Edges);
+        WaitGraph graph = new(system.Edges, system);
         List<RootCause> roots = RootCause.FindAll(graph, system);
-        List<Judgement> judgements = [];
-        foreach (RootCause root in roots)
-        {
-            if (judgements.Count >= MostChains)
-                break;
-            if (HasLasted(root) && Judgement.Of(root, system) is { } judgement)
-                judgements.Add(judgement);
-        }
-        // Ranked by what waits; among equals the surer one first, so that a guess never hides a proof.
-        Judgement? best = judgements.Count == 0 ? null : judgements[0];
-        if (best is null)
+        Judges judges = new(graph, roots, system);
+        (List<Judgement> judgements, int left) = judges.Judge(judgesAll ? int.MaxValue : MostEnds);
+        if (judgements.Count == 0)
             return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system) : NoHang(system, roots));
-        ChainBuilder chains = new(system, graph);
-        Chain[] built = judgements.ConvertAll(j => chains.Build(j.Root, j.Culprit)).ToArray();
+        Judgement best = judgements[0];
+        List<Chain> chains = ChainCollapse.Collapse(judgements, new ChainBuilder(system, graph));
         Certainty weakest = Certainty.Proven;
-        foreach (ChainLink link in built[0].Links)
+        foreach (ChainLink link in chains[0].Links)
             weakest = link.Certainty < weakest ? link.Certainty : weakest;
+        List<Unknown> unknown = [.. best.Unknown.Union(system.Unknowns)];
+        if (left > 0)
+            unknown.Add(new Unknown($"{left:N0} further ends of waits", $"only the {MostEnds:N0} most important are judged unless all are asked for"));
         return new Verdict
         {
             Class = best.Class,
             Confidence = ConfidenceRules.Of(best, weakest),
-            Summary = VerdictSentences.Summarize(best, built[0], system),
+            Summary = VerdictSentences.Summarize(best, chains[0], system),
             Culprit = best.Culprit,
-            BlockedThreads = built[0].BlockedThreads,
-            LongestWait = built[0].LongestWait,
-            Chains = built,
-            Stacks = best.Thread is null ? [] : [new TitledStack("root thread", best.Thread, best.Stack!)],
+            BlockedThreads = chains[0].BlockedThreads,
+            LongestWait = chains[0].LongestWait,
+            Chains = chains,
+            Stacks = Stacks(best, chains[0], system),
             RuledOut = RuledOutFacts.Collect(system),
-            Unknown = [.. best.Unknown, .. system.Unknowns],
+            Unknown = unknown,
         };
     }
 
-    private static bool HasLasted(RootCause root) => root.IsCycle || root.LongestWait is not { } wait || wait >= HangAge;
+    /// <summary>The stack of the thread at the end; of a circle, those of its threads.</summary>
+    private static IReadOnlyList<TitledStack> Stacks(Judgement judgement, Chain chain, ISystemFacts system)
+    {
+        if (judgement.Thread is not null)
+            return [new TitledStack("root thread", judgement.Thread, judgement.Stack!)];
+        List<TitledStack> stacks = [];
+        const int MostStacks = 4;
+        if (!chain.IsCycle)
+            return stacks;
+        foreach (ChainLink link in chain.Links)
+            if (link.Thread is { } thread && judgement.Root.Ends.Contains(link.Reference) && stacks.Count < MostStacks
+                && !stacks.Exists(s => s.Thread == thread))
+                stacks.Add(new TitledStack("thread in the circle", thread, system.GetStack(thread)));
+        return stacks;
+    }
+
+    /// <summary>Whether an end has lasted long enough to be evidence.</summary>
+    internal static bool HasLasted(RootCause root) =>
+        root.IsCycle || root.LongestWait is not { } wait || wait >= HangAge;
 
     private static Verdict NotEnoughData(ISystemFacts system)
     {
@@ -71,7 +84,7 @@ public static class HangAnalyzer
         return new Verdict
         {
             Class = VerdictClass.NotEnoughData,
-            Confidence = Confidence.High,
+            Confidence = ConfidenceRules.OfNotEnoughData,
             Summary = forced + reason,
             Stacks = stop is { } s && s.Stack.Frames.Count > 0 ? [new TitledStack("processor that took the dump", s.Thread, s.Stack)] : [],
             Unknown = system.HoldsThreads ? system.Unknowns : [.. system.Unknowns, MissingThreads],
@@ -93,11 +106,12 @@ public static class HangAnalyzer
     private static Verdict NoHang(ISystemFacts system, List<RootCause> roots)
     {
         int shortWaits = roots.Count(r => !HasLasted(r));
-        string note = shortWaits == 0 ? "" : $"; {shortWaits:N0} short waits (under {HangAge.TotalSeconds:0} s) are in progress";
+        string note = shortWaits == 0 ? "" :
+            $"; {shortWaits:N0} short wait{(shortWaits == 1 ? "" : "s")} (under {HangAge.TotalSeconds:0} s) in progress";
         return new Verdict
         {
             Class = VerdictClass.NoHang,
-            Confidence = system.Unknowns.Count == 0 ? Confidence.High : Confidence.Medium,
+            Confidence = ConfidenceRules.OfNoHang(system),
             Summary = $"no thread of {system.Threads.Count:N0} waits for anything that has an owner or a driver to answer{note}",
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = system.Unknowns,

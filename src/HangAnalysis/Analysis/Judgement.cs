@@ -3,7 +3,7 @@ using HangAnalysis.Model;
 namespace HangAnalysis.Analysis;
 
 /// <summary>What one end of the wait graph means.</summary>
-internal sealed class Judgement
+internal sealed partial class Judgement
 {
     private Judgement(RootCause root, VerdictClass verdictClass)
     {
@@ -20,8 +20,14 @@ internal sealed class Judgement
     /// <summary>The thread at the end, or the one that sent the request there; null where there is none.</summary>
     public ThreadFacts? Thread { get; private init; }
 
+    /// <summary>The process at the end, where no thread of it is named; null otherwise.</summary>
+    public ProcessFacts? Process { get; private init; }
+
     /// <summary>The stack of that thread.</summary>
     public StackFacts? Stack { get; private init; }
+
+    /// <summary>The processor at the end, where the end is on one; null otherwise.</summary>
+    public ProcessorFacts? Processor { get; private init; }
 
     /// <summary>The module that is named.</summary>
     public Culprit? Culprit { get; private init; }
@@ -34,20 +40,25 @@ internal sealed class Judgement
     {
         ObjectReference end = root.Ends[0];
         if (root.IsCycle)
-            return new Judgement(root, VerdictClass.Deadlock);
+            return OfCycle(root, system);
         switch (end.Kind)
         {
             case ObjectKind.Thread:
                 return system.FindThread(end.Address) is { } thread ? OfThread(root, thread, system) : null;
             case ObjectKind.Process:
                 return OfProcess(root, system.FindProcess(end.Address));
-            case ObjectKind.Driver or ObjectKind.Request:
+            case ObjectKind.Driver or ObjectKind.Request or ObjectKind.Device:
                 return OfRequest(root, system);
             case ObjectKind.Message:
                 return new Judgement(root, VerdictClass.ServerNotAnswering)
                 {
-                    Unknown = [new Unknown("who should answer", system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
+                    Unknown = [new Unknown($"who should answer {system.FindObject(end)?.Title ?? "the message"} {end.Address:x16}",
+                        system.FindObject(end)?.State?.ToString() ?? "the message's port has no owner")],
                 };
+            case ObjectKind.Lock when system.FindObject(end) is { IsOrphaned: true }:
+                return new Judgement(root, VerdictClass.OrphanedLock);
+            case ObjectKind.Lock or ObjectKind.Processor when IsSpinLock(end, system):
+                return OfSpinLock(root, system);
             default:
                 return new Judgement(root, VerdictClass.OwnerUnknown)
                 {
@@ -55,6 +66,25 @@ internal sealed class Judgement
                         system.FindObject(end)?.State?.ToString() ?? "its owner is not recorded")],
                 };
         }
+    }
+
+    /// <summary>A circle; a thread that waits for itself is stuck in the module that made it do so.</summary>
+    private static Judgement OfCycle(RootCause root, ISystemFacts system)
+    {
+        ThreadFacts? only = null;
+        int threads = 0;
+        foreach (ObjectReference member in root.Ends)
+            if (member.Kind == ObjectKind.Thread && threads++ == 0)
+                only = system.FindThread(member.Address);
+        if (threads != 1 || only is null)
+            return new Judgement(root, VerdictClass.Deadlock);
+        StackFacts stack = system.GetStack(only);
+        return new Judgement(root, VerdictClass.Deadlock)
+        {
+            Thread = only,
+            Stack = stack,
+            Culprit = CulpritFinder.OfWait(stack, kernelOnly: true) is { Module.Origin: ModuleOrigin.ThirdParty } c ? c : null,
+        };
     }
 
     private static Judgement? OfThread(RootCause root, ThreadFacts thread, ISystemFacts system)
@@ -91,33 +121,23 @@ internal sealed class Judgement
         };
     }
 
-    /// <summary>An owner that runs is slow, not stuck, unless its processor is held by a deferred procedure call.</summary>
-    private static Judgement? OfRunning(RootCause root, ThreadFacts thread, StackFacts stack, ISystemFacts system)
-    {
-        foreach (ProcessorFacts processor in system.Processors)
-            if (processor.Current == thread && processor.DpcActive)
-                return new Judgement(root, VerdictClass.LongDpc)
-                {
-                    Thread = thread, Stack = stack, Culprit = CulpritFinder.OfWait(stack, kernelOnly: true),
-                };
-        return null;
-    }
-
     /// <summary>A thread that others wait for and that waits in its own program: its program does not get on.</summary>
     private static Judgement? OfQuietOwner(RootCause root, ThreadFacts thread, StackFacts stack)
     {
         if (root.Waiters.Count == 0)
             return null;
-        // The end of a thread or process that works on is awaited all the time; a lock or an answer is owed.
+        // The end of a thread or process that works on is awaited all the time; a lock or an answer is owed. Of a process
+        // only those threads are followed that keep it from what it owes.
         bool isOwed = false;
         foreach ((ObjectReference waiter, (WaitEdge step, _)) in root.Waiters)
-            isOwed |= step.To == root.Ends[0] && waiter.Kind is ObjectKind.Lock or ObjectKind.Message;
+            isOwed |= step.To == root.Ends[0] && waiter.Kind is ObjectKind.Lock or ObjectKind.Message or ObjectKind.Process;
         return isOwed
             ? new Judgement(root, VerdictClass.ServerNotAnswering)
             {
                 Thread = thread,
                 Stack = stack,
                 Culprit = CulpritFinder.OfWait(stack, kernelOnly: false) is { Module.Origin: ModuleOrigin.ThirdParty } c ? c : null,
+                Unknown = thread.IsSuspended ? [new Unknown("who has suspended the thread", "Windows does not record that")] : [],
             }
             : null;
     }
@@ -135,7 +155,7 @@ internal sealed class Judgement
         {
             if (waiter.Kind == ObjectKind.Request && step.To == end)
                 request ??= step.What.ToString();
-            if (waiter.Kind == ObjectKind.Thread && step.To.Kind == ObjectKind.Request
+            if (waiter.Kind == ObjectKind.Thread && (step.To.Kind == ObjectKind.Request || step.To == end)
                 && system.FindThread(waiter.Address) is { } thread && (sender is null || thread.Age > sender.Age))
                 sender = thread;
         }
@@ -147,7 +167,10 @@ internal sealed class Judgement
             Culprit = module is { Origin: ModuleOrigin.ThirdParty or ModuleOrigin.Unknown }
                 ? new Culprit(module, null, request ?? "")
                 : null,
-            Unknown = [new Unknown("why the request does not complete", "the driver's own state is private to it")],
+            Unknown = [system.FindObject(end) is { IsExternal: true }
+                ? new Unknown("which server must answer", "that is recorded only in the redirector's own structures")
+                : new Unknown("why the request does not complete", system.FindObject(end)?.State?.ToString()
+                    ?? "the driver's own state is private to it; it may wait for another driver or for hardware")],
         };
     }
 
@@ -162,9 +185,14 @@ internal sealed class Judgement
             owesAnswer |= step.To == root.Ends[0] && waiter.Kind == ObjectKind.Message;
         if (process is null || !owesAnswer)
             return null;
+        if (process.HasExited)
+            return new Judgement(root, VerdictClass.ServerNotAnswering);
         return new Judgement(root, VerdictClass.ServerNotAnswering)
         {
-            Unknown = [new Unknown($"why {process.Name} does not answer",
+            Process = process,
+            Unknown = process.IsFrozen
+                ? [new Unknown($"who has frozen {process.Name}", "Windows does not record that")]
+                : [new Unknown($"why {process.Name} does not answer",
                 $"its {process.Threads.Count:N0} threads wait for work or for objects of its own program")],
         };
     }

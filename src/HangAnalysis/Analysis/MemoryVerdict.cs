@@ -28,7 +28,7 @@ internal static class MemoryVerdict
         return new Verdict
         {
             Class = VerdictClass.MemoryExhausted,
-            Confidence = commit && pages ? Confidence.High : Confidence.Medium,
+            Confidence = ConfidenceRules.OfMemory(commit, pages),
             Summary = $"memory is exhausted: {what}",
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = system.Unknowns,

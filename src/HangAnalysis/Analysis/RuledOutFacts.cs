@@ -40,9 +40,28 @@ internal static class RuledOutFacts
 
     private static void AddLocks(IReadOnlyList<LockCount> locks, List<RuledOut> lines)
     {
+        List<string> facts = [];
         foreach (LockCount kind in locks)
             if (kind is { Total: { } total, Contended: 0 })
-                lines.Add(new RuledOut("locks", $"0 of {total:N0} {kind.Kind}s contended"));
+                facts.Add($"0 of {total:N0} {kind.Kind}s contended");
+        AddWaiters(locks, facts, "", kind => kind.Waiters == 0);
+        AddWaiters(locks, facts, $" older than {HangAnalyzer.HangAge.TotalSeconds:0} s",
+            kind => kind is { Waiters: > 0, OldestWait: { } oldest } && oldest < HangAnalyzer.HangAge);
+        if (facts.Count > 0)
+            lines.Add(new RuledOut("locks", string.Join("; ", facts)));
+    }
+
+    /// <summary>Names the kinds of locks of which something is true: <c>no push lock, fast mutex or guarded mutex waiter</c>.</summary>
+    private static void AddWaiters(IReadOnlyList<LockCount> locks, List<string> facts, string which, Predicate<LockCount> isTrue)
+    {
+        List<string> kinds = [];
+        foreach (LockCount kind in locks)
+            if (isTrue(kind))
+                kinds.Add(kind.Kind);
+        if (kinds.Count == 0)
+            return;
+        string names = kinds.Count == 1 ? kinds[0] : $"{string.Join(", ", kinds[..^1])} or {kinds[^1]}";
+        facts.Add($"no {names} waiter{which}");
     }
 
     private static void AddProcessors(ISystemFacts system, List<RuledOut> lines)
@@ -53,7 +72,8 @@ internal static class RuledOutFacts
         int idle = system.Processors.Count(p => p.IsIdle);
         int dpcs = system.Processors.Count(p => p.DpcActive);
         int ready = system.Threads.Count(t => t.Activity == ThreadActivity.Ready);
-        if (idle == 0 || dpcs > 0 || ready > 0)
+        bool spins = system.Processors.Any(p => p.Spin is not null);
+        if (idle == 0 || dpcs > 0 || ready > 0 || spins)
             return;
         lines.Add(new RuledOut("CPU", $"{idle} of {count} idle, no DPC active, no thread ready"));
     }

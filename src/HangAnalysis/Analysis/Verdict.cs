@@ -81,14 +81,31 @@ public sealed record Culprit(ModuleFacts Module, FrameFacts? Frame, string Evide
 /// <param name="Evidence">The debugger command that shows the step; empty at the end of the chain.</param>
 public sealed record ChainLink(
     ObjectReference Reference, string Name, ThreadFacts? Thread, ProcessFacts? Process, Phrase? WaitsFor, Certainty Certainty,
-    string Evidence);
+    string Evidence)
+{
+    /// <summary>Further threads that wait for what this link waits for: they are told by their number.</summary>
+    public int AlikeThreads { get; init; }
+
+    /// <summary>The longest wait among those; null where unknown.</summary>
+    public TimeSpan? AlikeLongest { get; init; }
+
+    /// <summary>Links between this one and the next that are left out, because nobody would read so many.</summary>
+    public int Omitted { get; init; }
+}
 
 /// <summary>A chain from who suffers to what causes it.</summary>
 /// <param name="Links">The links; of a deadlock, the first stands again at the end.</param>
 /// <param name="BlockedThreads">Threads that cannot go on before the last link does.</param>
 /// <param name="LongestWait">The longest wait among them; null where ages are unknown.</param>
 /// <param name="IsCycle">Whether the chain closes.</param>
-public sealed record Chain(IReadOnlyList<ChainLink> Links, int BlockedThreads, TimeSpan? LongestWait, bool IsCycle);
+public sealed record Chain(IReadOnlyList<ChainLink> Links, int BlockedThreads, TimeSpan? LongestWait, bool IsCycle)
+{
+    /// <summary>Further chains that are like this one link by link and are counted with it.</summary>
+    public int Similar { get; init; }
+
+    /// <summary>Why it ends where it does; null for a circle and where a module is named.</summary>
+    public Phrase? End { get; init; }
+}
 
 /// <summary>A stack worth showing with the verdict.</summary>
 /// <param name="Title">What it is: <c>root thread</c>, <c>crash</c>.</param>

@@ -10,19 +10,72 @@ internal static class VerdictSentences
     {
         string who = Sufferer(chain, system);
         string root = judgement.Thread?.Process.Name ?? chain.Links[^1].Name;
+        return Sentence(judgement, chain, system, who, root) + ExhaustedQueue(judgement, system);
+    }
+
+    private static string Sentence(Judgement judgement, Chain chain, ISystemFacts system, string who, string root)
+    {
         return judgement.Class switch
         {
-            VerdictClass.Deadlock => $"{Circle(chain)} wait for each other in a circle: none of them can go on",
+            VerdictClass.Deadlock when judgement.Thread is { } own =>
+                $"{own.Process.Name} ({own.ClientId}) waits for {Lock(chain, system)} that it holds itself{Module(judgement, ", in ")}",
+            VerdictClass.Deadlock => Circle(chain),
             VerdictClass.StuckInDriver => $"{who}: {root} is stuck in {Module(judgement)}{While(judgement, system)}",
-            VerdictClass.StuckIo => $"{who}: {root} waits for a request that {chain.Links[^1].Name} does not complete",
+            VerdictClass.StuckIo when system.FindObject(chain.Links[^1].Reference) is { IsExternal: true } =>
+                $"{who}: {root} waits for an answer from the network ({chain.Links[^1].Name})",
+            VerdictClass.StuckIo => $"{who}: {root} waits for {Request(judgement, chain, system)}",
+            VerdictClass.OrphanedLock when judgement.Thread is null =>
+                $"{who}: the owner of {Lock(chain, system)} is gone and has not released it",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
+            VerdictClass.Starvation when judgement.Processor is { } taken => ProcessorSentences.Starvation(who, taken),
+            VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
+            VerdictClass.LongDpc when judgement.Processor is { } busy => ProcessorSentences.LongDpc(who, busy, Module(judgement, " of ")),
             VerdictClass.LongDpc => $"{who}: a deferred procedure call holds the processor of {root}",
+            VerdictClass.ServerNotAnswering when judgement.Thread is { IsSuspended: true } =>
+                $"{who}: the thread of {root} that it waits for is suspended",
+            VerdictClass.ServerNotAnswering when judgement.Process is { IsFrozen: true } =>
+                $"{who}: {root} is frozen, none of its threads can run",
             VerdictClass.ServerNotAnswering when judgement.Thread is not null =>
                 $"{who}: {root} has the request and waits itself{Module(judgement, " in ")}",
+            VerdictClass.ServerNotAnswering when chain.Links[^1].Reference.Kind == ObjectKind.Message =>
+                $"{who}: nobody is recorded who should answer its message",
+            VerdictClass.ServerNotAnswering when chain.Links[^1].Process is { HasExited: true } =>
+                $"{who}: {root} has exited and will not answer",
             VerdictClass.ServerNotAnswering => $"{who}: {root} does not answer, and none of its threads is stuck",
+            VerdictClass.OwnerUnknown when chain.Links[^1].Reference.Kind == ObjectKind.Lock =>
+                $"{who}: who holds {Lock(chain, system)} is not recorded",
             _ => $"{who}: who must act is not recorded",
         };
+    }
+
+    /// <summary>
+    /// A request that does not complete. The driver that has it is where it is now, not who is to blame: what it waits for
+    /// itself is not known.
+    /// </summary>
+    private static string Request(Judgement judgement, Chain chain, ISystemFacts system)
+    {
+        ObjectReference end = judgement.Root.Ends[0];
+        ObjectFacts? facts = system.FindObject(end);
+        if (end.Kind == ObjectKind.Device)
+            return "a page that its disk does not deliver";
+        if (end.Kind == ObjectKind.Request)
+            return $"a request that does not come back: {facts?.State?.ToString() ?? "who has it is not recorded"}";
+        string age = judgement.Thread?.Age is { } a ? $" for {AgeText.Format(a)}" : "";
+        string name = judgement.Culprit is null ? chain.Links[^1].Name : Module(judgement);
+        return $"a request that the {facts?.Title ?? "device"} does not complete, currently at {name}{age}";
+    }
+
+    /// <summary>A queue of work that stands still for the same reason: many things do not happen that no thread waits for.</summary>
+    private static string ExhaustedQueue(Judgement judgement, ISystemFacts system)
+    {
+        ObjectReference? queue = null;
+        foreach (ObjectReference waiter in judgement.Root.Waiters.Keys)
+            if (waiter.Kind == ObjectKind.Queue && (queue is null || waiter.Address < queue.Value.Address))
+                queue = waiter;
+        return queue is { } found && system.FindObject(found) is { State: { } state } facts
+            ? $"; {facts.Title} {facts.Name} stands still: {state}"
+            : "";
     }
 
     private static string Sufferer(Chain chain, ISystemFacts system)
@@ -51,17 +104,27 @@ internal static class VerdictSentences
         return "a lock";
     }
 
+    /// <summary>The members of a circle; what waits for them is behind.</summary>
     private static string Circle(Chain chain)
     {
         List<string> names = [];
+        bool isMember = false;
         foreach (ChainLink link in chain.Links)
-            if (link.Thread is not null && !names.Contains($"{link.Process!.Name} ({link.Thread.ClientId})"))
+        {
+            isMember |= link.Reference == chain.Links[^1].Reference;
+            if (isMember && link.Thread is not null && !names.Contains($"{link.Process!.Name} ({link.Thread.ClientId})"))
                 names.Add($"{link.Process!.Name} ({link.Thread.ClientId})");
+        }
+        int more = chain.BlockedThreads - names.Count;
+        string behind = more > 0 ? $", and {more:N0} more thread{(more == 1 ? "" : "s")} behind" : "";
+        if (names.Count == 1)
+            return $"{names[0]} waits for itself and can never go on{behind}";
         const int MostNames = 4;
-        return names.Count <= MostNames ? string.Join(" and ", names) : $"{names.Count} threads";
+        return $"{(names.Count <= MostNames ? string.Join(" and ", names) : $"{names.Count} threads")} wait for each other in a circle: " +
+            $"none of them can go on{behind}";
     }
 
-    private static string Module(Judgement judgement, string before = "")
+    public static string Module(Judgement judgement, string before = "")
     {
         if (judgement.Culprit is not { } culprit)
             return "";

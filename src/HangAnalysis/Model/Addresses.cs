@@ -38,12 +38,18 @@ public enum ObjectKind
 
     /// <summary>A processor; the "address" is its number.</summary>
     Processor,
+
+    /// <summary>A queue of work that threads of the system serve.</summary>
+    Queue,
 }
 
 /// <summary>One object of the dump.</summary>
 /// <param name="Kind">What it is.</param>
 /// <param name="Address">Where it is; a processor's number.</param>
-public readonly record struct ObjectReference(ObjectKind Kind, ulong Address)
+/// <param name="Space">
+/// The process in whose own memory it lies; 0 for the kernel's. User addresses mean another object in every process.
+/// </param>
+public readonly record struct ObjectReference(ObjectKind Kind, ulong Address, ulong Space = 0)
 {
     /// <summary>Refers to a thread.</summary>
     public static ObjectReference To(ThreadAddress thread) => new(ObjectKind.Thread, thread.Value);

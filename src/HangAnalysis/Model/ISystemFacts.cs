@@ -1,12 +1,5 @@
 namespace HangAnalysis.Model;
 
-/// <summary>State of the machine's processors.</summary>
-/// <param name="Number">Number from 0.</param>
-/// <param name="Current">Thread on it; null where not known.</param>
-/// <param name="IsIdle">Whether it runs its idle thread.</param>
-/// <param name="DpcActive">Whether it executes a deferred procedure call.</param>
-public sealed record ProcessorFacts(int Number, ThreadFacts? Current, bool IsIdle, bool DpcActive);
-
 /// <summary>Memory of the machine, in bytes; null where the dump does not tell.</summary>
 public sealed record MemoryFacts(ulong? Physical, ulong? Available, ulong? Committed, ulong? CommitLimit);
 
@@ -14,7 +7,14 @@ public sealed record MemoryFacts(ulong? Physical, ulong? Available, ulong? Commi
 /// <param name="Kind">Kind in the field's words: <c>ERESOURCE</c>.</param>
 /// <param name="Total">Locks of the system; null where they could not be counted.</param>
 /// <param name="Contended">Those with waiters.</param>
-public sealed record LockCount(string Kind, int? Total, int Contended);
+public sealed record LockCount(string Kind, int? Total, int Contended)
+{
+    /// <summary>Threads that wait for locks of this kind; null where they were not counted.</summary>
+    public int? Waiters { get; init; }
+
+    /// <summary>The longest wait among them; null where there is none or ages are unknown.</summary>
+    public TimeSpan? OldestWait { get; init; }
+}
 
 /// <summary>A stop of the system that was not asked for.</summary>
 /// <param name="Code">Bug check code without the small-dump mark.</param>

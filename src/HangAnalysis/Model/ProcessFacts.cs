@@ -37,8 +37,17 @@ public sealed class ProcessFacts
     /// <summary>Address of the process environment block; 0 for kernel-only processes.</summary>
     public ulong EnvironmentBlock { get; init; }
 
+    /// <summary>Address of the object that groups it with other processes (a job); 0 for none.</summary>
+    public ulong Group { get; init; }
+
     /// <summary>Whether it has ended and only its object is left.</summary>
     public bool HasExited { get; init; }
+
+    /// <summary>Whether the system keeps all its threads from running, as it does with applications in the background.</summary>
+    public bool IsFrozen { get; init; }
+
+    /// <summary>Whether somebody has asked for its end and it has not ended yet.</summary>
+    public bool IsEnding { get; init; }
 
     /// <summary>How much it matters that its threads wait.</summary>
     public Importance Importance { get; init; }

@@ -77,6 +77,12 @@ public sealed class ThreadFacts
     /// <summary>Whether the thread has ended; its object is still there.</summary>
     public bool HasExited { get; init; }
 
+    /// <summary>Whether somebody has suspended it, or its process is frozen: it runs only when that is taken back.</summary>
+    public bool IsSuspended { get; init; }
+
+    /// <summary>Whether somebody has asked for its end and it has not ended yet.</summary>
+    public bool IsEnding { get; init; }
+
     /// <summary>Processor on which it runs, or null.</summary>
     public int? Processor { get; set; }
 

@@ -23,4 +23,11 @@ public sealed record Unknown(string What, string Why);
 /// <param name="Title">What to call it in a chain, such as <c>ALPC message</c>.</param>
 /// <param name="Name">Name of the object where it has one. Text from the dump.</param>
 /// <param name="State">What its state says about why nobody gets on, or null.</param>
-public sealed record ObjectFacts(ObjectReference Reference, string Title, string? Name, Phrase? State);
+public sealed record ObjectFacts(ObjectReference Reference, string Title, string? Name, Phrase? State)
+{
+    /// <summary>Whether it is a lock whose owner is recorded and gone: nobody will release it.</summary>
+    public bool IsOrphaned { get; init; }
+
+    /// <summary>Whether who must act is outside the machine: it stands for what is behind a network.</summary>
+    public bool IsExternal { get; init; }
+}

@@ -47,8 +47,11 @@ public sealed record VerdictJson(string Class, string Confidence, string Summary
 /// <summary>The module that is named, and the frame that shows it.</summary>
 public sealed record CulpritJson(string Module, string? Company, string? Version, string Frame);
 
-/// <summary>A chain from who suffers to what causes it.</summary>
-public sealed record ChainJson(int BlockedThreads, IReadOnlyList<LinkJson> Links);
+/// <summary>
+/// A chain from who suffers to what causes it; further chains that are alike, links left out in its middle, and why it ends.
+/// </summary>
+public sealed record ChainJson(
+    int BlockedThreads, int Similar, int OmittedLinks, string? End, IReadOnlyList<LinkJson> Links);
 
 /// <summary>One link of a chain.</summary>
 public sealed record LinkJson(
@@ -70,6 +73,12 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(StackGroupsJson))]
 [JsonSerializable(typeof(ChainsJson))]
 [JsonSerializable(typeof(ModulesJson))]
+[JsonSerializable(typeof(ProcessorsJson))]
+[JsonSerializable(typeof(LocksJson))]
+[JsonSerializable(typeof(DeadlocksJson))]
+[JsonSerializable(typeof(WhyJson))]
+[JsonSerializable(typeof(IrpsJson))]
+[JsonSerializable(typeof(WorkersJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!us</c>: groups of threads with one stack.</summary>

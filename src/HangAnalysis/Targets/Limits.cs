@@ -42,15 +42,51 @@ public static class Limits
     /// <summary>ERESOURCEs of one system. Published dumps hold up to 108,531.</summary>
     public const int Resources = 2_000_000;
 
+    /// <summary>AutoBoost lock entries of one thread: every layout from 9600 to 22000 has six.</summary>
+    public const int LockEntriesPerThread = 6;
+
+    /// <summary>Bytes of a waiting thread's stack that are searched for the address of its lock: the waiting functions' frames.</summary>
+    public const int LockSearchBytes = 0x1000;
+
+    /// <summary>Threads whose stacks are searched so; a lock that one search finds names its other waiters.</summary>
+    public const int LockSearches = 1_024;
+
     /// <summary>Messages in one queue of a port.</summary>
     public const int QueuedMessages = 16_384;
 
+    /// <summary>Bytes of a user stack that are searched for the lock of a waiting function: a few frames are.</summary>
+    public const int UserLockBytes = 0x1000;
+
     /// <summary>Requests in one thread's list.</summary>
     public const int RequestsPerThread = 4_096;
+
+    /// <summary>Devices of one stack of devices. Real ones have about ten.</summary>
+    public const int DevicesPerStack = 64;
+
+    /// <summary>Requests in the queue of one device, or of one file.</summary>
+    public const int RequestsPerDevice = 4_096;
+
+    /// <summary>Items that wait in one work queue.</summary>
+    public const int WorkItems = 65_536;
+
+    /// <summary>Threads in page-in whose stacks are searched for their request; one disk is found by the first of them.</summary>
+    public const int PageInStacks = 256;
+
+    /// <summary>Bytes of such a stack that are searched, from its top: the calls between the fault and the wait need less.</summary>
+    public const int PageInStackBytes = 4_096;
 
     /// <summary>Bytes of one symbol file that is read whole (a compressed symbol table, unpacked).</summary>
     public const int SymbolTableBytes = 512 * 1024 * 1024;
 
     /// <summary>Bytes of one PDB or image that a symbol server may send.</summary>
     public const long DownloadBytes = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>Threads in one queue of threads that could run. Real queues hold a few dozen.</summary>
+    public const int ReadyThreads = 65_536;
+
+    /// <summary>Frames by which a processor is stopped for a dump, before what it did.</summary>
+    public const int FreezeFrames = 32;
+
+    /// <summary>Stacks that are searched for the entries of queued spin locks.</summary>
+    public const int LockQueueSearches = 256;
 }

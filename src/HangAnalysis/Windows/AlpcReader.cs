@@ -5,10 +5,30 @@ namespace HangAnalysis.Windows;
 /// <summary>An ALPC message as recorded.</summary>
 internal readonly record struct AlpcMessage(
     ulong Address, ulong WaitingThread, ulong ServerThread, ulong PortQueue, ulong OwnerPort, ulong CommunicationInfo,
-    ulong ConnectionPort);
+    ulong ConnectionPort)
+{
+    /// <summary>Whether it asks for a connection that the port's owner has not accepted.</summary>
+    public bool IsConnectionRequest { get; init; }
+
+    /// <summary>Whether its sender or the system has cancelled it.</summary>
+    public bool IsCanceled { get; init; }
+}
 
 /// <summary>An ALPC port as recorded.</summary>
-internal readonly record struct AlpcPort(ulong Address, ulong OwnerProcess);
+internal readonly record struct AlpcPort(ulong Address, ulong OwnerProcess)
+{
+    /// <summary>The queue to which arrivals are told; 0 where threads receive for themselves.</summary>
+    public ulong CompletionPort { get; init; }
+
+    /// <summary>Threads that wait to receive from the port itself.</summary>
+    public ulong Receivers { get; init; }
+
+    /// <summary>Whether a driver's callback is told of arrivals instead of a thread.</summary>
+    public bool HasCallback { get; init; }
+
+    /// <summary>Whether its owner, or the other side, has closed it.</summary>
+    public bool IsClosed { get; init; }
+}
 
 /// <summary>The three ports of a connection.</summary>
 internal readonly record struct AlpcConnection(ulong ConnectionPort, ulong ServerPort, ulong ClientPort);
@@ -38,10 +58,14 @@ internal enum AlpcQueue
 /// <summary>Reads ALPC messages, ports and connections.</summary>
 internal sealed class AlpcReader
 {
+    /// <summary>LPC_CONNECTION_REQUEST of the public headers (ReactOS, phnt); the type's upper byte holds flags.</summary>
+    private const ulong ConnectionRequest = 10, MessageTypeMask = 0xff;
+
     private readonly KernelSession _session;
     private readonly byte[] _messageBuffer, _portBuffer, _connectionBuffer;
     private readonly FieldSlot _entry, _waitingThread, _serverThread, _portQueue, _ownerPort, _communicationInfo, _connectionPort;
-    private readonly FieldSlot _ownerProcess;
+    private readonly FieldSlot _messageType, _canceled;
+    private readonly FieldSlot _ownerProcess, _completionPort, _receivers, _callback, _closed, _disconnected;
     private readonly (FieldSlot Head, AlpcQueue Queue)[] _queues;
     private readonly FieldSlot _infoConnection, _infoServer, _infoClient;
 
@@ -57,9 +81,16 @@ internal sealed class AlpcReader
         _ownerPort = message.Required("OwnerPort");
         _communicationInfo = message.Required("CommunicationInfo");
         _connectionPort = message.Required("ConnectionPort");
+        _messageType = message.Optional("PortMessage.u2.s2.Type");
+        _canceled = message.Optional("u1.s1.Canceled");
         StructLayout port = session.Types.Get("_ALPC_PORT");
         _portBuffer = new byte[port.Size];
         _ownerProcess = port.Required("OwnerProcess");
+        _completionPort = port.Optional("CompletionPort");
+        _receivers = port.Optional("WaitQueueLength");
+        _callback = port.Optional("CallbackObject");
+        _closed = port.Optional("u1.s1.Closed");
+        _disconnected = port.Optional("u1.s1.Disconnected");
         _queues =
         [
             (port.Required("MainQueue"), AlpcQueue.Main), (port.Required("LargeMessageQueue"), AlpcQueue.Large),
@@ -84,7 +115,11 @@ internal sealed class AlpcReader
             return null;
         ReadOnlySpan<byte> b = _messageBuffer;
         return new AlpcMessage(address, _waitingThread.Read(b), _serverThread.Read(b), _portQueue.Read(b), _ownerPort.Read(b),
-            _communicationInfo.Read(b), _connectionPort.Read(b));
+            _communicationInfo.Read(b), _connectionPort.Read(b))
+        {
+            IsConnectionRequest = (_messageType.Read(b) & MessageTypeMask) == ConnectionRequest,
+            IsCanceled = _canceled.IsSet(b),
+        };
     }
 
     /// <summary>Reads a port; null where it is not in the dump.</summary>
@@ -95,7 +130,13 @@ internal sealed class AlpcReader
         ReadOnlySpan<byte> b = _portBuffer;
         // Bit 0 of OwnerProcess says that the rest is not valid (a remark in System Informer's alpc.c).
         ulong owner = _ownerProcess.Read(b);
-        return new AlpcPort(address, (owner & 1) == 0 ? owner : 0);
+        return new AlpcPort(address, (owner & 1) == 0 ? owner : 0)
+        {
+            CompletionPort = _completionPort.Read(b),
+            Receivers = _receivers.Read(b),
+            HasCallback = _callback.IsSet(b),
+            IsClosed = _closed.IsSet(b) || _disconnected.IsSet(b) || (owner & 1) != 0,
+        };
     }
 
     /// <summary>

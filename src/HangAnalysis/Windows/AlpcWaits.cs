@@ -5,15 +5,17 @@ namespace HangAnalysis.Windows;
 /// <summary>Follows threads that wait for the reply to an ALPC message.</summary>
 /// <remarks>
 /// A message that a thread has received names it. One that nobody has received lies in a port's queue: then the port's
-/// owner is the next step, and of its threads those that are stuck themselves; its idle workers are not why it does not
-/// answer. Who waits is checked from both sides: the thread's message must name the thread.
+/// owner is the next step, and from it <see cref="AlpcServers"/> goes on. Who waits is checked from both sides: the
+/// thread's message must name the thread. The waiter's own port tells its side of the connection: a server that waits at
+/// its own port has called its client back, and the client owes the reply.
 /// </remarks>
-internal sealed class AlpcWaits(WindowsSystem system, AlpcReader reader, ObjectNames names, WaitGraphBuilder graph)
+internal sealed class AlpcWaits(
+    WindowsSystem system, AlpcReader reader, AlpcServers servers, ObjectNames names, WaitGraphBuilder graph)
 {
     /// <summary>Adds the steps of one thread.</summary>
     public void Add(ThreadFacts thread)
     {
-        if (thread.Message == 0)
+        if (thread.Message == 0 || !reader.IsKnown)
             return;
         ObjectReference from = ObjectReference.To(thread.Address);
         ObjectReference messageReference = new(ObjectKind.Message, thread.Message);
@@ -32,22 +34,32 @@ internal sealed class AlpcWaits(WindowsSystem system, AlpcReader reader, ObjectN
             return;
         }
         ObjectReference port = new(ObjectKind.Port, message.PortQueue);
+        string kind = message.IsConnectionRequest ? "acceptance of connection request"
+            : IsCallback(message) ? "reply of its client to ALPC message" : "reply to ALPC message";
         Phrase what = message.PortQueue != 0
-            ? Phrase.Of($"reply to ALPC message {messageReference}, queued at port {port}")
-            : Phrase.Of($"reply to ALPC message {messageReference}");
+            ? Phrase.Of($"{kind} {messageReference}, queued at port {port}")
+            : Phrase.Of($"{kind} {messageReference}");
         graph.Add(from, messageReference, what, Certainty.Proven, evidence);
         (ulong ownerAddress, string? portName) = FindOwner(message);
         ProcessFacts? owner = system.FindProcess(ownerAddress);
         graph.Describe(new ObjectFacts(messageReference, "ALPC message", portName,
-            owner is null ? Phrase.Of("the process that should answer is not recorded") : null));
+            owner is null ? Phrase.Of(Absence(ownerAddress)) : null));
         if (message.ServerThread != 0)
             AddServerThread(messageReference, message, owner, evidence);
         else if (owner is not null)
             AddServerProcess(messageReference, message, owner, evidence);
         else
-            system.Session.AddUnknown($"who should answer ALPC message {message.Address:x16}",
-                ownerAddress == 0 ? "its port has no owner any more" : $"its port's owner {ownerAddress:x16} is no process in the list");
+            system.Session.AddUnknown($"who should answer ALPC message {message.Address:x16}", Absence(ownerAddress));
     }
+
+    private static string Absence(ulong ownerAddress) => ownerAddress == 0
+        ? "its port has no owner any more"
+        : $"its port's owner {ownerAddress:x16} is no process in the list";
+
+    /// <summary>Whether a server waits for its client: then its own port is the server's side of the connection.</summary>
+    private bool IsCallback(in AlpcMessage message) =>
+        message.OwnerPort != 0 && reader.ReadConnection(message.CommunicationInfo) is { } connection
+        && connection.ServerPort == message.OwnerPort && connection.ClientPort != message.OwnerPort;
 
     private void AddServerThread(ObjectReference from, in AlpcMessage message, ProcessFacts? owner, string evidence)
     {
@@ -67,7 +79,7 @@ internal sealed class AlpcWaits(WindowsSystem system, AlpcReader reader, ObjectN
             graph.Add(from, ObjectReference.To(server.Process.Address),
                 Phrase.Of($"received by thread {ObjectReference.To(server.Address)}, which waits for work again: the reply is owed by {server.Process}"),
                 Certainty.Inferred, evidence);
-            AddBlockedThreads(server.Process, evidence);
+            servers.FollowBlockedThreads(server.Process);
             return;
         }
         bool ownerAgrees = owner is null || owner == server.Process;
@@ -81,33 +93,18 @@ internal sealed class AlpcWaits(WindowsSystem system, AlpcReader reader, ObjectN
         AlpcQueue queue = reader.FindQueue(message);
         string state = queue switch
         {
-            AlpcQueue.Main => "no thread has received it",
+            _ when owner.HasExited => "it has exited without an answer",
+            AlpcQueue.Main => servers.DescribeUnreceived(owner, message.PortQueue),
+            _ when message.IsCanceled => "the message was cancelled, and its sender still waits",
             AlpcQueue.Large => "no thread has received it: it waits for a receiver with a larger buffer",
             AlpcQueue.Pending => "a thread has received it, which one is not recorded",
             AlpcQueue.Direct => "it was handed to a thread that has not taken it",
-            AlpcQueue.Canceled => "it was cancelled",
+            AlpcQueue.Canceled => "the message was cancelled, and its sender still waits",
             _ => "it owes the reply; the message is in none of its port's queues",
         };
         graph.Add(from, ObjectReference.To(owner.Address), Phrase.Of($"{owner}: {state}"),
             queue is AlpcQueue.Main or AlpcQueue.Large or AlpcQueue.Direct ? Certainty.Proven : Certainty.Inferred, evidence);
-        AddBlockedThreads(owner, $"!us -p {owner.Address.Value:x16}");
-    }
-
-    /// <summary>Follows the threads of a process that does not answer and that are stuck themselves.</summary>
-    private void AddBlockedThreads(ProcessFacts process, string evidence)
-    {
-        int blocked = 0;
-        foreach (ThreadFacts thread in process.Threads)
-            if (thread.Role == WaitRole.Blocked)
-                blocked++;
-        Certainty certainty = blocked == 1 ? Certainty.Inferred : Certainty.Candidate;
-        string what = blocked == 1
-            ? "its one thread that is blocked, not idle"
-            : $"one of its {blocked} threads that are blocked, not idle";
-        foreach (ThreadFacts thread in process.Threads)
-            if (thread.Role == WaitRole.Blocked)
-                graph.Add(ObjectReference.To(process.Address), ObjectReference.To(thread.Address), Phrase.Of(what), certainty,
-                    evidence);
+        servers.FollowBlockedThreads(owner);
     }
 
     /// <summary>The process that should answer, and the name of the port it listens on.</summary>

@@ -13,12 +13,23 @@ internal static class DebuggerCommands
     /// <summary>Prints a kernel module's version resource and where its symbols come from.</summary>
     public static string Module(ModuleFacts module) => $"lm v a 0x{module.BaseAddress:x16}";
 
+    /// <summary>Sets a process as context and prints a critical section of it.</summary>
+    public static string CriticalSection(ObjectReference section) =>
+        $".process /p /r 0x{section.Space:x16}; dt ntdll!_RTL_CRITICAL_SECTION 0x{section.Address:x16}";
+
     /// <summary>Prints an object's structure; null where it is not known which that is.</summary>
     /// <param name="memory">Kernel memory: an object's header says what it is.</param>
     /// <param name="reference">The object.</param>
     /// <param name="described">What the wait graph knows of it, or null.</param>
     public static string? Object(IMemory memory, ObjectReference reference, ObjectFacts? described)
     {
+        if (reference.Space != 0)
+            return reference.Kind == ObjectKind.Lock ? CriticalSection(reference) : null;
+        // A spin lock is one number, without a header or a type of its own.
+        if (described?.Title == SpinWaits.TypeName && reference.Kind == ObjectKind.Lock)
+            return $"dq 0x{reference.Address:x16} L1";
+        if (reference.Kind == ObjectKind.Processor)
+            return Processor((int)reference.Address);
         string? structure = reference.Kind switch
         {
             ObjectKind.Thread => "_ETHREAD",
@@ -26,14 +37,27 @@ internal static class DebuggerCommands
             ObjectKind.Message => "_KALPC_MESSAGE",
             ObjectKind.Port => "_ALPC_PORT",
             ObjectKind.Request => "_IRP",
-            ObjectKind.Device => "_DEVICE_OBJECT",
-            // An ERESOURCE begins with a list entry, not with a header.
-            ObjectKind.Lock when described?.Title == ResourceWaits.TypeName => "_ERESOURCE",
-            ObjectKind.Lock or ObjectKind.Event => DispatcherStructure(memory, reference.Address),
+            ObjectKind.Device when reference.Address != 0 => "_DEVICE_OBJECT",
+            // An ERESOURCE begins with a list entry, a mutex with a count: no header says what they are.
+            ObjectKind.Event when described?.Title == ObjectWaits.JobTypeName => "_EJOB",
+            ObjectKind.Lock when StructureOf(described) is { } known => known,
+            ObjectKind.Lock or ObjectKind.Event or ObjectKind.Queue => DispatcherStructure(memory, reference.Address),
             _ => null,
         };
         return structure is null ? null : $"dt nt!{structure} 0x{reference.Address:x16}";
     }
+
+    /// <summary>Sets a processor as context and prints its stack.</summary>
+    public static string Processor(int number) => $"~{number}s; k";
+
+    private static string? StructureOf(ObjectFacts? described) => described?.Title switch
+    {
+        ResourceWaits.TypeName => "_ERESOURCE",
+        PushLockWaits.TypeName => "_EX_PUSH_LOCK",
+        FastMutexWaits.FastTypeName => "_FAST_MUTEX",
+        FastMutexWaits.GuardedTypeName => "_KGUARDED_MUTEX",
+        _ => null,
+    };
 
     private static string? DispatcherStructure(IMemory memory, ulong address)
     {

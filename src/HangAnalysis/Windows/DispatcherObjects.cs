@@ -12,6 +12,7 @@ internal static class DispatcherObjects
     public const byte Mutant = 2;
     public const byte Process = 3;
     public const byte Thread = 6;
+    public const byte Gate = 7;
 
     /// <summary>Name and meaning of a type; null where no thread can wait for such an object.</summary>
     public static (string Name, ObjectKind Kind)? Describe(byte type) => type switch
@@ -23,7 +24,7 @@ internal static class DispatcherObjects
         4 => ("Queue", ObjectKind.Event),
         5 => ("Semaphore", ObjectKind.Event),
         Thread => ("Thread", ObjectKind.Thread),
-        7 => ("Gate", ObjectKind.Event),
+        Gate => ("Gate", ObjectKind.Event),
         8 => ("NotificationTimer", ObjectKind.Event),
         9 => ("SynchronizationTimer", ObjectKind.Event),
         21 => ("PriorityQueue", ObjectKind.Event),
@@ -41,7 +42,7 @@ internal static class DispatcherObjects
         4 => "_KQUEUE",
         5 => "_KSEMAPHORE",
         Thread => "_ETHREAD",
-        7 => "_KGATE",
+        Gate => "_KGATE",
         8 or 9 => "_KTIMER",
         21 => "_KPRIQUEUE",
         24 or 25 => "_KTIMER2",

@@ -39,6 +39,21 @@ internal sealed class FrameNames(ITarget target, ModuleIndex kernelModules, User
         return function;
     }
 
+    /// <summary>
+    /// The function at an address in one module of a process; null where it is in another, whose symbols are not looked
+    /// for, or has no name.
+    /// </summary>
+    public string? UserFunction(ProcessFacts process, ulong address, string moduleName)
+    {
+        TargetModule? module = userModules.Get(process).Modules.FindModule(address);
+        return module is not null && module.Name.Equals(moduleName, StringComparison.OrdinalIgnoreCase)
+            ? FindSymbol(module, address)?.Name
+            : null;
+    }
+
+    /// <summary>The address space of a process.</summary>
+    public IMemory UserMemory(ProcessFacts process) => userModules.Get(process).Memory;
+
     /// <summary>Names a kernel address that is no frame of a walked stack.</summary>
     public FrameFacts NameAddress(ulong address) => Name(new RawFrame(0, address, 0, FrameKind.Unwound), null);
 

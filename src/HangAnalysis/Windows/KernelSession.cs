@@ -68,5 +68,8 @@ internal sealed class KernelSession
     /// <summary>
     /// Whether an address can be one of the kernel's: canonical, in the upper half, and aligned as pool allocations are.
     /// </summary>
-    public static bool IsKernelObject(ulong address) => address >= 0xffff_0800_0000_0000 && (address & 7) == 0;
+    public static bool IsKernelObject(ulong address) => IsKernelAddress(address) && (address & 7) == 0;
+
+    /// <summary>Whether an address can be one of the kernel's code or data, however aligned.</summary>
+    public static bool IsKernelAddress(ulong address) => address >= 0xffff_0800_0000_0000;
 }

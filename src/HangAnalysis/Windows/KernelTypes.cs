@@ -12,6 +12,12 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
     /// <summary>Size in bytes; 0 where the field is absent, or where the symbols only declare its type.</summary>
     public int Size { get; } = size;
 
+    /// <summary>Lowest bit of a bit field; 0 otherwise.</summary>
+    public int BitPosition { get; } = bitPosition;
+
+    /// <summary>Number of bits of a bit field; 0 for a whole field.</summary>
+    public int BitLength { get; } = bitLength;
+
     /// <summary>Whether the target's symbols have the field.</summary>
     public bool IsPresent { get; } = true;
 
@@ -29,7 +35,7 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
             8 => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
             _ => 0,
         };
-        return bitLength is 0 or > 64 ? value : value >> bitPosition & (ulong.MaxValue >> (64 - bitLength));
+        return BitLength is 0 or > 64 ? value : value >> BitPosition & (ulong.MaxValue >> (64 - BitLength));
     }
 
     /// <summary>Whether the field's value is not zero.</summary>
@@ -66,25 +72,30 @@ internal sealed class StructLayout
     /// <summary>Size in bytes; 0 where the structure is absent.</summary>
     public int Size => _layout?.Size ?? 0;
 
-    /// <summary>A field that every version has: its absence is reported.</summary>
+    /// <summary>A field that every version has: its absence is reported, by the name of the type or field that is missing.</summary>
     public FieldSlot Required(string path)
     {
-        FieldSlot slot = Optional(path);
+        FieldSlot slot = Find(path, out string missing);
         if (!slot.IsPresent)
-            _types.ReportMissing(Exists ? $"{Name}.{path}" : Name);
+            _types.ReportMissing(missing);
         return slot;
     }
 
     /// <summary>A field that some versions have.</summary>
-    public FieldSlot Optional(string path)
+    public FieldSlot Optional(string path) => Find(path, out _);
+
+    /// <summary>Resolves a path; where that ends early, names what is missing: a structure, or a field of one.</summary>
+    private FieldSlot Find(string path, out string missing)
     {
         TypeLayout? type = _layout;
         long offset = 0;
         ReadOnlySpan<char> rest = path;
+        missing = Name;
         while (type is not null)
         {
             int dot = rest.IndexOf('.');
             FieldLayout? field = type.FindField((dot < 0 ? rest : rest[..dot]).ToString());
+            missing = field is null ? $"{type.Name}.{rest}" : $"{Name}.{path}";
             if (field is null)
                 return default;
             offset += field.Offset;
@@ -96,6 +107,8 @@ internal sealed class StructLayout
                     field.BitLength);
             rest = rest[(dot + 1)..];
             type = _types.FindType(field.Type.Name);
+            if (type is null && field.Type.Name.StartsWith('_'))
+                missing = field.Type.Name;
         }
         return default;
     }
@@ -109,6 +122,21 @@ internal sealed class KernelTypes(ISymbolFile? symbols)
 
     /// <summary>Required fields and structures that the symbols lack.</summary>
     public IReadOnlyCollection<string> Missing => _missing;
+
+    /// <summary>Whether the symbols have any of the structures that were asked for.</summary>
+    public bool HasAny
+    {
+        get
+        {
+            foreach (TypeLayout? type in _types.Values)
+                if (type is not null)
+                    return true;
+            return false;
+        }
+    }
+
+    /// <summary>Names of the structures that were asked for, also on the way to a field, whether the symbols have them or not.</summary>
+    public IReadOnlyCollection<string> Asked => _types.Keys;
 
     /// <summary>A structure by its name, whether the symbols have it or not.</summary>
     public StructLayout Get(string name) => new(this, name, FindType(name));

@@ -44,7 +44,11 @@ internal static class LinkedList
             CollectBackward(memory, head, backward, previous, limit, entries, first);
             return problem;
         }
-        return null;
+        if (backward == previous)
+            return null;
+        // An entry that points to the head too early leaves out all behind it.
+        CollectBackward(memory, head, backward, previous, limit, entries, first);
+        return $"its head at {head:x16} does not point back to {previous:x16}";
     }
 
     /// <summary>Adds what lies between the damage and the list's end, in list order.</summary>

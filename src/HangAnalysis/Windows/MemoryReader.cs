@@ -6,7 +6,7 @@ namespace HangAnalysis.Windows;
 /// <summary>Reads the memory counters.</summary>
 /// <remarks>
 /// Up to 9600 they are variables of their own (MmAvailablePages …); from 14393 on they are fields of MiSystemPartition.Vp.
-/// The presence of the field decides.
+/// The presence of that variable decides.
 /// </remarks>
 internal static class MemoryReader
 {
@@ -24,11 +24,11 @@ internal static class MemoryReader
 
     private static ulong? Read(KernelSession session, string field, string variable)
     {
-        FieldSlot slot = session.Types.Get("_MI_PARTITION").Optional($"Vp.{field}");
         ulong pages;
-        if (slot.IsPresent && session.TryGetAddress("MiSystemPartition", out ulong partition))
+        if (session.TryGetAddress("MiSystemPartition", out ulong partition))
         {
-            if (!session.Memory.TryReadUInt64(partition + (ulong)slot.Offset, out pages))
+            FieldSlot slot = session.Types.Get("_MI_PARTITION").Required($"Vp.{field}");
+            if (!slot.IsPresent || !session.Memory.TryReadUInt64(partition + (ulong)slot.Offset, out pages))
                 return null;
         }
         else if (!session.TryReadPointerVariable(variable, out pages))

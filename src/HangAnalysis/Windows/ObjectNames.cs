@@ -20,11 +20,13 @@ internal sealed class ObjectNames
     {
         _session = session;
         StructLayout header = session.Types.Get("_OBJECT_HEADER");
-        _infoMask = header.Optional("InfoMask");
-        _body = header.Optional("Body");
-        _creatorSize = session.Types.Get("_OBJECT_HEADER_CREATOR_INFO").Size;
+        _infoMask = header.Required("InfoMask");
+        _body = header.Required("Body");
+        StructLayout creator = session.Types.Get("_OBJECT_HEADER_CREATOR_INFO");
+        creator.Required("TypeList");
+        _creatorSize = creator.Size;
         StructLayout name = session.Types.Get("_OBJECT_HEADER_NAME_INFO");
-        _name = name.Optional("Name");
+        _name = name.Required("Name");
         _nameSize = name.Size;
     }
 
@@ -35,6 +37,8 @@ internal sealed class ObjectNames
             return null;
         ulong header = objectAddress - (ulong)_body.Offset;
         if (!_session.Memory.TryReadByte(header + (ulong)_infoMask.Offset, out byte mask) || (mask & NameBit) == 0)
+            return null;
+        if ((mask & CreatorBit) != 0 && _creatorSize == 0)
             return null;
         ulong creator = (mask & CreatorBit) != 0 ? (ulong)_creatorSize : 0;
         return UnicodeStrings.Read(_session.Memory, header - creator - (ulong)_nameSize + (ulong)_name.Offset);

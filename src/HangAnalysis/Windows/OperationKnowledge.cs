@@ -86,7 +86,8 @@ internal static class OperationKnowledge
     public static string? Purpose(StackFacts stack)
     {
         for (int i = stack.Frames.Count - 1; i >= 0; i--)
-            if (stack.Frames[i].Symbol is { } symbol)
+            // The loader's own functions (LdrShutdownThread) run whenever a thread ends.
+            if (stack.Frames[i].Symbol is { } symbol && !symbol.StartsWith("Ldr", StringComparison.Ordinal))
                 foreach ((string word, string purpose) in s_purposes)
                     if (symbol.Contains(word, StringComparison.Ordinal))
                         return purpose;

@@ -11,7 +11,7 @@ internal sealed class ProcessReader
     private readonly ThreadReader _threads;
     private readonly byte[] _buffer;
     private readonly FieldSlot _type, _id, _parent, _name, _directoryTableBase, _peb, _session32, _links, _threadList;
-    private readonly FieldSlot _kernelThreadList, _exitTime, _sessionPointer, _auditName;
+    private readonly FieldSlot _kernelThreadList, _exitTime, _sessionPointer, _auditName, _freezeCount, _deepFreeze, _delete, _job;
     private readonly List<ulong> _entries = [];
 
     public ProcessReader(KernelSession session, ThreadReader threads)
@@ -30,6 +30,10 @@ internal sealed class ProcessReader
         _threadList = process.Required("ThreadListHead");
         _kernelThreadList = process.Required("Pcb.ThreadListHead");
         _exitTime = process.Required("ExitTime");
+        _freezeCount = process.Optional("Pcb.FreezeCount");
+        _deepFreeze = process.Optional("Pcb.DeepFreeze");
+        _delete = process.Optional("ProcessDelete");
+        _job = process.Optional("Job");
         _sessionPointer = process.Optional("Session");
         _auditName = process.Optional("SeAuditProcessCreationInfo.ImageFileName");
         // MM_SESSION_SPACE.SessionId lies at +8 in every public layout; the type is not in all symbol tables.
@@ -78,7 +82,7 @@ internal sealed class ProcessReader
     {
         Span<byte> bytes = _buffer;
         if (bytes.IsEmpty || !KernelSession.IsKernelObject(address) || !_session.Memory.TryRead(address, bytes)
-            || (_type.Read(bytes) & 0x7f) != DispatcherObjects.Process)
+            || (_type.IsPresent && (_type.Read(bytes) & 0x7f) != DispatcherObjects.Process))
             return null;
         string name = ReadName(bytes);
         return new ProcessFacts
@@ -90,7 +94,11 @@ internal sealed class ProcessReader
             SessionId = ReadSessionId(_sessionPointer.Read(bytes)),
             DirectoryTableBase = _directoryTableBase.Read(bytes),
             EnvironmentBlock = _peb.Read(bytes),
+            Group = _job.Read(bytes),
             HasExited = _exitTime.IsSet(bytes),
+            IsFrozen = _freezeCount.IsSet(bytes) || _deepFreeze.IsSet(bytes),
+            // ExitTime is set when the last thread ends, ProcessDelete when the end is asked for (ReactOS NtTerminateProcess).
+            IsEnding = !_exitTime.IsSet(bytes) && _delete.IsSet(bytes),
             Importance = ProcessKnowledge.ImportanceOf(name),
         };
     }

@@ -2,7 +2,7 @@ using HangAnalysis.Model;
 
 namespace HangAnalysis.Windows;
 
-/// <summary>Follows blocked threads to the I/O requests that they wait for, and these to the drivers that hold them.</summary>
+/// <summary>Follows blocked threads to the I/O requests that they wait for, and these to the drivers that have them.</summary>
 internal sealed class RequestWaits(WindowsSystem system, RequestReader reader, WaitGraphBuilder graph)
 {
     /// <summary>Functions of the I/O manager that wait for the request which the thread itself has just sent.</summary>
@@ -23,31 +23,58 @@ internal sealed class RequestWaits(WindowsSystem system, RequestReader reader, W
     {
         if (!thread.HasRequests)
             return;
-        IReadOnlyList<Request> requests = reader.Read(thread.Address.Value);
-        foreach (Request request in requests)
+        IReadOnlyList<RequestFacts> requests = reader.Read(thread);
+        foreach (RequestFacts request in requests)
         {
             bool waitsForEvent = request.UserEvent != 0 && WaitsFor(thread, request.UserEvent)
                 || request.FileObject != 0 && WaitsInside(thread, request.FileObject, FileObjectSize);
-            bool called = waitCaller is not null && s_synchronousCallers.Contains(waitCaller);
-            if (request.Major is null || (!waitsForEvent && !(called && requests.Count == 1)))
-                continue;
-            ObjectReference reference = new(ObjectKind.Request, request.Address);
-            string evidence = $"dt nt!_IRP {request.Address:x16}";
-            graph.Add(ObjectReference.To(thread.Address), reference, Phrase.Of($"request {reference} ({request.Major})"),
-                waitsForEvent ? Certainty.Proven : Certainty.Inferred, evidence);
-            graph.Describe(new ObjectFacts(reference, request.Major, request.FileName, null));
-            if (request.DriverObject != 0)
-            {
-                // The image tells more than the driver object: version, company, link date.
-                ModuleFacts? module = system.FindModule(request.DriverStart);
-                ObjectReference driver = new(ObjectKind.Driver, module?.BaseAddress ?? request.DriverObject);
-                ObjectReference device = new(ObjectKind.Device, request.Device);
-                string name = module?.FileName ?? request.DriverName ?? $"driver {request.DriverObject:x16}";
-                graph.Describe(new ObjectFacts(driver, "driver", name, null));
-                graph.Add(reference, driver, Phrase.Of($"currently at {request.DriverName ?? name}, device {device}"), Certainty.Proven, evidence);
-            }
+            bool called = waitCaller is not null && s_synchronousCallers.Contains(waitCaller) && requests.Count == 1
+                // Before a request is sent, the same functions wait for other things.
+                && request.Place is RequestPlace.AtDriver or RequestPlace.Completed;
+            if (request.Place != RequestPlace.Unknown && (waitsForEvent || called))
+                Add(thread, request, waitsForEvent ? Certainty.Proven : Certainty.Inferred);
         }
     }
+
+    /// <summary>Adds the step from a thread to a request that it waits for, and from there to the driver that has it.</summary>
+    public void Add(ThreadFacts thread, RequestFacts request, Certainty certainty)
+    {
+        ObjectReference reference = new(ObjectKind.Request, request.Address);
+        string evidence = $"dt nt!_IRP {request.Address:x16}";
+        string name = Describe(request);
+        graph.Add(ObjectReference.To(thread.Address), reference, Phrase.Of($"request {reference} ({name})"), certainty, evidence);
+        graph.Describe(new ObjectFacts(reference, name, request.FileName, request.PlaceText is { } place
+            ? Phrase.Of(place)
+            : request.DriverObject == 0 ? Phrase.Of("the driver that has it is not in the dump") : null));
+        if (request.Place != RequestPlace.AtDriver || request.DriverObject == 0)
+            return;
+        string position = request.Position is { } p ? $" ({p})" : "";
+        string cancelled = request.IsCancelled ? "; cancelled and not completed" : "";
+        Phrase where = Phrase.Of(
+            $"currently at {DriverName(request)} for {AgeText.Format(thread.Age)}, device {new ObjectReference(ObjectKind.Device, request.Device)}{position}{cancelled}");
+        graph.Add(reference, DriverOf(request), request.MasterRequest == 0
+            ? where
+            : Phrase.Of($"{where}; part of request {new ObjectReference(ObjectKind.Request, request.MasterRequest)}"),
+            Certainty.Proven, evidence);
+    }
+
+    /// <summary>The driver that has a request, as a node of the graph. The image tells more than the driver object does.</summary>
+    public ObjectReference DriverOf(RequestFacts request)
+    {
+        ModuleFacts? module = system.FindModule(request.DriverStart);
+        ObjectReference driver = new(ObjectKind.Driver, module?.BaseAddress ?? request.DriverObject);
+        // One driver may have devices of several kinds: then it is a driver of devices.
+        string kind = graph.Objects.GetValueOrDefault(driver) is { } known && known.Title != request.DeviceKind
+            ? "device" : request.DeviceKind;
+        graph.Describe(new ObjectFacts(driver, kind, module?.FileName ?? DriverName(request), null));
+        return driver;
+    }
+
+    private string DriverName(RequestFacts request) => request.DriverName
+        ?? system.FindModule(request.DriverStart)?.FileName ?? $"driver {request.DriverObject:x16}";
+
+    private static string Describe(RequestFacts request) =>
+        $"{(request.IsPaging ? "paging " : "")}{request.Function ?? "IRP"}";
 
     private ulong FileObjectSize { get; } = (ulong)system.Session.Types.Get("_FILE_OBJECT").Size;
 

@@ -88,6 +88,9 @@ internal sealed class ResourceReader
         ? null
         : ReadContended(address, CountRecorded());
 
+    /// <summary>Whether the symbols tell where owners are recorded.</summary>
+    public bool KnowsOwners => _ownerThread.IsPresent;
+
     private int CountRecorded() => (int)Math.Min(_shared.Read(_buffer) + _exclusive.Read(_buffer), int.MaxValue);
 
     private Resource ReadContended(ulong address, int recorded)
@@ -136,9 +139,18 @@ internal sealed class ResourceReader
             CollectRing(list & ~7UL, threads);
         else if (_hasChain && isShared)
             CollectChain(list & ~7UL, threads);
-        else
+        else if (_hasChain || IsEventOrSemaphore(list))
             _waiters.Collect(list, threads);
+        else
+            _session.Types.Get("_KWAIT_CHAIN_ENTRY").Required("ListEntry");
     }
+
+    /// <summary>
+    /// Whether a list is of the oldest form: symbols that lack _KWAIT_CHAIN_ENTRY are those of 9600 or before, or not whole. A
+    /// chain's entry begins with a pointer, whose lowest byte is a multiple of 8.
+    /// </summary>
+    private bool IsEventOrSemaphore(ulong list) =>
+        _session.Memory.TryReadByte(list, out byte type) && (type & 0x7f) is 1 or 5;
 
     private void CollectRing(ulong first, List<ulong> threads)
     {

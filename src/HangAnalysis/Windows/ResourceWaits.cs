@@ -14,18 +14,19 @@ internal static class ResourceWaits
         if (reader.ReadAll() is not { } all)
             return new LockCount(TypeName, null, 0);
         foreach (Resource resource in all.Contended)
-            Add(system, resource, graph);
+            Add(system, resource, reader.KnowsOwners, graph);
         return new LockCount(TypeName, all.Total, all.Contended.Count);
     }
 
-    private static void Add(WindowsSystem system, Resource resource, WaitGraphBuilder graph)
+    private static void Add(WindowsSystem system, Resource resource, bool knowsOwners, WaitGraphBuilder graph)
     {
         ObjectReference reference = new(ObjectKind.Lock, resource.Address);
         string evidence = $"dt nt!_ERESOURCE {resource.Address:x16}";
         AddWaiters(system, resource.ExclusiveWaiters, "exclusive", reference, evidence, graph);
         AddWaiters(system, resource.SharedWaiters, "shared", reference, evidence, graph);
         string mode = resource.IsExclusive ? "exclusively" : "shared";
-        Phrase? state = resource.Owners.Count == 0 ? Phrase.Of("nobody is recorded as its owner") : null;
+        Phrase? state = !knowsOwners ? Phrase.Of("the symbols do not tell where its owner is recorded")
+            : resource.Owners.Count == 0 ? Phrase.Of("nobody is recorded as its owner") : null;
         foreach (ulong owner in resource.Owners)
         {
             if (system.FindThread(owner) is { } thread)

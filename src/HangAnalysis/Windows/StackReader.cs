@@ -12,8 +12,14 @@ internal sealed record RawStack(RawFrame[] Frames, string? EndNote)
     /// <summary>Index of the first user-mode frame; the number of frames where there is none.</summary>
     public int FirstUserFrame { get; init; } = Frames.Length;
 
-    /// <summary>The registers with which the thread left user mode, where its user frames were not asked for.</summary>
+    /// <summary>
+    /// The registers with which the thread left user mode, as far as unwinding has restored them; null where that was not
+    /// reached.
+    /// </summary>
     public X64Context? UserContext { get; init; }
+
+    /// <summary>Whether the process's images were found; without them user frames have no names.</summary>
+    public bool HasUserModules { get; init; }
 }
 
 /// <summary>Walks threads' stacks without a debugger's help: no context is switched, a stack is one read.</summary>
@@ -102,7 +108,12 @@ internal sealed class StackReader
         (ModuleIndex modules, IMemory memory) = _userModules.Get(thread.Process);
         int userCount = StackWalker.Walk(user, memory, modules, _frames.AsSpan(count), out WalkEnd userEnd);
         string? note = modules.Count == 0 ? "the process's module list is not in the dump" : Describe(userEnd);
-        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note) { FirstUserFrame = count };
+        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note)
+        {
+            FirstUserFrame = count,
+            UserContext = user,
+            HasUserModules = modules.Count > 0,
+        };
     }
 
     private RawStack WalkKernel(in X64Context start, ThreadFacts? thread, ulong stackEnd)

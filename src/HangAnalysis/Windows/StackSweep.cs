@@ -18,10 +18,20 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
     /// <summary>The function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; null where unknown.</summary>
     public string? WaitCaller(ThreadFacts thread)
     {
-        foreach (string function in KernelFunctions(thread))
+        foreach (string function in Functions(thread))
             if (!FrameKnowledge.IsWaitPrimitive(function))
                 return function;
         return null;
+    }
+
+    /// <summary>Whether a kernel frame of a thread is of a function, or of one whose name begins so.</summary>
+    public bool HasFrame(ThreadFacts thread, IReadOnlyList<string> functions)
+    {
+        foreach (string frame in Functions(thread))
+            for (int i = 0; i < functions.Count; i++)
+                if (frame.StartsWith(functions[i], StringComparison.Ordinal))
+                    return true;
+        return false;
     }
 
     /// <summary>Sets the role of a waiting thread.</summary>
@@ -30,7 +40,7 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
         thread.Role = WaitRoles.Classify(thread, []);
         bool decidedByReason = thread.Role is WaitRole.None or WaitRole.Idle or WaitRole.Blocked;
         if (!decidedByReason)
-            thread.Role = WaitRoles.Classify(thread, KernelFunctions(thread));
+            thread.Role = WaitRoles.Classify(thread, Functions(thread));
     }
 
     /// <summary>The kernel and user frames of a thread, with names.</summary>
@@ -43,6 +53,13 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
 
     /// <summary>The kernel and user frames of a thread as addresses; nothing is named, and of user frames nothing is kept.</summary>
     public RawStack GetRawStack(ThreadFacts thread) => reader.AddUserFrames(KernelStack(thread), thread);
+
+    /// <summary>The function at an address in one module of a process; null where it is in another or has no name.</summary>
+    public string? UserFunction(ProcessFacts process, ulong address, string moduleName) =>
+        names.UserFunction(process, address, moduleName);
+
+    /// <summary>The address space of a process.</summary>
+    public IMemory UserMemory(ProcessFacts process) => names.UserMemory(process);
 
     private RawStack KernelStack(ThreadFacts thread)
     {
@@ -57,7 +74,8 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
         return stack;
     }
 
-    private string[] KernelFunctions(ThreadFacts thread)
+    /// <summary>The kernel's functions on a thread's stack, innermost first, such as <c>nt!KiSwapContext</c>.</summary>
+    public IReadOnlyList<string> Functions(ThreadFacts thread)
     {
         RawStack stack = KernelStack(thread);
         ulong hash = Hash(stack);

@@ -45,4 +45,7 @@ internal sealed class SystemClock
         uint elapsed = unchecked(_now - tick);
         return IsKnown && elapsed < 0x8000_0000 ? TimeSpan.FromTicks((long)elapsed * _increment) : null;
     }
+
+    /// <summary>The length of a number of ticks; null where the clock is unknown.</summary>
+    public TimeSpan? Length(uint ticks) => IsKnown ? TimeSpan.FromTicks((long)ticks * _increment) : null;
 }

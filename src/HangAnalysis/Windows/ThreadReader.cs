@@ -27,9 +27,10 @@ internal sealed class ThreadReader
     private readonly string[] _stateNames;
     private readonly string[] _reasonNames;
     private readonly byte[] _buffer;
+    private readonly int _stateGateWait;
     private readonly FieldSlot _type, _state, _waitReason, _waitMode, _waitTime, _priority, _kernelStack, _stackBase;
-    private readonly FieldSlot _stackLimit, _resident, _systemThread, _teb, _trapFrame, _waitBlockList, _waitBlockCount;
-    private readonly FieldSlot _timer, _threadId, _terminated, _irpList, _alpcMessage;
+    private readonly FieldSlot _stackLimit, _resident, _systemThread, _teb, _trapFrame, _waitBlockList, _waitBlockCount, _waitBlock;
+    private readonly FieldSlot _timer, _threadId, _terminated, _irpList, _alpcMessage, _suspendCount, _freezeCount, _freezeFlags;
 
     public ThreadReader(KernelSession session, SystemClock clock)
     {
@@ -37,7 +38,9 @@ internal sealed class ThreadReader
         _clock = clock;
         _waitBlocks = new WaitBlockReader(session);
         _stateNames = session.Types.EnumNames("_KTHREAD_STATE") is { Length: > 0 } states ? states : s_states;
-        _reasonNames = session.Types.EnumNames("_KWAIT_REASON");
+        _reasonNames = session.Types.EnumNames("_KWAIT_REASON") is { Length: > 0 } reasons ? reasons : WaitReasons.Names;
+        // Where symbols have the enumeration and call the state obsolete, no thread is in it.
+        _stateGateWait = Array.IndexOf(_stateNames, "GateWait");
         StructLayout thread = session.Types.Get("_ETHREAD");
         _buffer = new byte[thread.Size];
         _type = thread.Required("Tcb.Header.Type");
@@ -54,12 +57,20 @@ internal sealed class ThreadReader
         _teb = thread.Required("Tcb.Teb");
         _trapFrame = thread.Required("Tcb.TrapFrame");
         _waitBlockList = thread.Required("Tcb.WaitBlockList");
-        _waitBlockCount = thread.Optional("Tcb.WaitBlockCount");
+        // Blocks that form a ring need no count; without either nobody knows which blocks are those of this wait.
+        StructLayout block = session.Types.Get("_KWAIT_BLOCK");
+        bool needsCount = block.Exists && !block.Optional("NextWaitBlock").IsPresent;
+        _waitBlockCount = needsCount ? thread.Required("Tcb.WaitBlockCount") : thread.Optional("Tcb.WaitBlockCount");
+        _waitBlock = thread.Optional("Tcb.WaitBlock");
         _timer = thread.Required("Tcb.Timer");
         _threadId = thread.Required("Cid.UniqueThread");
         _terminated = thread.Required("Terminated");
         _irpList = thread.Required("IrpList");
         _alpcMessage = thread.Optional("AlpcMessage");
+        _suspendCount = thread.Optional("Tcb.SuspendCount");
+        _freezeCount = thread.Optional("Tcb.FreezeCount");
+        // Since 22000.1219 a thread may be frozen in two ways, which are flags of their own.
+        _freezeFlags = thread.Optional("Tcb.FreezeFlags");
         ProcessThreadListEntry = thread.Required("ThreadListEntry");
         KernelThreadListEntry = thread.Required("Tcb.ThreadListEntry");
         OwningProcess = thread.Required("Tcb.Process");
@@ -74,18 +85,19 @@ internal sealed class ThreadReader
     /// <summary>KTHREAD.Process.</summary>
     public FieldSlot OwningProcess { get; }
 
-    /// <summary>Size of an ETHREAD in bytes; 0 where the symbols lack it.</summary>
-    public int ThreadSize => _buffer.Length;
+    /// <summary>Whether the symbols tell where a thread is listed and what it does; without that nothing is known of any.</summary>
+    public bool IsKnown => _state.IsPresent && ProcessThreadListEntry.IsPresent;
 
     /// <summary>Reads the thread at an address; null where no thread is there.</summary>
     public ThreadFacts? Read(ulong address, ProcessFacts process)
     {
         Span<byte> thread = _buffer;
         if (thread.IsEmpty || !_session.Memory.TryRead(address, thread)
-            || (_type.Read(thread) & 0x7f) != DispatcherObjects.Thread)
+            || (_type.IsPresent && (_type.Read(thread) & 0x7f) != DispatcherObjects.Thread))
             return null;
         int state = (int)_state.Read(thread);
-        bool waiting = state == StateWaiting;
+        bool atGate = state == _stateGateWait;
+        bool waiting = state == StateWaiting || atGate;
         uint tick = (uint)_waitTime.Read(thread);
         ulong teb = _teb.Read(thread);
         ulong message = waiting ? _alpcMessage.Read(thread) : 0;
@@ -102,7 +114,12 @@ internal sealed class ThreadReader
             Priority = (sbyte)_priority.Read(thread),
             WaitsInKernelMode = waiting ? _waitMode.Read(thread) == 0 : null,
             IsSystemThread = _systemThread.IsPresent ? _systemThread.IsSet(thread) : teb == 0,
-            HasExited = state == StateTerminated || _terminated.IsSet(thread),
+            // CrossThreadFlags.Terminated is set when the end is asked for (ReactOS PspTerminateThreadByPointer); a thread in
+            // the middle of a kernel operation goes on until it comes out of that. Only the state tells that it has ended.
+            HasExited = state == StateTerminated,
+            IsEnding = state != StateTerminated && _terminated.IsSet(thread),
+            IsSuspended = _suspendCount.IsSet(thread) || _freezeCount.IsSet(thread) || _freezeFlags.IsSet(thread)
+                || reason is "Suspended" or "WrSuspended",
             KernelStack = _kernelStack.Read(thread),
             StackBase = _stackBase.Read(thread),
             StackLimit = _stackLimit.Read(thread),
@@ -112,8 +129,8 @@ internal sealed class ThreadReader
             // The field is a union with AlpcReceiveAttributeSet: it is a message only while a reply is awaited.
             Message = reason == "WrLpcReply" ? message : 0,
             HasRequests = HasEntries(thread, address, _irpList),
-            WaitsFor = waiting
-                ? _waitBlocks.Read(address, _waitBlockList.Read(thread), (int)_waitBlockCount.Read(thread),
+            WaitsFor = atGate ? _waitBlocks.ReadGate(address, address + (ulong)_waitBlock.Offset)
+                : waiting ? _waitBlocks.Read(address, _waitBlockList.Read(thread), (int)_waitBlockCount.Read(thread),
                     address + (ulong)_timer.Offset)
                 : [],
         };

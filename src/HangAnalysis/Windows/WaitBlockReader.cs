@@ -17,6 +17,9 @@ internal sealed class WaitBlockReader
     /// <summary>WaitAny and WaitAll of _WAIT_TYPE: only those blocks belong to a thread.</summary>
     private const ulong LastThreadWaitType = 1;
 
+    /// <summary>The type's bit 7 is the lock bit of the header (DISPATCHER_HEADER.Lock shares the word).</summary>
+    private const byte TypeMask = 0x7f;
+
     private readonly KernelSession _session;
     private readonly int _size;
     private readonly FieldSlot _thread;
@@ -70,6 +73,23 @@ internal sealed class WaitBlockReader
         return objects;
     }
 
+    /// <summary>The gate that a thread waits for, up to 7601: its first own wait block names it, and nothing else is set.</summary>
+    /// <remarks>
+    /// A wait for a gate writes the block's Thread and Object and puts it into the gate's list; WaitBlockList, the ring and
+    /// the type are those of an earlier wait (ReactOS ke/gate.c).
+    /// </remarks>
+    public IReadOnlyList<WaitedObject> ReadGate(ulong thread, ulong block)
+    {
+        Span<byte> bytes = _blocks.AsSpan(0, _size);
+        Span<byte> header = stackalloc byte[1];
+        if (_size == 0 || !_session.Memory.TryRead(block, bytes) || _thread.Read(bytes) != thread
+            || _object.Read(bytes) is var gate && !KernelSession.IsKernelObject(gate)
+            || !_session.Memory.TryRead(gate, header) || (header[0] & TypeMask) != DispatcherObjects.Gate
+            || DispatcherObjects.Describe(DispatcherObjects.Gate) is not { } kind)
+            return [];
+        return [new WaitedObject(gate, kind.Name, kind.Kind, false)];
+    }
+
     private bool Add(ReadOnlySpan<byte> block, ulong thread, ulong timer, List<WaitedObject> objects)
     {
         ulong target = _object.Read(block);
@@ -78,8 +98,7 @@ internal sealed class WaitBlockReader
         Span<byte> header = stackalloc byte[8];
         if (!_session.Memory.TryRead(target, header))
             return false;
-        // The type's bit 7 is the lock bit of the header (DISPATCHER_HEADER.Lock shares the word).
-        byte type = (byte)(BinaryPrimitives.ReadUInt32LittleEndian(header) & 0x7f);
+        byte type = (byte)(BinaryPrimitives.ReadUInt32LittleEndian(header) & TypeMask);
         if (DispatcherObjects.Describe(type) is not { } kind)
             return false;
         objects.Add(new WaitedObject(target, kind.Name, kind.Kind, target == timer));

@@ -46,6 +46,9 @@ internal static class WaitRoles
     {
         if (thread.Activity != ThreadActivity.Waiting || thread.WaitReason is null)
             return WaitRole.None;
+        // A thread that is being ended leaves every wait of user mode at once; whatever it is in now keeps its process.
+        if (thread is { IsEnding: true, WaitsInKernelMode: true })
+            return WaitRole.Blocked;
         if (s_idleReasons.Contains(thread.WaitReason))
             return WaitRole.Idle;
         if (s_blockedReasons.Contains(thread.WaitReason))

@@ -38,8 +38,8 @@ public sealed class WindowsSystem : ISystemFacts
         _stacks = new StackReader(Session, _kernelModules, userModules);
         _names = new FrameNames(target, _kernelModules, userModules, Catalog);
         _sweep = new StackSweep(_stacks, _names);
-        SystemClock clock = new(Session);
-        _threadReader = new ThreadReader(Session, clock);
+        Clock = new SystemClock(Session);
+        _threadReader = new ThreadReader(Session, Clock);
         _processReader = new ProcessReader(Session, _threadReader);
         if (target.Description.Architecture != Architecture.X64)
             Session.AddUnknown("who waits for whom",
@@ -48,8 +48,8 @@ public sealed class WindowsSystem : ISystemFacts
             ReadSystem(progress);
         else
             ReadCrashOnly();
-        foreach (string missing in _threadReader.ThreadSize == 0 ? [] : Session.Types.Missing)
-            Session.AddUnknown($"what rests on {missing}", "the kernel's symbols do not have it");
+        if (Session.Types.HasAny)
+            ExplainMissingTypes();
     }
 
     /// <summary>The dump.</summary>
@@ -91,7 +91,12 @@ public sealed class WindowsSystem : ISystemFacts
     /// <inheritdoc/>
     public IReadOnlyList<Unknown> Unknowns => Session.Unknowns;
 
+    /// <summary>The executive's work queues, by address.</summary>
+    public IReadOnlyList<WorkQueueFacts> WorkQueues { get; private set; } = [];
+
     internal KernelSession Session { get; }
+
+    internal SystemClock Clock { get; }
 
     internal ModuleCatalog Catalog { get; }
 
@@ -144,6 +149,12 @@ public sealed class WindowsSystem : ISystemFacts
     public ModuleFacts? FindModule(ulong address) =>
         _kernelModules.FindModule(address) is { } module ? Catalog.Describe(module) : null;
 
+    /// <summary>
+    /// Every request that can be reached: those in threads' lists, those that hang on the files of these (files of a
+    /// completion port), and those that their devices work on or queue. Read when asked for.
+    /// </summary>
+    public IReadOnlyList<RequestFacts> FindRequests() => RequestSurvey.ReadAll(this);
+
     /// <inheritdoc/>
     public FrameFacts DescribeAddress(ulong address) => _names.NameAddress(address);
 
@@ -168,6 +179,8 @@ public sealed class WindowsSystem : ISystemFacts
         if (count > 1)
             return Phrase.Of($"any or all of {count} objects, first {waited.TypeName} {reference}{limit}");
         string place = Place(waited.Address, thread);
+        if (FindObject(reference) is { State: { } state } known)
+            return Phrase.Of($"{known.Title} {reference}{place}, {state}{limit}");
         string owner = waited.Kind == ObjectKind.Event ? ", no owner recorded" : "";
         return Phrase.Of($"{waited.TypeName} {reference}{place}{owner}{limit}");
     }
@@ -194,6 +207,10 @@ public sealed class WindowsSystem : ISystemFacts
     /// <summary>What is known of a module: version, company, origin.</summary>
     public ModuleFacts DescribeModule(TargetModule module) => Catalog.Describe(module);
 
+    /// <summary>The name of a variable of the kernel or a driver: <c>nt!CmpRegistryLock</c>; null for other addresses.</summary>
+    internal string? NameVariable(ulong address) =>
+        _kernelModules.FindModule(address) is null ? null : _names.NameAddress(address).Text;
+
     private string Place(ulong address, ThreadFacts thread)
     {
         if (_kernelModules.FindModule(address) is { } module)
@@ -203,7 +220,7 @@ public sealed class WindowsSystem : ISystemFacts
 
     private void ReadSystem(IProgress<int>? progress)
     {
-        if (_threadReader.ThreadSize == 0)
+        if (!_threadReader.IsKnown)
         {
             ExplainMissingSymbols();
             return;
@@ -215,7 +232,8 @@ public sealed class WindowsSystem : ISystemFacts
             foreach (ThreadFacts thread in process.Threads)
                 AddThread(thread);
         }
-        ReadProcessors();
+        _processors.AddRange(new ProcessorSurvey(this, _names, _kernelModules, new ProcessorReader(Session, Clock))
+            .Read((current, idle) => FindThread(current) ?? ReadIdleThread(current, idle)));
         Memory = MemoryReader.Read(Session);
         int swept = 0;
         foreach (ThreadFacts thread in _threads)
@@ -233,12 +251,16 @@ public sealed class WindowsSystem : ISystemFacts
         waits.Read();
         _locks.AddRange(waits.Locks);
         PendingRequests = waits.PendingRequests;
+        WorkQueues = waits.WorkQueues;
     }
 
     /// <summary>Without the kernel's types nothing can be read: says what was looked for, and why what was found is not used.</summary>
     private void ExplainMissingSymbols()
     {
         const string What = "processes, threads and waits";
+        if (Session.Types.HasAny)
+            // Which types are missing is told once all readers have asked for theirs.
+            return;
         if (Session.Kernel is null)
         {
             Session.AddUnknown(What, "the kernel's image is not in the module list");
@@ -255,10 +277,26 @@ public sealed class WindowsSystem : ISystemFacts
                 Session.AddUnknown("a symbol file of the kernel", search[i]);
     }
 
+    /// <summary>
+    /// Symbols that lack a type or a field cost what rests on it and nothing else: one line says which, however many they are.
+    /// </summary>
+    private void ExplainMissingTypes()
+    {
+        const int MostNames = 5;
+        IReadOnlyCollection<string> missing = Session.Types.Missing;
+        if (missing.Count == 0)
+            return;
+        string names = string.Join(", ", missing.Take(MostNames));
+        string more = missing.Count > MostNames ? $" and {missing.Count - MostNames} more" : "";
+        string what = _threadReader.IsKnown ? "what rests on" : "processes, threads and waits:";
+        Session.AddUnknown(
+            $"{what} {names}{more}", $"the kernel's symbols do not have {(missing.Count == 1 ? "it" : "them")}");
+    }
+
     /// <summary>A small dump: the thread that crashed, its process, and whatever blocks show of them.</summary>
     private void ReadCrashOnly()
     {
-        if (_threadReader.ThreadSize == 0)
+        if (!_threadReader.IsKnown)
             ExplainMissingSymbols();
         if (Target is not ICrashSource crash || crash.CurrentThread == 0)
             return;
@@ -282,17 +320,6 @@ public sealed class WindowsSystem : ISystemFacts
             _threads.Add(thread);
         else
             Session.AddUnknown($"which process thread {thread.Address.Value:x16} belongs to", "two processes' lists hold it");
-    }
-
-    private void ReadProcessors()
-    {
-        foreach ((int number, ulong current, ulong idle, bool dpcActive) in new ProcessorReader(Session).Read())
-        {
-            ThreadFacts? thread = FindThread(current) ?? ReadIdleThread(current, idle);
-            if (thread is not null)
-                thread.Processor = number;
-            _processors.Add(new ProcessorFacts(number, thread, current == idle, dpcActive));
-        }
     }
 
     /// <summary>Idle threads belong to a process that is in no list.</summary>

@@ -87,12 +87,14 @@ public sealed class KernelLayout
         return element * field.Type.Count;
     }
 
-    /// <summary>The same layout without one type: for tests of what a reader does when symbols lack it.</summary>
+    /// <summary>The same layout without one type or enumeration: for tests of what a reader does when symbols lack it.</summary>
     public KernelLayout Without(string typeName)
     {
         Dictionary<string, TypeDefinition> types = new(Types, StringComparer.Ordinal);
-        types.Remove(typeName);
-        return new KernelLayout(Identity, types, Enums, Symbols);
+        Dictionary<string, IReadOnlyDictionary<string, long>> enums = new(Enums, StringComparer.Ordinal);
+        if (!types.Remove(typeName) && !enums.Remove(typeName))
+            throw new ArgumentException($"{Version} has no type {typeName}");
+        return new KernelLayout(Identity, types, enums, Symbols);
     }
 
     private int? ElementSize(TypeText type) =>

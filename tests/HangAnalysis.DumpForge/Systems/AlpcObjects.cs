@@ -38,19 +38,38 @@ public sealed class AlpcObjects
 
     /// <summary>
     /// A request that <paramref name="waiter"/> waits for the reply to. Without <paramref name="receiver"/> it lies in
-    /// the main queue of the connection port; with one, in the pending queue, because its reply is owed.
+    /// the main queue of the connection port, or in another of its queues; with one, in the pending queue, because its
+    /// reply is owed.
     /// </summary>
     public ulong Request(
-        AlpcConnection connection, ThreadBuilder waiter, ThreadBuilder? receiver, TimeSpan age, ulong? address = null)
+        AlpcConnection connection, ThreadBuilder waiter, ThreadBuilder? receiver, TimeSpan age, ulong? address = null,
+        string queue = "MainQueue") =>
+        Send(connection.ConnectionPort, connection.ClientPort, connection, waiter, receiver, age, address, queue);
+
+    /// <summary>A request the other way: the server waits for its client, at whose port the message is.</summary>
+    public ulong Callback(AlpcConnection connection, ThreadBuilder waiter, ThreadBuilder? receiver, TimeSpan age) =>
+        Send(connection.ClientPort, connection.ServerPort, connection, waiter, receiver, age, null, "MainQueue");
+
+    /// <summary>A thread that serves a queue and is at work: it stays on the queue's list.</summary>
+    public void Serve(ulong queue, ThreadBuilder thread)
+    {
+        thread.Struct.Set("Tcb.Queue", queue);
+        _system.Kernel.AppendToList(queue + (ulong)_system.Layout.Offset("_KQUEUE", "ThreadListHead"),
+            thread.Struct.At("Tcb.QueueListEntry"));
+    }
+
+    private ulong Send(
+        KernelStruct port, KernelStruct ownPort, AlpcConnection connection, ThreadBuilder waiter, ThreadBuilder? receiver,
+        TimeSpan age, ulong? address, string queue)
     {
         const string Type = "_KALPC_MESSAGE";
         ulong at = address ?? _system.Pool.Take(_system.Layout.Size(Type));
         KernelStruct message = _system.NewStruct(Type, at);
         uint id = _nextMessage;
         _nextMessage += 4;
-        message.Set("PortQueue", connection.ConnectionPort.Address).Set("OwnerPort", connection.ClientPort.Address)
+        message.Set("PortQueue", port.Address).Set("OwnerPort", ownPort.Address)
             .Set("WaitingThread", waiter.Address).Set("ServerThread", receiver?.Address ?? 0)
-            .Set("QuotaProcess", connection.Client.Address).Set("CommunicationInfo", connection.Info.Address)
+            .Set("QuotaProcess", waiter.Process.Address).Set("CommunicationInfo", connection.Info.Address)
             .Set("ConnectionPort", connection.ConnectionPort.Address).Set("SequenceNo", id)
             .TrySet("u1.s1.QueueType", receiver is null ? 1u : 2u).TrySet("u1.s1.QueuePortType", 1)
             .TrySet("u1.s1.Ready", 1)
@@ -59,7 +78,9 @@ public sealed class AlpcObjects
             .TrySet("PortMessage.u2.s2.Type", 1)
             .Set("PortMessage.ClientId.UniqueProcess", waiter.Process.Pid)
             .Set("PortMessage.ClientId.UniqueThread", waiter.Tid).Set("PortMessage.MessageId", id);
-        Queue(connection.ConnectionPort, receiver is null ? "MainQueue" : "PendingQueue", message);
+        if (queue == "CanceledQueue")
+            message.TrySet("u1.s1.Canceled", 1);
+        Queue(port, receiver is null ? queue : "PendingQueue", message);
         waiter.Struct.Set("AlpcMessage", at).Set("AlpcMessageId", id);
         waiter.Waiting("WrLpcReply", userMode: true, age, waiter.AlpcSemaphore);
         return at;
@@ -74,6 +95,8 @@ public sealed class AlpcObjects
     private void Queue(KernelStruct port, string queue, KernelStruct message)
     {
         _system.Kernel.AppendToList(port.At(queue), message.At("Entry"));
+        if (!port.Has(queue + "Length"))
+            return;
         ulong field = port.At(queue + "Length");
         _lengths[field] = _lengths.GetValueOrDefault(field) + 1;
     }

@@ -50,6 +50,10 @@ public static class ForgedDump
         }
     }
 
+    /// <summary>Writes the kernel's PDB alone, with the types of <see cref="SystemBuilder.SymbolLayout"/>.</summary>
+    public static void WriteKernelSymbols(SystemBuilder system, string folder) =>
+        File.WriteAllBytes(Path.Combine(folder, system.Nt.PdbName!), system.Nt.BuildPdb(system.SymbolLayout));
+
     /// <summary>Writes the PDBs of all images that have one.</summary>
     public static void WriteSymbols(SystemBuilder system, string folder)
     {
@@ -57,7 +61,7 @@ public static class ForgedDump
         foreach (ForgedModule module in system.Modules.All)
             if (module.PdbName is { } name)
                 File.WriteAllBytes(
-                    Path.Combine(folder, name), module.BuildPdb(module == system.Nt ? system.Layout : null));
+                    Path.Combine(folder, name), module.BuildPdb(module == system.Nt ? system.SymbolLayout : null));
     }
 
     private static DumpHeader Header(SystemBuilder system)

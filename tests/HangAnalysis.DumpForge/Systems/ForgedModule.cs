@@ -253,6 +253,10 @@ public sealed class ForgedModule
             // A trap frame that the processor began, with an error code.
             return FunctionFrame.Interrupt(errorCode: true).Push(X64Register.Rbp).Allocate(0x158)
                 .SetFrame(X64Register.Rbp, 0x80);
+        if (symbol is "KiNmiInterrupt" or "KiIpiInterrupt" or "KiInterruptDispatchNoLockNoEtw" or "KiDpcInterrupt")
+            // The same without an error code, for which the code leaves room.
+            return FunctionFrame.Interrupt(errorCode: false).Allocate(8).Push(X64Register.Rbp).Allocate(0x158)
+                .SetFrame(X64Register.Rbp, 0x80);
         bool isStub = Name is "ntdll" or "win32u"
             && symbol is not null && (symbol.StartsWith("Nt", StringComparison.Ordinal)
             || symbol.StartsWith("Zw", StringComparison.Ordinal));

@@ -91,6 +91,14 @@ public sealed class KernelObjects
         return made.Address;
     }
 
+    /// <summary>A gate; at an address inside a structure it has no header of its own.</summary>
+    public ulong Gate(ulong? address = null)
+    {
+        KernelStruct made = _system.NewStruct("_KGATE", address);
+        WriteDispatcher(made.Address, "GateObject", 6, 0);
+        return made.Address;
+    }
+
     /// <summary>A mutant, with its owner.</summary>
     public ulong Mutant(ThreadBuilder? owner = null, string? name = null, bool isAbandoned = false)
     {

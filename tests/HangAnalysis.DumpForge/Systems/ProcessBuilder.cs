@@ -60,6 +60,9 @@ public sealed class ProcessBuilder
     /// <summary>The process has exited: an object that is still referenced, with no threads that run.</summary>
     public bool IsExited { get; set; }
 
+    /// <summary>The process's environment and loader list are not in memory, as in a dump of the kernel alone.</summary>
+    public bool IsUserModeAbsent { get; set; }
+
     /// <summary>The completion port that idle workers of the process wait for.</summary>
     public ulong Queue => _queue != 0 ? _queue : _queue = _system.Objects.Queue();
 
@@ -103,7 +106,8 @@ public sealed class ProcessBuilder
         }
         foreach (ForgedModule module in _modules)
             _system.Modules.Map(module, Space);
-        WriteLoaderData();
+        if (!IsUserModeAbsent)
+            WriteLoaderData();
     }
 
     private void Write(uint parent)

@@ -11,7 +11,7 @@ internal static class Processors
 {
     // CONTEXT of x64 (winnt.h): flags, MXCSR, selectors, EFLAGS, Rsp, Rip.
     private const int ContextSize = 0x4d0, ContextFlags = 0x30, MxCsr = 0x34, SegCs = 0x38, EFlags = 0x44;
-    private const int Rsp = 0x98, Rbp = 0xa0, Rip = 0xf8;
+    private const int FirstRegister = 0x78, Rsp = 0x98, Rbp = 0xa0, Rip = 0xf8;
 
     // Selectors and descriptors: kernel code and data, 32-bit user code, user data, user code, user TEB.
     private static readonly (uint Selector, ulong Descriptor)[] s_descriptors =
@@ -59,6 +59,7 @@ internal static class Processors
             EmptyQueues(system, shared + (ulong)system.Layout.Offset("_KSHARED_READY_QUEUE", "ReadyListHead"));
             prcb.TrySet("SharedReadyQueue", shared);
         }
+        QueueReady(system, prcb, number);
         WriteSpecialRegisters(system, prcb, gdt);
         byte[] context = Context(current);
         ulong frame = prcb.At("ProcessorState.ContextFrame");
@@ -68,6 +69,9 @@ internal static class Processors
         system.Kernel.WriteUInt64(system.Variables["KiProcessorBlock"] + 8 * (ulong)number, kprcb);
         if (number == 0)
             system.Kernel.WriteUInt64(system.Variables["PsIdleProcess"], idle.Process.Address);
+        foreach ((int processor, Action<KernelStruct> write) in system.ProcessorDetails)
+            if (processor == number)
+                write(prcb);
         return new ProcessorState(number, kpcr, kprcb, current, idle, context);
     }
 
@@ -75,6 +79,19 @@ internal static class Processors
     {
         for (int i = 0; i < 32; i++)
             system.Kernel.InitializeList(heads + 16 * (ulong)i);
+    }
+
+    /// <summary>Puts ready threads into the queues of their priorities.</summary>
+    private static void QueueReady(SystemBuilder system, KernelStruct prcb, int number)
+    {
+        foreach (ThreadBuilder thread in system.Threads)
+        {
+            if (thread.ReadyProcessor != number)
+                continue;
+            ulong head = prcb.At("DispatcherReadyListHead") + 16 * (ulong)thread.CurrentPriority;
+            system.Kernel.AppendToList(head, thread.Struct.At("Tcb.WaitListEntry"));
+            prcb.Set("ReadySummary", prcb.Get("ReadySummary") | 1ul << thread.CurrentPriority);
+        }
     }
 
     private static void WriteSpecialRegisters(SystemBuilder system, KernelStruct prcb, ulong gdt)
@@ -96,6 +113,8 @@ internal static class Processors
         byte[] context = EmptyContext();
         if (thread.StackPointers.Count > 0)
             PutRegisters(context, thread.Frames!.Frames[0].Address, thread.StackPointers[0], thread.FramePointer);
+        foreach ((Images.X64Register register, ulong value) in thread.Registers)
+            BinaryPrimitives.WriteUInt64LittleEndian(context.AsSpan(FirstRegister + 8 * (int)register), value);
         return context;
     }
 

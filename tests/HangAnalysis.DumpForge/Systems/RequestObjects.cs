@@ -28,6 +28,10 @@ public sealed class RequestObjects
             .Set("DeviceType", type).Set("NextDevice", driver.Get("DeviceObject"))
             .Set("StackSize", lower is null ? 1 : lower.Value.Get("StackSize") + 1);
         driver.Set("DeviceObject", device.Address);
+        KernelStruct extension = _system.NewStruct("_DEVOBJ_EXTENSION").Set("Type", 13)
+            .Set("Size", (ulong)_system.Layout.Size("_DEVOBJ_EXTENSION")).Set("DeviceObject", device.Address)
+            .Set("AttachedTo", lower?.Address ?? 0);
+        device.Set("DeviceObjectExtension", extension.Address);
         if (lower is { } below)
             below.Set("AttachedDevice", device.Address);
         return device;
@@ -49,6 +53,61 @@ public sealed class RequestObjects
     public KernelStruct Request(
         ThreadBuilder thread, KernelStruct file, byte majorFunction, params ReadOnlySpan<KernelStruct> devices)
     {
+        KernelStruct irp = Unlisted(thread, file, majorFunction, devices);
+        _system.Kernel.AppendToList(thread.Struct.At("IrpList"), irp.At("ThreadListEntry"));
+        return irp;
+    }
+
+    /// <summary>Such a request of a file with a completion port: it hangs on the file.</summary>
+    public KernelStruct FileRequest(
+        ThreadBuilder thread, KernelStruct file, byte majorFunction, params ReadOnlySpan<KernelStruct> devices)
+    {
+        KernelStruct irp = Unlisted(thread, file, majorFunction, devices);
+        _system.Kernel.AppendToList(file.At("IrpList"), irp.At("ThreadListEntry"));
+        return irp;
+    }
+
+    /// <summary>A read of a page, which is in no list: the event is the one that the faulting thread waits for.</summary>
+    public KernelStruct PageRead(
+        ThreadBuilder thread, KernelStruct file, ulong awaited, params ReadOnlySpan<KernelStruct> devices)
+    {
+        // IRP_PAGING_IO, IRP_NOCACHE and IRP_SYNCHRONOUS_PAGING_IO of wdm.h.
+        KernelStruct irp = Unlisted(thread, file, 3, devices).Set("Flags", 0x43).Set("UserEvent", awaited)
+            .Set("RequestorMode", 0);
+        _system.Kernel.InitializeList(irp.At("ThreadListEntry"));
+        return irp;
+    }
+
+    /// <summary>Takes a request back from all drivers, as before it is sent.</summary>
+    public void TakeBack(KernelStruct irp)
+    {
+        ulong count = irp.Get("StackCount");
+        irp.Set("CurrentLocation", count + 1).Set("Tail.Overlay.CurrentStackLocation", irp.Address
+            + (ulong)_system.Layout.Size("_IRP") + count * (ulong)_system.Layout.Size("_IO_STACK_LOCATION"));
+    }
+
+    /// <summary>Completes a request but for what its thread has to do: the tail has become an APC.</summary>
+    public void Complete(KernelStruct irp)
+    {
+        irp.Set("CurrentLocation", irp.Get("StackCount") + 2).Set("PendingReturned", 1);
+        _system.Kernel.Write(irp.At("Tail.Apc"), new byte[_system.Layout.Size("_KAPC")]);
+        irp.Set("Tail.Apc.Type", 18).Set("Tail.Apc.Inserted", 1);
+    }
+
+    /// <summary>Cancels a request; its driver keeps it.</summary>
+    public void Cancel(KernelStruct irp) => irp.Set("Cancel", 1).Set("CancelRoutine", 0);
+
+    /// <summary>Makes a device work on one request and queue others, as drivers with a StartIo routine do.</summary>
+    public void StartIo(KernelStruct device, KernelStruct current, params ReadOnlySpan<KernelStruct> queued)
+    {
+        device.Set("CurrentIrp", current.Address).Set("DeviceQueue.Busy", 1).EmptyLists("DeviceQueue.DeviceListHead");
+        foreach (KernelStruct irp in queued)
+            _system.Kernel.AppendToList(device.At("DeviceQueue.DeviceListHead"), irp.At("Tail.Overlay.DeviceQueueEntry"));
+    }
+
+    private KernelStruct Unlisted(
+        ThreadBuilder thread, KernelStruct file, byte majorFunction, ReadOnlySpan<KernelStruct> devices)
+    {
         int header = _system.Layout.Size("_IRP"), location = _system.Layout.Size("_IO_STACK_LOCATION");
         int count = devices.Length + 1;
         ulong at = _system.Pool.Take(header + location * count);
@@ -68,7 +127,6 @@ public sealed class RequestObjects
             if (i == devices.Length - 1)
                 irp.Set("Tail.Overlay.CurrentStackLocation", entry.Address);
         }
-        _system.Kernel.AppendToList(thread.Struct.At("IrpList"), irp.At("ThreadListEntry"));
         return irp;
     }
 

@@ -34,6 +34,10 @@ public sealed class ResourceObjects
         return resource;
     }
 
+    /// <summary>Gives a resource an owner that is no thread, as ExSetResourceOwnerPointer does: marked in the low bits.</summary>
+    public void SetOwnerPointer(KernelStruct resource, ulong pointer) => resource.Set("Flag", OwnedExclusive)
+        .Set("ActiveCount", 1).Set("OwnerEntry.OwnerThread", pointer | 3).Set("OwnerEntry.OwnerCount", 1);
+
     /// <summary>Makes threads wait for a resource; they become waiting threads with reason WrResource.</summary>
     public void AddWaiters(
         KernelStruct resource, IReadOnlyList<ThreadBuilder> exclusive, IReadOnlyList<ThreadBuilder> shared,

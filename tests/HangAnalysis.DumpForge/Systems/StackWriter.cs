@@ -27,7 +27,7 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
 
     public void Write(bool isAbsent)
     {
-        StackLimit = system.Stacks.Take(StackSize + Guard, 0x1000) + Guard;
+        StackLimit = thread.ReservedStack != 0 ? thread.ReservedStack : TakeStack(system);
         StackBase = StackLimit + StackSize;
         FrameList? frames = thread.Frames;
         int size = frames is null ? 0 : SizeOf(frames.Kernel);
@@ -58,6 +58,8 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
             WriteTrapFrame(trap, frames.User.Length > 0 ? frames.User[0].Address : 0, user);
     }
 
+    internal static ulong TakeStack(SystemBuilder system) => system.Stacks.Take(StackSize + Guard, 0x1000) + Guard;
+
     private static int SizeOf(ReadOnlySpan<StackFrame> frames)
     {
         int size = 0;
@@ -72,6 +74,7 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
         ulong first = frames.Kernel.Length > 0 ? frames.Kernel[0].Address : outer;
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchReturn), first);
         PutReturns(bytes.AsSpan(SwitchFrameSize), frames.Kernel, pointer, outer);
+        PutKept(bytes.AsSpan(SwitchFrameSize), frames.Kernel);
         FramePointer = PutTraps(bytes.AsSpan(SwitchFrameSize), frames.Kernel, pointer, rbp);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchRbp), FramePointer);
         system.Kernel.Write(pointer - SwitchFrameSize, bytes);
@@ -90,6 +93,24 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
                 BinaryPrimitives.WriteUInt64LittleEndian(
                     bytes[(at - 8)..], i + 1 < frames.Length ? frames[i + 1].Address : outer);
         }
+    }
+
+    // A function that waits keeps what it works on in its frame. The first four frames are those of the waiting machinery.
+    private void PutKept(Span<byte> bytes, StackFrame[] frames)
+    {
+        const int Machinery = 4;
+        if (thread.Kept.Count == 0)
+            return;
+        int at = 0;
+        for (int i = 0; i < frames.Length; at += frames[i++].Extent)
+        {
+            if (i < Machinery || frames[i].IsTrap || frames[i].Extent < 8 * thread.Kept.Count + 16)
+                continue;
+            for (int k = 0; k < thread.Kept.Count; k++)
+                BinaryPrimitives.WriteUInt64LittleEndian(bytes[(at + 8 * k)..], thread.Kept[k]);
+            return;
+        }
+        throw new InvalidOperationException($"no frame of thread {thread.Tid:x} has room for what it keeps");
     }
 
     // Trap frames within the kernel: what was interrupted, and the RBP that it had. From the last to the first.
@@ -124,6 +145,9 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
             pointer -= 8;
         byte[] bytes = new byte[SizeOf(frames)];
         PutReturns(bytes, frames, pointer, 0);
+        foreach ((int frame, ulong value) in thread.Locals)
+            // Above the 0x20 bytes that belong to the functions which the frame calls.
+            BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SizeOf(frames.AsSpan(0, frame)) + 0x20), value);
         thread.Process.Space.Write(pointer, bytes);
         thread.Process.Space.MapRange(limit, (ulong)pages);
         WriteTeb(stackBase, limit);

@@ -113,16 +113,21 @@ public readonly record struct KernelStruct(StructureWriter Writer, string Type, 
     }
 }
 
-/// <summary>Hands out addresses of a region, lowest first.</summary>
-public sealed class AddressPool(ulong start)
+/// <summary>Hands out addresses of a region, lowest first; in disorder, of one of several regions.</summary>
+public sealed class AddressPool(ulong start, Disorder? disorder = null)
 {
-    private ulong _next = start;
+    private readonly Dictionary<ulong, ulong> _next = [];
+
+    /// <summary>What was handed out, in order.</summary>
+    public List<(ulong Address, int Size)> Blocks { get; } = [];
 
     public ulong Take(int size, int alignment = 16)
     {
-        _next = _next + (ulong)alignment - 1 & ~((ulong)alignment - 1);
-        ulong taken = _next;
-        _next += (ulong)size;
+        ulong region = disorder?.TakeRegion() ?? 0;
+        ulong next = _next.GetValueOrDefault(region, start + region);
+        ulong taken = next + (ulong)alignment - 1 & ~((ulong)alignment - 1);
+        _next[region] = taken + (ulong)size;
+        Blocks.Add((taken, size));
         return taken;
     }
 }

@@ -10,15 +10,17 @@ namespace HangAnalysis.DumpForge.Systems;
 /// </summary>
 public sealed class SystemBuilder
 {
+    private readonly Disorder? _disorder = Disorder.Current;
     private bool _isFinished;
 
     public SystemBuilder(SystemOptions options)
     {
         Options = options;
         // A minimal system has all of its pool in one region of 2 MB: one page table.
-        Stacks = new AddressPool(options.IsMinimal ? 0xffffab06b0080000 : 0xffffdf0060000000);
-        Texts = new AddressPool(options.IsMinimal ? 0xffffab06b0060000 : 0xffffce0e40010000);
-        Physical = new PhysicalMemory(seed: options.Seed);
+        Pool = new AddressPool(0xffffab06b0010000, _disorder);
+        Stacks = new AddressPool(options.IsMinimal ? 0xffffab06b0080000 : 0xffffdf0060000000, _disorder);
+        Texts = new AddressPool(options.IsMinimal ? 0xffffab06b0060000 : 0xffffce0e40010000, _disorder);
+        Physical = new PhysicalMemory(seed: _disorder?.Seed ?? options.Seed);
         Kernel = new AddressSpace(Physical);
         Writer = new StructureWriter(Kernel, Layout);
         Modules = new ModuleSet(this);
@@ -27,11 +29,24 @@ public sealed class SystemBuilder
         Alpc = new AlpcObjects(this);
         Resources = new ResourceObjects(this);
         Requests = new RequestObjects(this);
+        PushLocks = new PushLockObjects(this);
+        Mutexes = new FastMutexObjects(this);
+        WorkQueues = new WorkQueueObjects(this);
     }
 
     public SystemOptions Options { get; }
 
     public KernelLayout Layout => Options.Layout;
+
+    /// <summary>
+    /// The types that the kernel's PDB has: those of <see cref="Layout"/> unless some are taken out, for tests of what a reader
+    /// does without them.
+    /// </summary>
+    public KernelLayout SymbolLayout
+    {
+        get => field ?? Layout;
+        set;
+    }
 
     public PhysicalMemory Physical { get; }
 
@@ -55,8 +70,14 @@ public sealed class SystemBuilder
 
     public RequestObjects Requests { get; }
 
+    public PushLockObjects PushLocks { get; }
+
+    public FastMutexObjects Mutexes { get; }
+
+    public WorkQueueObjects WorkQueues { get; }
+
     /// <summary>Non-paged pool.</summary>
-    public AddressPool Pool { get; } = new(0xffffab06b0010000);
+    public AddressPool Pool { get; }
 
     /// <summary>Kernel stacks.</summary>
     public AddressPool Stacks { get; }
@@ -68,11 +89,20 @@ public sealed class SystemBuilder
 
     public IList<ThreadBuilder> Threads { get; } = [];
 
+    /// <summary>Where structures begin that were made as such, and of which type they are.</summary>
+    public IDictionary<ulong, string> Structures { get; } = new Dictionary<ulong, string>();
+
     /// <summary>What is true of this system by construction.</summary>
     public Truth Truth { get; set; } = Truth.NoHang;
 
+    /// <summary>What a scenario writes into processors' KPRCBs, by number.</summary>
+    public IList<(int Processor, Action<KernelStruct> Write)> ProcessorDetails { get; } = [];
+
     /// <summary>CONTEXTs in memory: where, and of which frame of which thread.</summary>
     public IList<(ulong Address, ThreadBuilder Thread, int Frame)> ContextRecords { get; } = [];
+
+    /// <summary>Values that calls have left on stacks: whose, in the home area of which frame, and what.</summary>
+    public IList<(ThreadBuilder Thread, int Frame, ulong Value)> StackValues { get; } = [];
 
     /// <summary>Memory that a triage dump holds besides what it always does.</summary>
     public IList<(ulong Address, int Size)> TriageMemory { get; } = [];
@@ -109,6 +139,7 @@ public sealed class SystemBuilder
         int size = Layout.Size(type);
         ulong at = address ?? Pool.Take(size);
         Kernel.Write(at, new byte[size]);
+        Structures[at] = type;
         return Struct(type, at);
     }
 
@@ -123,10 +154,15 @@ public sealed class SystemBuilder
     // Public symbols of 7601 lack these enumerations. The numbers have been the same in all later builds.
     private static ulong? Published(string name) => name switch
     {
+        "Initialized" => 0,
         "Ready" => 1,
         "Running" => 2,
+        "Standby" => 3,
         "Terminated" => 4,
         "Waiting" => 5,
+        "Transition" => 6,
+        "DeferredReady" => 7,
+        "GateWait" => 8,
         _ => null,
     };
 
@@ -136,6 +172,7 @@ public sealed class SystemBuilder
         if (_isFinished)
             return;
         _isFinished = true;
+        _disorder?.AddThreads(this);
         foreach (ThreadBuilder thread in Threads)
             thread.UseModules();
         Modules.Build();
@@ -144,10 +181,13 @@ public sealed class SystemBuilder
         foreach (ThreadBuilder thread in Threads)
             thread.Finish();
         Alpc.Finish();
+        _disorder?.ShuffleLists(this);
         ProcessorStates = Processors.Write(this);
         foreach ((ulong address, ThreadBuilder thread, int frame) in ContextRecords)
             Kernel.Write(address, Processors.Context(
                 thread.Frames!.Frames[frame].Address, thread.StackPointers[frame], 0));
+        foreach ((ThreadBuilder thread, int frame, ulong value) in StackValues)
+            Kernel.WriteUInt64(thread.StackPointers[frame] + 8, value);
         Variables.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);

@@ -6,11 +6,13 @@ public sealed class ThreadBuilder
     private readonly SystemBuilder _system;
     private readonly List<ulong> _waitObjects = [];
     private string _state = "Waiting", _reason = "Executive";
-    private bool _isUserWait, _isWaitAll, _isStackAbsent;
+    private readonly List<(int UserFrame, ulong Value)> _locals = [];
+    private bool _isUserWait, _isWaitAll, _isStackAbsent, _isEnding;
     private TimeSpan _age;
     private sbyte _priority = 8;
     private ulong _start, _kernelTicks = 3;
     private uint _contextSwitches;
+    private int _reserved;
 
     internal ThreadBuilder(SystemBuilder system, ProcessBuilder process, uint tid, ulong? address)
     {
@@ -42,10 +44,22 @@ public sealed class ThreadBuilder
     /// <summary>The processor that the thread runs on; null for none.</summary>
     public int? Processor { get; private set; }
 
+    /// <summary>The processor in whose ready queue the thread is; null for none.</summary>
+    public int? ReadyProcessor { get; private set; }
+
+    /// <summary>Current priority.</summary>
+    public int CurrentPriority => _priority;
+
+    /// <summary>Registers of a running thread besides those of its frames.</summary>
+    public IDictionary<Images.X64Register, ulong> Registers { get; } = new SortedDictionary<Images.X64Register, ulong>();
+
     /// <summary>Whether it is a processor's idle thread, which no process's lists hold.</summary>
     public bool IsIdle { get; private set; }
 
     public TimeSpan Age => _age;
+
+    /// <summary>Objects that the thread waits for.</summary>
+    internal IReadOnlyList<ulong> WaitObjects => _waitObjects;
 
     /// <summary>Stack pointers of the frames (Child-SP); set by <see cref="SystemBuilder.Finish"/>.</summary>
     public IReadOnlyList<ulong> StackPointers { get; private set; } = [];
@@ -53,6 +67,15 @@ public sealed class ThreadBuilder
     public ulong StackBase { get; private set; }
 
     public ulong StackLimit { get; private set; }
+
+    /// <summary>Values that the innermost function before the waiting machinery keeps in its frame.</summary>
+    internal List<ulong> Kept { get; } = [];
+
+    /// <summary>Lowest address of a stack that something was placed on before its frames; 0 for none.</summary>
+    internal ulong ReservedStack { get; private set; }
+
+    /// <summary>A mask of the lock entries that are free.</summary>
+    internal uint FreeLockEntries { get; set; } = 0x3f;
 
     /// <summary>RBP of the innermost frame.</summary>
     public ulong FramePointer { get; private set; }
@@ -77,6 +100,19 @@ public sealed class ThreadBuilder
         (_state, _reason, _isUserWait, _age) = ("Waiting", reason, userMode, age);
         _waitObjects.AddRange(objects);
         return this;
+    }
+
+    /// <summary>
+    /// Takes room on the kernel stack for a structure that others refer to. It lies at the low end: the frames' places are
+    /// known only when all images are.
+    /// </summary>
+    public ulong PlaceOnStack(int size)
+    {
+        if (ReservedStack == 0)
+            ReservedStack = StackWriter.TakeStack(_system);
+        ulong taken = ReservedStack + (ulong)_reserved;
+        _reserved += size + 15 & ~15;
+        return taken;
     }
 
     /// <summary>The wait ends only when all objects are signalled.</summary>
@@ -105,6 +141,25 @@ public sealed class ThreadBuilder
         return this;
     }
 
+    /// <summary>The thread could run, and is in the queue of the one processor that may run it.</summary>
+    public ThreadBuilder ReadyOn(int processor, TimeSpan age)
+    {
+        ReadyProcessor = processor;
+        Struct.TrySet("Tcb.IdealProcessor", (ulong)processor);
+        return State("Ready", age);
+    }
+
+    /// <summary>Somebody has suspended the thread, which then waits in the kernel.</summary>
+    public ThreadBuilder Suspended(TimeSpan age)
+    {
+        // Up to 7601 a semaphore of the thread, later an event.
+        bool hasEvent = _system.Layout.Has("_KTHREAD", "SuspendEvent");
+        string gate = hasEvent ? "Tcb.SuspendEvent" : "Tcb.SuspendSemaphore";
+        _system.Objects.WriteDispatcher(Struct.At(gate), hasEvent ? "EventSynchronizationObject" : "SemaphoreObject", 6, 0);
+        Struct.Set("Tcb.SuspendCount", 1);
+        return Waiting("Suspended", userMode: false, age, Struct.At(gate));
+    }
+
     public ThreadBuilder Priority(int priority)
     {
         _priority = (sbyte)priority;
@@ -123,6 +178,22 @@ public sealed class ThreadBuilder
         IsTerminated = true;
         return State("Terminated", age);
     }
+
+    /// <summary>Somebody has asked for the thread's end; it goes on with what it does in the kernel.</summary>
+    public ThreadBuilder Ending()
+    {
+        _isEnding = true;
+        return this;
+    }
+
+    /// <summary>A value that a user frame keeps on the stack; the innermost user frame has number 0, stubs keep none.</summary>
+    public ThreadBuilder Local(int userFrame, ulong value)
+    {
+        _locals.Add((userFrame, value));
+        return this;
+    }
+
+    internal IReadOnlyList<(int UserFrame, ulong Value)> Locals => _locals;
 
     /// <summary>The kernel stack has been written to the page file.</summary>
     public ThreadBuilder PagedOut()
@@ -165,22 +236,23 @@ public sealed class ThreadBuilder
         bool system = Process.IsSystem;
         Struct.Set("Cid.UniqueProcess", Process.Pid).Set("Cid.UniqueThread", Tid)
             .Set("Tcb.Process", Process.Address).Set("Tcb.ApcState.Process", Process.Address)
-            .Set("Tcb.State", _system.Enum("_KTHREAD_STATE", _state))
+            .Set("Tcb.State", _system.Enum("_KTHREAD_STATE", IsAtGate ? "GateWait" : _state))
             .Set("Tcb.WaitReason", _system.Enum("_KWAIT_REASON", _reason))
             .Set("Tcb.WaitMode", _isUserWait ? 1u : 0u).Set("Tcb.WaitTime", (uint)ticks)
             .Set("Tcb.Priority", (byte)_priority).Set("Tcb.BasePriority", (byte)_priority)
             .Set("Tcb.PreviousMode", system ? 0u : 1u).TrySet("Tcb.SystemThread", system ? 1u : 0u)
             .Set("Tcb.ContextSwitches", _contextSwitches != 0 ? _contextSwitches : 17 + Tid)
             .Set("Tcb.KernelTime", _kernelTicks).Set("Tcb.UserTime", system ? 0u : 2u)
-            .Set("Tcb.Running", Processor is null ? 0u : 1u).TrySet("Tcb.NextProcessor", (ulong)(Processor ?? 0))
-            // A mask of the lock entries that are free.
-            .TrySet("Tcb.AbEntrySummary", 0x3f)
+            .Set("Tcb.Running", Processor is null ? 0u : 1u).TrySet("Tcb.NextProcessor", (ulong)(Processor ?? ReadyProcessor ?? 0))
+            .TrySet("Tcb.AbEntrySummary", FreeLockEntries)
             .Set("CreateTime", _system.Options.FileTime - (ulong)_system.Options.Uptime.Ticks + 20_000_000ul + Tid);
         ulong start = _start;
         if (start == 0 && Frames is { Frames.Count: > 0 })
             start = Frames.Frames[Math.Max(Frames.Frames.Count - 3, 0)].Function;
         Struct.Set("StartAddress", start).Set("Win32StartAddress", start);
         Struct.Set("CrossThreadFlags", 2);
+        if (_isEnding)
+            Struct.Set("Terminated", 1);
         if (IsTerminated)
             Struct.Set("Terminated", 1).Set("ExitTime", _system.Options.FileTime - (ulong)_age.Ticks);
         else if (system)
@@ -188,8 +260,29 @@ public sealed class ThreadBuilder
             Struct.Set("CrossThreadFlags", 0x12);
     }
 
+    /// <summary>
+    /// Up to 7601 a wait for a gate is a state of its own; its block has a thread and an object and nothing else (ReactOS
+    /// ke/gate.c). Later symbols call the state obsolete; those of 7601 lack the enumeration.
+    /// </summary>
+    private bool IsAtGate =>
+        !_system.Layout.Enums.ContainsKey("_KTHREAD_STATE") && _state == "Waiting" && _waitObjects.Count == 1
+        && _system.Kernel.Read(_waitObjects[0], 1)[0] == _system.Enum("_KOBJECTS", "GateObject");
+
+    private void WriteGateWait(ulong gate)
+    {
+        KernelStruct block = _system.Struct("_KWAIT_BLOCK", Struct.At("Tcb.WaitBlock"));
+        block.Set("Thread", Address).Set("Object", gate);
+        ulong head = gate + (ulong)_system.Layout.Offset("_DISPATCHER_HEADER", "WaitListHead");
+        _system.Kernel.AppendToList(head, block.At("WaitListEntry"));
+    }
+
     private void WriteWait()
     {
+        if (IsAtGate)
+        {
+            WriteGateWait(_waitObjects[0]);
+            return;
+        }
         bool isRing = _system.Layout.Has("_KWAIT_BLOCK", "NextWaitBlock");
         int size = _system.Layout.Size("_KWAIT_BLOCK"), count = _waitObjects.Count;
         // Four blocks are part of the thread; a wait for more objects brings its own.
@@ -209,9 +302,16 @@ public sealed class ThreadBuilder
             if (_reason != "WrQueue")
                 continue;
             // A thread that has taken from a queue stays on the queue's list, waiting or not.
-            Struct.Set("Tcb.Queue", target);
-            ulong threads = target + (ulong)_system.Layout.Offset("_KQUEUE", "ThreadListHead");
-            _system.Kernel.AppendToList(threads, Struct.At("Tcb.QueueListEntry"));
+            Serves(target);
         }
+    }
+
+    /// <summary>Associates the thread with a queue, as taking from it does.</summary>
+    internal void Serves(ulong queue)
+    {
+        Struct.Set("Tcb.Queue", queue);
+        bool byPriority = _system.Struct("_DISPATCHER_HEADER", queue).Get("Type") != _system.Enum("_KOBJECTS", "QueueObject");
+        ulong threads = queue + (ulong)_system.Layout.Offset(byPriority ? "_KPRIQUEUE" : "_KQUEUE", "ThreadListHead");
+        _system.Kernel.AppendToList(threads, Struct.At("Tcb.QueueListEntry"));
     }
 }

@@ -6,6 +6,9 @@ namespace HangAnalysis.Tests.Analysis;
 internal sealed class FakeSystem : ISystemFacts
 {
     private readonly List<ThreadFacts> _threads = [];
+    private readonly Dictionary<ulong, ThreadFacts> _index = [];
+    private readonly List<ProcessFacts> _processes =
+        [new ProcessFacts { Address = new ProcessAddress(0xffff_8000_0000_1000), Id = 0x3a4, Name = "app.exe" }];
     private readonly List<WaitEdge> _edges = [];
     private readonly Dictionary<ulong, StackFacts> _stacks = [];
 
@@ -17,8 +20,7 @@ internal sealed class FakeSystem : ISystemFacts
 
     public StopFacts? Stop { get; set; }
 
-    public IReadOnlyList<ProcessFacts> Processes { get; } =
-        [new ProcessFacts { Address = new ProcessAddress(0xffff_8000_0000_1000), Id = 0x3a4, Name = "app.exe" }];
+    public IReadOnlyList<ProcessFacts> Processes => _processes;
 
     public IReadOnlyList<ThreadFacts> Threads => _threads;
 
@@ -34,16 +36,26 @@ internal sealed class FakeSystem : ISystemFacts
 
     public IReadOnlyList<Unknown> Unknowns { get; set; } = [];
 
+    public ProcessFacts AddProcess(ulong id, string name, Importance importance)
+    {
+        _processes.Add(new ProcessFacts
+        {
+            Address = new ProcessAddress(0xffff_8000_0000_1000 * (id + 1)), Id = id, Name = name, Importance = importance,
+        });
+        return _processes[^1];
+    }
+
     public ThreadFacts AddThread(ulong address, WaitRole role = WaitRole.Blocked, int seconds = 60, bool exited = false,
-        ThreadActivity activity = ThreadActivity.Waiting)
+        ThreadActivity activity = ThreadActivity.Waiting, ProcessFacts? process = null)
     {
         ThreadFacts thread = new()
         {
-            Address = new ThreadAddress(address), Process = Processes[0], Id = address & 0xffff, Activity = activity,
+            Address = new ThreadAddress(address), Process = process ?? Processes[0], Id = address & 0xffff, Activity = activity,
             State = activity.ToString(), WaitReason = "Executive", Age = TimeSpan.FromSeconds(seconds), HasExited = exited,
             WaitsInKernelMode = true, Role = role,
         };
         _threads.Add(thread);
+        _index[address] = thread;
         return thread;
     }
 
@@ -55,7 +67,7 @@ internal sealed class FakeSystem : ISystemFacts
             new ModuleFacts(f.Module, f.Module + ".sys", 0x1000, false) { Origin = f.Origin }, "F", 1, Certainty.Proven)
         { IsWaitPrimitive = f.IsPrimitive })], null);
 
-    public ThreadFacts? FindThread(ulong address) => _threads.Find(t => t.Address.Value == address);
+    public ThreadFacts? FindThread(ulong address) => _index.GetValueOrDefault(address);
 
     public ProcessFacts? FindProcess(ulong address) => Processes.FirstOrDefault(p => p.Address.Value == address);
 

@@ -170,6 +170,26 @@ public class HangAnalyzerTests
     }
 
     [Test]
+    public void Kinds_of_locks_without_waiters_or_with_short_waits_are_ruled_out_in_one_line()
+    {
+        FakeSystem system = new()
+        {
+            Locks =
+            [
+                new LockCount("ERESOURCE", 60, 1), new LockCount("push lock", null, 0) { Waiters = 0 },
+                new LockCount("fast mutex", null, 2) { Waiters = 3, OldestWait = TimeSpan.FromSeconds(4) },
+                new LockCount("guarded mutex", null, 1) { Waiters = 1, OldestWait = TimeSpan.FromSeconds(6) },
+                new LockCount("gate", null, 0) { Waiters = 0 },
+            ],
+        };
+
+        Verdict verdict = HangAnalyzer.Analyze(system);
+
+        Assert.That(verdict.RuledOut.Where(r => r.What == "locks"), Is.EqualTo(
+            new[] { new RuledOut("locks", "no push lock or gate waiter; no fast mutex waiter older than 5 s") }));
+    }
+
+    [Test]
     public void What_was_broken_off_before_the_end_is_neither_healthy_nor_ruled_out()
     {
         FakeSystem system = new()

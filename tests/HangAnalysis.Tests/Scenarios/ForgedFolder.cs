@@ -14,10 +14,13 @@ internal sealed class ForgedFolder : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hangwhy-forged-");
 
     public ForgedFolder(string scenario, KernelLayout layout, DumpKind? kind = null)
+        : this(ScenarioSet.Build(scenario, layout), kind)
     {
-        SystemBuilder system = ScenarioSet.Build(scenario, layout);
-        ForgedDump.Write(system, Folder, kind ?? system.PreferredKind);
     }
+
+    /// <summary>Writes a system that a test has changed.</summary>
+    public ForgedFolder(SystemBuilder system, DumpKind? kind = null) =>
+        ForgedDump.Write(system, Folder, kind ?? system.PreferredKind);
 
     public ForgedFolder(string scenario, string layout = "10.0.14393", DumpKind? kind = null)
         : this(scenario, KernelLayout.BuiltIn(layout), kind)

@@ -30,4 +30,20 @@ public class WaitRolesTests
 
         Assert.That(WaitRoles.Classify(thread, (Machinery + frames).Split(' ')), Is.EqualTo(expected));
     }
+
+    /// <summary>Who is asked to end leaves waits of user mode at once, but not an operation of the kernel.</summary>
+    [TestCase(true, WaitRole.Blocked)]
+    [TestCase(false, WaitRole.Ordinary)]
+    public void A_thread_that_is_being_ended_is_kept_by_what_it_does_in_the_kernel(bool kernelMode, WaitRole expected)
+    {
+        ThreadFacts thread = new()
+        {
+            Address = new ThreadAddress(1), Id = 1, Activity = ThreadActivity.Waiting, State = "Waiting",
+            WaitReason = "Executive", WaitsInKernelMode = kernelMode, IsEnding = true,
+            Process = new ProcessFacts { Address = new ProcessAddress(2), Id = 4, Name = "x" },
+        };
+
+        Assert.That(WaitRoles.Classify(thread, (Machinery + "drv!Ioctl nt!IopXxxControlFile nt!NtDeviceIoControlFile").Split(' ')),
+            Is.EqualTo(expected));
+    }
 }

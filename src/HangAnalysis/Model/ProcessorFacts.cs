@@ -1,0 +1,89 @@
+namespace HangAnalysis.Model;
+
+/// <summary>State of one of the machine's processors.</summary>
+/// <param name="Number">Number from 0.</param>
+/// <param name="Current">Thread on it; null where not known.</param>
+/// <param name="IsIdle">Whether it runs its idle thread.</param>
+/// <param name="DpcActive">Whether it executes a deferred procedure call.</param>
+public sealed record ProcessorFacts(int Number, ThreadFacts? Current, bool IsIdle, bool DpcActive)
+{
+    /// <summary>The level from which on a processor switches to no other thread (DISPATCH_LEVEL).</summary>
+    public const int DispatchLevel = 2;
+
+    /// <summary>A deferred procedure call that lasts as long as this is stuck: guidelines allow 100 microseconds.</summary>
+    public static readonly TimeSpan LongDpc = TimeSpan.FromSeconds(1);
+
+    /// <summary>The thread that comes next; null where none is chosen.</summary>
+    public ThreadFacts? Next { get; init; }
+
+    /// <summary>Interrupt request level before the processor was stopped for the dump; null where not recorded.</summary>
+    public int? Irql { get; init; }
+
+    /// <summary>Whether the level is not recorded but follows from what the processor does.</summary>
+    public bool IsIrqlInferred { get; init; }
+
+    /// <summary>The deferred procedure call that it executes; null where there is none or it is not recorded.</summary>
+    public FrameFacts? DpcRoutine { get; init; }
+
+    /// <summary>How long the deferred procedure call has run by the clock's own count; null where not recorded.</summary>
+    public TimeSpan? DpcTime { get; init; }
+
+    /// <summary>Deferred procedure calls in its queues.</summary>
+    public int DpcQueueDepth { get; init; }
+
+    /// <summary>How the processor has spent its time since the system started; null where not recorded.</summary>
+    public ProcessorTimes? Times { get; init; }
+
+    /// <summary>Threads in its own queues that could run.</summary>
+    public IReadOnlyList<ThreadFacts> Ready { get; init; } = [];
+
+    /// <summary>Threads in the queue that it shares with other processors that could run.</summary>
+    public IReadOnlyList<ThreadFacts> SharedReady { get; init; } = [];
+
+    /// <summary>What it does, without the frames by which it was stopped for the dump; null where not recorded.</summary>
+    public FrameFacts? Doing { get; init; }
+
+    /// <summary>Whether it is the one that writes the dump, and nothing is known of what it did before.</summary>
+    public bool WritesDump { get; init; }
+
+    /// <summary>The lock for which it spins; null where it does not.</summary>
+    public SpinFacts? Spin { get; set; }
+
+    /// <summary>
+    /// The longest time that its thread can have run: since the thread was made ready. Null where that is not known, and of
+    /// idle threads, which are never made ready.
+    /// </summary>
+    public TimeSpan? SinceSwitch => IsIdle ? null : Current?.Age;
+
+    /// <summary>Whether it is known to be at a level where it can hold a spin lock.</summary>
+    public bool IsAtDispatch => Irql >= DispatchLevel;
+
+    /// <summary>
+    /// Whether the deferred procedure call is more than one of the short ones that every processor executes all the time.
+    /// The clock counts its ticks; where it has counted none, others that wait behind it tell.
+    /// </summary>
+    public bool IsDpcLong => DpcActive
+        && (DpcTime is not { } time || time >= LongDpc || (time == TimeSpan.Zero && DpcQueueDepth > 0));
+}
+
+/// <summary>Times of a processor.</summary>
+/// <param name="Kernel">In the kernel, also idle.</param>
+/// <param name="User">In programs.</param>
+/// <param name="Dpc">In deferred procedure calls.</param>
+/// <param name="Interrupt">In interrupt service routines.</param>
+public sealed record ProcessorTimes(TimeSpan Kernel, TimeSpan User, TimeSpan Dpc, TimeSpan Interrupt);
+
+/// <summary>A lock for which a processor spins.</summary>
+/// <param name="Lock">The lock; where its address is not recorded, the processor stands for it.</param>
+/// <param name="Function">The function that spins.</param>
+public sealed record SpinFacts(ObjectReference Lock, string Function)
+{
+    /// <summary>Whether the lock's address is known.</summary>
+    public bool IsAddressKnown => Lock.Kind == ObjectKind.Lock;
+
+    /// <summary>The processor that holds the lock; null where not recorded, or where there are several possibilities.</summary>
+    public int? Holder { get; set; }
+
+    /// <summary>How sure the holder is.</summary>
+    public Certainty HolderCertainty { get; set; }
+}

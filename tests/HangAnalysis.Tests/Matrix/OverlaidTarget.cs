@@ -1,0 +1,62 @@
+using System.Buffers.Binary;
+using HangAnalysis.Targets;
+using HangAnalysis.Targets.Unwinding;
+
+namespace HangAnalysis.Tests.Matrix;
+
+/// <summary>
+/// A dump in which some words of the kernel's memory have other values: damage without writing the file again, and with the
+/// symbols that are already open.
+/// </summary>
+internal sealed class OverlaidTarget(ITarget dump) : ITarget
+{
+    /// <summary>The other values of aligned words of eight bytes, by address.</summary>
+    public Dictionary<ulong, ulong> Words { get; } = [];
+
+    public IMemory KernelMemory => new Overlay(dump.KernelMemory, Words);
+
+    public TargetDescription Description => dump.Description;
+
+    public string SymbolPathAdvice => dump.SymbolPathAdvice;
+
+    public IReadOnlyList<TargetModule> KernelModules => dump.KernelModules;
+
+    public IReadOnlyList<UnloadedModule> UnloadedModules => dump.UnloadedModules;
+
+    public IMemory OpenAddressSpace(ulong directoryTableBase) => new Overlay(dump.OpenAddressSpace(directoryTableBase), Words);
+
+    public ISymbolFile? GetSymbols(TargetModule module) => dump.GetSymbols(module);
+
+    public HangAnalysis.Targets.Images.ImageVersion? GetVersion(TargetModule module) => dump.GetVersion(module);
+
+    public IReadOnlyList<string> DescribeSearch(TargetModule module) => dump.DescribeSearch(module);
+
+    public UnwindImage GetUnwindImage(TargetModule module) => dump.GetUnwindImage(module);
+
+    public bool TryGetProcessorContext(int processor, out X64Context context) =>
+        dump.TryGetProcessorContext(processor, out context);
+
+    public bool TryGetHeaderContext(out X64Context context) => dump.TryGetHeaderContext(out context);
+
+    // The dump itself belongs to whoever opened it: many sessions share it.
+    public void Dispose() { }
+
+    private sealed class Overlay(IMemory memory, Dictionary<ulong, ulong> words) : IMemory
+    {
+        public int Read(ulong address, Span<byte> buffer)
+        {
+            int read = memory.Read(address, buffer);
+            Span<byte> word = stackalloc byte[8];
+            foreach ((ulong at, ulong value) in words)
+            {
+                if (at + 8 <= address || at >= address + (ulong)read)
+                    continue;
+                BinaryPrimitives.WriteUInt64LittleEndian(word, value);
+                for (int i = 0; i < word.Length; i++)
+                    if (at + (ulong)i - address < (ulong)read)
+                        buffer[(int)(at + (ulong)i - address)] = word[i];
+            }
+            return read;
+        }
+    }
+}
