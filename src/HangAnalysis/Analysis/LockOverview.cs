@@ -42,7 +42,7 @@ public sealed class LockOverview
     public LockOverview(ISystemFacts system)
     {
         _system = system;
-        _graph = new WaitGraph(system.Edges);
+        _graph = new WaitGraph(system.Edges, system);
     }
 
     /// <summary>Steps of the wait graph.</summary>

@@ -56,9 +56,11 @@ internal sealed class WaitGraph
     /// <summary>The steps of the graph, one between two objects, by the objects that wait.</summary>
     public IReadOnlyList<WaitEdge> Edges => _out;
 
-    /// <summary>The order of objects that is used wherever nothing else decides: by kind, then by address.</summary>
+    /// <summary>The order of objects that is used wherever nothing else decides: by kind, then by address, then by process.</summary>
     public static int Compare(ObjectReference a, ObjectReference b) =>
-        a.Kind != b.Kind ? a.Kind.CompareTo(b.Kind) : a.Address.CompareTo(b.Address);
+        a.Kind != b.Kind ? a.Kind.CompareTo(b.Kind)
+        : a.Address != b.Address ? a.Address.CompareTo(b.Address)
+        : a.Space.CompareTo(b.Space);
 
     private TimeSpan AgeOf(ObjectReference node) =>
         node.Kind == ObjectKind.Thread && _system?.FindThread(node.Address)?.Age is { } age ? age : TimeSpan.Zero;

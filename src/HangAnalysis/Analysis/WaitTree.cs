@@ -42,7 +42,7 @@ public sealed class WaitTree
     private int _nodes;
 
     /// <summary>Makes the tree of a thread.</summary>
-    public WaitTree(ISystemFacts system, ThreadFacts thread) : this(system, new WaitGraph(system.Edges), thread)
+    public WaitTree(ISystemFacts system, ThreadFacts thread) : this(system, new WaitGraph(system.Edges, system), thread)
     {
     }
 

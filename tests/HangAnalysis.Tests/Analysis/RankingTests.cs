@@ -34,6 +34,33 @@ public class RankingTests
     }
 
     [Test]
+    public void Locks_at_one_address_of_two_processes_are_two_locks()
+    {
+        const ulong Address = 0x7ff6_0000_1000;
+        ObjectReference first = new(ObjectKind.Lock, Address, 1), second = new(ObjectKind.Lock, Address, 2);
+        FakeSystem system = new();
+        foreach (ulong thread in new ulong[] { 1, 2, 3, 11, 12 })
+            system.AddThread(thread);
+        system.AddWait(first, Thread(1));
+        system.AddWait(second, Thread(2));
+        system.AddWait(first, Thread(3));
+        system.AddWait(Thread(12), second);
+        system.AddWait(Thread(11), first);
+
+        IReadOnlyList<ContendedLock> locks = new LockOverview(system).Contended;
+
+        Assert.That(locks.Select(l => l.Reference), Is.EquivalentTo(new[] { first, second }));
+        ContendedLock Of(ObjectReference reference) => locks.Single(l => l.Reference == reference);
+        Assert.Multiple(() =>
+        {
+            Assert.That(Of(first).Owners.Select(o => o.Reference), Is.EquivalentTo(new[] { Thread(1), Thread(3) }));
+            Assert.That(Of(first).Waiters.Select(w => w.Reference), Is.EqualTo(new[] { Thread(11) }));
+            Assert.That(Of(second).Owners.Select(o => o.Reference), Is.EqualTo(new[] { Thread(2) }));
+            Assert.That(Of(second).Waiters.Select(w => w.Reference), Is.EqualTo(new[] { Thread(12) }));
+        });
+    }
+
+    [Test]
     public void Chains_that_merge_are_counted_once()
     {
         FakeSystem system = new();
