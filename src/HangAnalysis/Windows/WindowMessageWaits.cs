@@ -13,6 +13,9 @@ internal sealed class WindowMessageWaits
 {
     private const string Title = "window message";
 
+    /// <summary>Receivers that are named as candidates: a thousand messages unhandled must not make a million steps.</summary>
+    private const int MostReceivers = 8;
+
     private static readonly HashSet<string> s_sends =
     [
         "win32k!xxxInterSendMsgEx", "win32k!xxxSendMessageTimeout", "win32k!xxxSendMessageEx", "win32k!xxxSendMessage",
@@ -62,12 +65,30 @@ internal sealed class WindowMessageWaits
                 && _system.Session.Memory.TryReadUInt64(thread.Address.Value + (ulong)_win32Thread.Offset, out ulong window)
                 && KernelSession.IsKernelObject(window))
                 stuck.Add(thread);
+        stuck.Sort((a, b) => (b.Age ?? default).CompareTo(a.Age ?? default) is not 0 and var order
+            ? order
+            : a.Address.Value.CompareTo(b.Address.Value));
+        bool isCut = false;
         foreach ((ThreadFacts sender, ObjectReference message) in _sends)
+        {
+            int named = 0;
             foreach (ThreadFacts receiver in stuck)
-                if (receiver.Process.SessionId == sender.Process.SessionId)
-                    _graph.Add(message, ObjectReference.To(receiver.Address),
-                        Phrase.Of("perhaps this thread, which has windows and is blocked"), Certainty.Candidate,
-                        DebuggerCommands.Stack(receiver));
+            {
+                if (receiver.Process.SessionId != sender.Process.SessionId)
+                    continue;
+                if (named++ == MostReceivers)
+                {
+                    isCut = true;
+                    break;
+                }
+                _graph.Add(message, ObjectReference.To(receiver.Address),
+                    Phrase.Of("perhaps this thread, which has windows and is blocked"), Certainty.Candidate,
+                    DebuggerCommands.Stack(receiver));
+            }
+        }
+        if (isCut)
+            _system.Session.AddUnknown("further possible receivers of window messages",
+                $"of {stuck.Count:N0} blocked threads with windows the {MostReceivers} of a session that have waited longest are named");
     }
 
     private bool IsSend(ThreadFacts thread)
