@@ -46,10 +46,7 @@ internal sealed class UsCommand : ICommand
             return system.Threads;
         if (arguments.Has("cpu"))
             return [.. system.Processors.Where(p => p.Current is not null).Select(p => p.Current!)];
-        if (session.CurrentProcess is { } process)
-            return process.Threads;
-        ThreadFacts? current = system.GetStopStack()?.Thread ?? (system.Processors.Count > 0 ? system.Processors[0].Current : null);
-        return current?.Process.Threads ?? system.Threads;
+        return session.CurrentThreads;
     }
 
     private static Document Arrange(StackGroups groups, int total, CommandSession session)

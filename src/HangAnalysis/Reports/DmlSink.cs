@@ -11,8 +11,12 @@ namespace HangAnalysis.Reports;
 /// <param name="family">Name of the extension, by which its own commands are qualified: other extensions have some of the
 /// same names, and the last one loaded would get the click.</param>
 /// <param name="isOwnCommand">Whether a name, without the '!', is one of the extension's commands.</param>
-public sealed class DmlSink(TextWriter writer, string family, Predicate<string> isOwnCommand) : ITextSink
+/// <param name="isClosed">Whether nobody reads any more; null where that cannot be.</param>
+public sealed class DmlSink(TextWriter writer, string family, Predicate<string> isOwnCommand, Func<bool>? isClosed = null) : ITextSink
 {
+    /// <inheritdoc/>
+    public bool IsClosed => isClosed?.Invoke() ?? false;
+
     /// <inheritdoc/>
     public void Write(Span span)
     {

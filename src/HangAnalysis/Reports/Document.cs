@@ -68,9 +68,16 @@ public sealed record Column(string Title, Align Align = Align.Left, bool CanShri
 
 /// <summary>A table.</summary>
 /// <param name="Columns">The columns.</param>
-/// <param name="Rows">The rows, with one cell for each column.</param>
+/// <param name="Rows">
+/// The rows, with one cell for each column. They are asked for twice, to measure and to print: long tables make them anew
+/// each time and keep none.
+/// </param>
 /// <param name="Indent">Columns before the table.</param>
-public sealed record TableBlock(IReadOnlyList<Column> Columns, IReadOnlyList<IReadOnlyList<Span>> Rows, int Indent = 0) : Block;
+public sealed record TableBlock(IReadOnlyList<Column> Columns, IEnumerable<IReadOnlyList<Span>> Rows, int Indent = 0) : Block;
+
+/// <summary>Blocks that are made while they are printed: what nobody waits for is not looked up.</summary>
+/// <param name="Blocks">The blocks, once.</param>
+public sealed record DeferredBlock(IEnumerable<Block> Blocks) : Block;
 
 /// <summary>What a command has to say: paragraphs and tables, in reading order, with no form of their own.</summary>
 public sealed class Document

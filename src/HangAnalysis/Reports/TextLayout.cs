@@ -8,6 +8,9 @@ public interface ITextSink
 
     /// <summary>Ends the line.</summary>
     void EndLine();
+
+    /// <summary>Whether nobody reads any more: the rest need not be made.</summary>
+    bool IsClosed => false;
 }
 
 /// <summary>Lays a document out in columns of characters: the same for the terminal, for files and for debuggers.</summary>
@@ -23,9 +26,14 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
     private const int NarrowestCell = 8;
 
     /// <summary>Writes a document.</summary>
-    public void Write(Document document)
+    public void Write(Document document) => Write(document.Blocks);
+
+    private void Write(IEnumerable<Block> blocks)
     {
-        foreach (Block block in document.Blocks)
+        foreach (Block block in blocks)
+        {
+            if (sink.IsClosed)
+                return;
             switch (block)
             {
                 case LineBlock line:
@@ -34,10 +42,14 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
                 case TableBlock table:
                     WriteTable(table);
                     break;
+                case DeferredBlock deferred:
+                    Write(deferred.Blocks);
+                    break;
                 default:
                     sink.EndLine();
                     break;
             }
+        }
     }
 
     private void WriteLine(LineBlock line)
@@ -99,16 +111,22 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
 
     private void WriteTable(TableBlock table)
     {
-        Span[][] rows = [.. table.Rows.Select(r => r.Select(Clean).ToArray())];
         int[] widths = [.. table.Columns.Select(c => DumpText.Clean(c.Title).Length)];
-        foreach (Span[] row in rows)
+        foreach (IReadOnlyList<Span> row in table.Rows)
             for (int i = 0; i < widths.Length; i++)
-                widths[i] = Math.Max(widths[i], row[i].Text.Length);
+                widths[i] = Math.Max(widths[i], DumpText.Clean(row[i].Text).Length);
         Shrink(table.Columns, widths, width - table.Indent - Gap * (widths.Length - 1));
         WriteRow(table, widths, [.. table.Columns.Select(c => Clean(new Span(c.Title, Tone.Strong)))]);
         WriteRow(table, widths, [.. widths.Select(w => new Span(new string('=', w), Tone.Muted))]);
-        foreach (Span[] row in rows)
-            WriteRow(table, widths, row);
+        Span[] cells = new Span[widths.Length];
+        foreach (IReadOnlyList<Span> row in table.Rows)
+        {
+            if (sink.IsClosed)
+                return;
+            for (int i = 0; i < cells.Length; i++)
+                cells[i] = Clean(row[i]);
+            WriteRow(table, widths, cells);
+        }
     }
 
     private static void Shrink(IReadOnlyList<Column> columns, int[] widths, int room)
@@ -163,8 +181,13 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
 }
 
 /// <summary>Writes plain text.</summary>
-public sealed class PlainTextSink(TextWriter writer) : ITextSink
+/// <param name="writer">Receives the text.</param>
+/// <param name="isClosed">Whether nobody reads any more; null where that cannot be.</param>
+public sealed class PlainTextSink(TextWriter writer, Func<bool>? isClosed = null) : ITextSink
 {
+    /// <inheritdoc/>
+    public bool IsClosed => isClosed?.Invoke() ?? false;
+
     /// <inheritdoc/>
     public void Write(Span span) => writer.Write(span.Text);
 

@@ -76,6 +76,12 @@ internal sealed class ThreadReader
         OwningProcess = thread.Required("Tcb.Process");
     }
 
+    /// <summary>Names of _KTHREAD_STATE.</summary>
+    public IReadOnlyList<string> StateNames => [.. _stateNames.Where(n => n is not null)];
+
+    /// <summary>Names of _KWAIT_REASON.</summary>
+    public IReadOnlyList<string> ReasonNames => [.. _reasonNames.Where(n => n is not null)];
+
     /// <summary>ETHREAD.ThreadListEntry, linked into EPROCESS.ThreadListHead.</summary>
     public FieldSlot ProcessThreadListEntry { get; }
 

@@ -94,6 +94,12 @@ public sealed class WindowsSystem : ISystemFacts
     /// <summary>The executive's work queues, by address.</summary>
     public IReadOnlyList<WorkQueueFacts> WorkQueues { get; private set; } = [];
 
+    /// <summary>Names of the states of threads, by number.</summary>
+    public IReadOnlyList<string> ThreadStateNames => _threadReader.StateNames;
+
+    /// <summary>Names of the reasons for which threads wait, by number.</summary>
+    public IReadOnlyList<string> WaitReasonNames => _threadReader.ReasonNames;
+
     internal KernelSession Session { get; }
 
     internal SystemClock Clock { get; }
