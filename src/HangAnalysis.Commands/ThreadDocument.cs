@@ -193,10 +193,15 @@ internal sealed class ThreadDocument(CommandSession session, ThreadFacts thread,
     }
 
     /// <summary>
-    /// Where a frame returns to: into the next one. The outermost returns nowhere; where the stack is cut, it is not known.
+    /// Where a frame returns to: into the next one. The outermost returns nowhere; where the stack is cut, or what follows is
+    /// only a candidate, it is not known.
     /// </summary>
-    public static ulong? ReturnOf(StackFacts stack, int frame) =>
-        frame + 1 < stack.Frames.Count ? stack.Frames[frame + 1].InstructionPointer : stack.EndNote is null ? 0 : null;
+    public static ulong? ReturnOf(StackFacts stack, int frame)
+    {
+        if (frame + 1 < stack.Frames.Count)
+            return stack.Frames[frame + 1] is { Certainty: Certainty.Proven } next ? next.InstructionPointer : null;
+        return stack.EndNote is null && stack.Frames[frame].Certainty == Certainty.Proven ? 0 : null;
+    }
 
     private Span CallSite(FrameFacts frame)
     {

@@ -156,18 +156,29 @@ internal sealed class ThreadWaitDocument
 
     private void AddStep(WaitEdge step)
     {
-        _document.Add(new LineBlock([new Span("Waits for: ", Tone.Strong), .. Links.ToSpans(step.What, _system)], [Certain(step)], 0, Indent));
+        _document.Add(new LineBlock([new Span("Waits for: ", Tone.Strong, Links.CommandForWhy(_thread)), .. Words(step)],
+            [Certain(step)], 0, Indent));
         AddEvidence(step);
         IReadOnlyList<WaitEdge> next = _locks.StepsFrom(step.To);
         foreach (WaitEdge then in next.Take(MostOwners))
         {
-            _document.Add(new LineBlock([new Span("└─ "), .. Links.ToSpans(then.What, _system)], [Certain(then)], Indent, 3));
+            _document.Add(new LineBlock([new Span("└─ "), .. Words(then)], [Certain(then)], Indent, 3));
             AddEvidence(then);
         }
         if (next.Count > MostOwners)
             _document.Add(new LineBlock([$"└─ … and {next.Count - MostOwners:N0} more"], [], Indent));
         if (next.Count == 0 && _system.FindObject(step.To)?.State is { } state)
             _document.Add(new LineBlock([new Span("└─ "), .. Links.ToSpans(state, _system)], [], Indent, 3));
+    }
+
+    /// <summary>The words of a step; a thread or process that they do not name is named behind them.</summary>
+    private IEnumerable<Span> Words(WaitEdge step)
+    {
+        bool isNamed = step.To.Kind is not (ObjectKind.Thread or ObjectKind.Process);
+        foreach (PhrasePart part in step.What.Parts)
+            isNamed |= part.Reference == step.To;
+        IEnumerable<Span> words = Links.ToSpans(step.What, _system);
+        return isNamed ? words : words.Append(": ").Append(Links.To(step.To, _system));
     }
 
     private void AddEvidence(WaitEdge step)
