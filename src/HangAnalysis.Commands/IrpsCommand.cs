@@ -8,8 +8,6 @@ namespace HangAnalysis.Commands;
 /// <summary><c>!irps</c>: pending requests by the driver and device that have them.</summary>
 internal sealed class IrpsCommand : ICommand
 {
-    private const string Nobody = "no driver";
-
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Waits, "irps",
         "lists pending requests (IRPs) by the driver and device that have them, the longest wait first",
@@ -32,7 +30,7 @@ internal sealed class IrpsCommand : ICommand
         List<RequestFacts> requests = [.. groups.SelectMany(g => g.Requests)];
         return new CommandOutput(Arrange(groups, requests.Count, driver, session),
             () => JsonSerializer.Serialize(
-                new IrpsJson("hanganalysis-irps/1", [.. groups.SelectMany(g => g.Requests.Select(r => ToJson(r, g)))]),
+                new IrpsJson("hanganalysis-irps/1", [.. requests.Select(r => RequestWords.ToJson(r, system))]),
                 ReportJsonContext.Default.IrpsJson),
             [.. requests.Select(r => r.Address)]);
     }
@@ -42,9 +40,8 @@ internal sealed class IrpsCommand : ICommand
         Dictionary<string, Group> groups = new(StringComparer.OrdinalIgnoreCase);
         foreach (RequestFacts request in system.FindRequests())
         {
-            ModuleFacts? module = request.Place == RequestPlace.AtDriver ? system.FindModule(request.DriverStart) : null;
-            string name = request.Place != RequestPlace.AtDriver ? Nobody
-                : request.DriverName ?? module?.FileName ?? $"driver {request.DriverObject:x16}";
+            ModuleFacts? module = RequestWords.Module(request, system);
+            string name = RequestWords.Driver(request, module);
             string file = module?.FileName ?? "";
             if (driver is not null && !Means(driver, name, file))
                 continue;
@@ -114,30 +111,7 @@ internal sealed class IrpsCommand : ICommand
         Links.To(new ObjectReference(ObjectKind.Request, request.Address), system),
         request.Thread is { } thread ? Links.To(thread.Address) : "-",
         request.Thread is { } sender ? new Span(sender.Process.Title, Tone.Normal, Links.CommandFor(sender.Process)) : "-",
-        Function(request) ?? "-", AgeText.Format(request.Thread?.Age), request.FileName ?? "-", Remarks(request),
+        RequestWords.Function(request) ?? "-", AgeText.Format(request.Thread?.Age), request.FileName ?? "-",
+        RequestWords.Remarks(request),
     ];
-
-    private static string? Function(RequestFacts request) => request.Function?.Replace("IRP_MJ_", "", StringComparison.Ordinal);
-
-    private static string Remarks(RequestFacts request)
-    {
-        string text = request.PlaceText ?? "";
-        if (request.Remarks.Length > 0)
-            text += (text.Length > 0 ? ", " : "") + request.Remarks;
-        if (request.MasterRequest != 0)
-            text += $"{(text.Length > 0 ? ", " : "")}part of {request.MasterRequest:x16}";
-        return text.Length == 0 ? "-" : text;
-    }
-
-    private static IrpJson ToJson(RequestFacts request, Group group) => new(
-        VerdictJsonMapper.Hex(request.Address), request.Thread is { } thread ? VerdictJsonMapper.Hex(thread.Address.Value) : null,
-        request.Thread?.Process.Name, request.Thread?.Process.Id, request.Thread?.Id, request.Function, request.Minor,
-        request.Place switch
-        {
-            RequestPlace.AtDriver => "driver", RequestPlace.NoDriver => "nobody", RequestPlace.Completed => "completed", _ => "unknown",
-        },
-        request.Place == RequestPlace.AtDriver ? group.Driver : null, group.Module?.FileName,
-        request.Device == 0 ? null : VerdictJsonMapper.Hex(request.Device), request.DevicesAbove, request.DevicesBelow,
-        request.FileName, request.Thread?.Age is { } age ? AgeText.Format(age) : null, request.IsPaging, request.IsCancelled,
-        request.MasterRequest == 0 ? null : VerdictJsonMapper.Hex(request.MasterRequest));
 }

@@ -21,6 +21,10 @@ internal static class Links
     public static Span To(ObjectReference reference, ISystemFacts system) =>
         new($"{reference.Address:x16}", Tone.Normal, CommandFor(reference, system));
 
+    /// <summary>An object by other words than its address, as a link to the command that shows it.</summary>
+    public static Span To(ObjectReference reference, ISystemFacts system, string text) =>
+        new(text, Tone.Normal, CommandFor(reference, system));
+
     /// <summary>What is known of a module, as a link to it.</summary>
     public static Span To(ModuleFacts module, ISystemFacts system, string text, Tone tone = Tone.Normal) =>
         new(text, tone, module.IsUserMode ? null : system.DescribeModuleCommand(module));

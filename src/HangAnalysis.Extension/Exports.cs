@@ -86,6 +86,10 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "deadlocks")]
     public static int Deadlocks(nint client, byte* arguments) => Run("deadlocks", client, arguments);
 
+    /// <summary><c>!t</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "t")]
+    public static int Thread(nint client, byte* arguments) => Run("t", client, arguments);
+
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]
     public static int Help(nint client, byte* arguments) => Run("hahelp", client, arguments);

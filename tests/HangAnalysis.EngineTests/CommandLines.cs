@@ -28,6 +28,7 @@ internal static class CommandLines
             "!owners", "!owners /q", "!owners /json", "!owners -k ERESOURCE", "!owners -k nothing", "!owners 123456789",
             "!deadlocks", "!deadlocks /q", "!deadlocks /json", "!irps", "!irps /q", "!irps /json", "!irps nothing",
             "!workers", "!workers /q", "!workers /json", "!cpus", "!cpus -v", "!cpus /q", "!cpus /json",
+            "!t", "!t -i", "!t -w", "!t -v", "!t -l 3", "!t /q", "!t /json", "!t -l", "!t -l x", "!t zzz", "!t 1 2",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
@@ -36,6 +37,9 @@ internal static class CommandLines
         if (thread is not null)
             lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
                 $"!why {thread.Address.Value:x16}", $"!why -v {thread.Address.Value:x16}", $"!owners {thread.Address.Value:x16}"]);
+        if (thread is not null)
+            lines.AddRange([$"!t {thread.Address.Value:x16}", $"!t -i -v {WithBackTick(thread.Address.Value)}",
+                $"!t -w {thread.Id:x}", $"!t -l 2 /json {thread.Address.Value:x16}", $"!t /q {thread.Address.Value:x16}"]);
         if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } link)
             lines.Add($"!owners {link.Reference.Address:x16}");
         if (session.Verdict.Culprit is { } culprit && !culprit.Module.Name.Contains(' ', StringComparison.Ordinal))

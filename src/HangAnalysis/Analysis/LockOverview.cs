@@ -37,6 +37,7 @@ public sealed class LockOverview
     private readonly WaitGraph _graph;
     private IReadOnlyList<ContendedLock>? _contended;
     private IReadOnlyList<Chain>? _deadlocks;
+    private Dictionary<ObjectReference, List<(ContendedLock, LockOwner)>>? _held;
 
     /// <summary>Prepares the graph of a system.</summary>
     public LockOverview(ISystemFacts system)
@@ -54,8 +55,28 @@ public sealed class LockOverview
     /// <summary>The locks that somebody waits for: most waiters first, then the longest wait.</summary>
     public IReadOnlyList<ContendedLock> Contended => _contended ??= Collect();
 
+    /// <summary>What an object waits for, or what keeps it: the steps of the wait graph away from it.</summary>
+    public IReadOnlyList<WaitEdge> StepsFrom(ObjectReference node) => _graph.From(node);
+
+    /// <summary>The locks with waiters that somebody has, with what is recorded of that.</summary>
+    public IReadOnlyList<(ContendedLock Lock, LockOwner Ownership)> HeldBy(ObjectReference owner) =>
+        (_held ??= IndexOwners()).TryGetValue(owner, out List<(ContendedLock, LockOwner)>? held) ? held : [];
+
     /// <summary>Every circle of waits, each once, the most important first. What waits for it is counted and not drawn.</summary>
     public IReadOnlyList<Chain> Deadlocks => _deadlocks ??= FindDeadlocks();
+
+    private Dictionary<ObjectReference, List<(ContendedLock, LockOwner)>> IndexOwners()
+    {
+        Dictionary<ObjectReference, List<(ContendedLock, LockOwner)>> index = [];
+        foreach (ContendedLock held in Contended)
+            foreach (LockOwner owner in held.Owners)
+            {
+                if (!index.TryGetValue(owner.Reference, out List<(ContendedLock, LockOwner)>? list))
+                    index.Add(owner.Reference, list = []);
+                list.Add((held, owner));
+            }
+        return index;
+    }
 
     private List<Chain> FindDeadlocks()
     {

@@ -125,4 +125,11 @@ public sealed class ThreadFacts
 /// <param name="TypeName">Kind of object in the system's words, such as <c>SynchronizationEvent</c>.</param>
 /// <param name="Kind">What it is for a wait: a thread, a process, a lock, an event.</param>
 /// <param name="IsTimeout">Whether it is only the timer that ends the wait after a while.</param>
-public sealed record WaitedObject(ulong Address, string TypeName, ObjectKind Kind, bool IsTimeout = false);
+public sealed record WaitedObject(ulong Address, string TypeName, ObjectKind Kind, bool IsTimeout = false)
+{
+    /// <summary>Whether the wait ends only when all its objects are signalled, and not with the first of them.</summary>
+    public bool NeedsAll { get; init; }
+
+    /// <summary>The object.</summary>
+    public ObjectReference Reference => new(Kind, Address);
+}

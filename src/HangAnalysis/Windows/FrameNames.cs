@@ -54,6 +54,13 @@ internal sealed class FrameNames(ITarget target, ModuleIndex kernelModules, User
     /// <summary>The address space of a process.</summary>
     public IMemory UserMemory(ProcessFacts process) => userModules.Get(process).Memory;
 
+    /// <summary>The image of a process by its name without extension; null where the process has none such.</summary>
+    public TargetModule? UserModule(ProcessFacts process, string name) => userModules.Get(process).Modules.FindByName(name);
+
+    /// <summary>Names an address of a thread's program.</summary>
+    public FrameFacts NameAddress(ulong address, ThreadFacts thread) =>
+        Name(new RawFrame(0, address, 0, FrameKind.Unwound), thread);
+
     /// <summary>Names a kernel address that is no frame of a walked stack.</summary>
     public FrameFacts NameAddress(ulong address) => Name(new RawFrame(0, address, 0, FrameKind.Unwound), null);
 

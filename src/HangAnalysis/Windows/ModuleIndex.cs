@@ -30,6 +30,15 @@ internal sealed class ModuleIndex : IUnwindImages
         return index < 0 ? null : _modules[index];
     }
 
+    /// <summary>The module of a name as it stands before the '!'; null where there is none.</summary>
+    public TargetModule? FindByName(string name)
+    {
+        foreach (TargetModule module in _modules)
+            if (module.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+                return module;
+        return null;
+    }
+
     /// <inheritdoc/>
     public UnwindImage? Find(ulong address)
     {

@@ -13,8 +13,15 @@ internal sealed class SystemClock
     /// </summary>
     private const ulong TickCountOffset = 0x320;
 
+    /// <summary>
+    /// KUSER_SHARED_DATA.InterruptTime and InterruptTimeBias (ntddk.h): units of 100 ns since the start, and how many of them
+    /// the machine has slept. Both lie there in every x64 Windows since 7.
+    /// </summary>
+    private const ulong InterruptTimeOffset = 0x8, InterruptTimeBiasOffset = 0x3b0;
+
     private readonly uint _now;
     private readonly uint _increment;
+    private readonly ulong? _interruptTime;
 
     public SystemClock(KernelSession session)
     {
@@ -28,6 +35,10 @@ internal sealed class SystemClock
         IsKnown = haveTicks && plausible;
         _now = (uint)ticks;
         _increment = increment;
+        // Whether a timer counts the time that the machine slept depends on its kind: where it has slept, nothing is told.
+        if (session.Memory.TryReadUInt64(SharedUserData + InterruptTimeOffset, out ulong interruptTime) && interruptTime != 0
+            && session.Memory.TryReadUInt64(SharedUserData + InterruptTimeBiasOffset, out ulong slept) && slept == 0)
+            _interruptTime = interruptTime;
         if (!IsKnown && session.Symbols is not null && session.Target.Description.HoldsPages)
             session.AddUnknown("how long threads have waited",
                 haveTicks ? $"the clock increment 0x{increment:x} cannot be" : "the page of KUSER_SHARED_DATA is not in the dump");
@@ -45,6 +56,12 @@ internal sealed class SystemClock
         uint elapsed = unchecked(_now - tick);
         return IsKnown && elapsed < 0x8000_0000 ? TimeSpan.FromTicks((long)elapsed * _increment) : null;
     }
+
+    /// <summary>
+    /// Time until a moment in interrupt time, as timers have it; negative where it has passed. Null where it is not known.
+    /// </summary>
+    public TimeSpan? Until(ulong interruptTime) => _interruptTime is { } now && interruptTime is > 0 and <= long.MaxValue
+        && now <= long.MaxValue ? TimeSpan.FromTicks((long)interruptTime - (long)now) : null;
 
     /// <summary>The length of a number of ticks; null where the clock is unknown.</summary>
     public TimeSpan? Length(uint ticks) => IsKnown ? TimeSpan.FromTicks((long)ticks * _increment) : null;

@@ -14,6 +14,9 @@ internal sealed class WaitBlockReader
     /// <summary>MAXIMUM_WAIT_OBJECTS of the documented wait functions.</summary>
     private const int MostBlocks = 64;
 
+    /// <summary>WaitAll of _WAIT_TYPE (ntdef.h); 1 is WaitAny.</summary>
+    private const ulong WaitAll = 0;
+
     /// <summary>WaitAny and WaitAll of _WAIT_TYPE: only those blocks belong to a thread.</summary>
     private const ulong LastThreadWaitType = 1;
 
@@ -101,7 +104,7 @@ internal sealed class WaitBlockReader
         byte type = (byte)(BinaryPrimitives.ReadUInt32LittleEndian(header) & TypeMask);
         if (DispatcherObjects.Describe(type) is not { } kind)
             return false;
-        objects.Add(new WaitedObject(target, kind.Name, kind.Kind, target == timer));
+        objects.Add(new WaitedObject(target, kind.Name, kind.Kind, target == timer) { NeedsAll = _waitType.Read(block) == WaitAll });
         return true;
     }
 }

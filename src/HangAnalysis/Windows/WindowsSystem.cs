@@ -18,6 +18,7 @@ public sealed class WindowsSystem : ISystemFacts
     private readonly ThreadReader _threadReader;
     private readonly ProcessReader _processReader;
     private ThreadDetailsReader? _threadDetails;
+    private ThreadExaminer? _examiner;
     private readonly WaitGraphBuilder _graph = new();
     private List<ProcessFacts> _processes = [];
 
@@ -161,6 +162,9 @@ public sealed class WindowsSystem : ISystemFacts
     /// completion port), and those that their devices work on or queue. Read when asked for.
     /// </summary>
     public IReadOnlyList<RequestFacts> FindRequests() => RequestSurvey.ReadAll(this);
+
+    /// <summary>Everything that is recorded of a thread, its waits and its requests. Read when asked for.</summary>
+    public ThreadExamination Examine(ThreadFacts thread) => (_examiner ??= new ThreadExaminer(this, _names)).Examine(thread);
 
     /// <inheritdoc/>
     public FrameFacts DescribeAddress(ulong address) => _names.NameAddress(address);
