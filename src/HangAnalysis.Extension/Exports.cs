@@ -86,6 +86,10 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "deadlocks")]
     public static int Deadlocks(nint client, byte* arguments) => Run("deadlocks", client, arguments);
 
+    /// <summary><c>!fems</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "fems")]
+    public static int Fems(nint client, byte* arguments) => Run("fems", client, arguments);
+
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]
     public static int Help(nint client, byte* arguments) => Run("hahelp", client, arguments);
