@@ -86,6 +86,8 @@ public sealed class CommandArguments
                 throw new CommandUsageException($"!{arguments.Name}: unknown option {token}; see !{arguments.Name} /?");
             if (known?.Value is null)
                 arguments._options[option] = null;
+            else if (arguments.Has(option))
+                throw new CommandUsageException($"!{arguments.Name}: option {token} is given twice");
             else if (++i < tokens.Count)
                 arguments._options[option] = tokens[i].Word;
             else

@@ -71,6 +71,9 @@ internal sealed class FemsCommand : ICommand
             throw new CommandUsageException("!fems: says nothing of the stacks that are meant; see !fems /?");
         if (command.Length == 0)
             throw new CommandUsageException($"!fems: no command for the threads that have '{text}'; see !fems /?");
+        if (command[0] is '-' or '/')
+            throw new CommandUsageException(
+                $"!fems: options stand before the text, a command behind it: '{CommandArguments.SplitFirst(command).Word}' is neither");
         return (new StackMatcher(Help.Name, [text], arguments.Value("e"), arguments.Has("r") || arguments.Has("s")), command);
     }
 
