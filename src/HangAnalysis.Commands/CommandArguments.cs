@@ -42,25 +42,36 @@ public sealed class CommandArguments
     /// <summary>Words that are no options.</summary>
     public IReadOnlyList<string> Words => _words;
 
+    /// <summary>The rest of the line, for a command that runs another one; null for all others.</summary>
+    /// <seealso cref="CommandHelp.TakesCommand"/>
+    public string? Rest { get; private set; }
+
     /// <summary>Whether help is asked for: <c>/?</c>, <c>-?</c>, <c>-h</c>.</summary>
     public bool WantsHelp => Has("?") || Has("h") || Has("help");
 
     /// <summary>Whether nothing was given but options without values.</summary>
-    public bool HasOnlyFlags => _words.Count == 0 && _options.Values.All(v => v is null);
+    public bool HasOnlyFlags => _words.Count == 0 && string.IsNullOrEmpty(Rest) && _options.Values.All(v => v is null);
 
     /// <summary>Takes a line apart by what the command's help says of its options.</summary>
     public static CommandArguments Parse(string line)
     {
-        List<string> tokens = Split(line);
-        string name = tokens.Count == 0 ? "" : tokens[0].TrimStart('!').ToLowerInvariant();
+        List<(string Word, int Start)> tokens = Split(line);
+        string name = tokens.Count == 0 ? "" : tokens[0].Word.TrimStart('!').ToLowerInvariant();
         int dot = name.LastIndexOf('.');
         CommandArguments arguments = new(dot < 0 ? name : name[(dot + 1)..]);
         CommandHelp? help = CommandTable.Find(arguments.Name)?.Help;
+        if (help is { TakesCommand: true })
+            arguments.Rest = "";
         for (int i = 1; i < tokens.Count; i++)
         {
-            string token = tokens[i];
+            (string token, int start) = tokens[i];
             if (token.Length < 2 || token[0] is not ('-' or '/'))
             {
+                if (arguments.Rest is not null)
+                {
+                    arguments.Rest = line[start..].TrimEnd();
+                    break;
+                }
                 arguments._words.Add(token);
                 continue;
             }
@@ -75,8 +86,10 @@ public sealed class CommandArguments
                 throw new CommandUsageException($"!{arguments.Name}: unknown option {token}; see !{arguments.Name} /?");
             if (known?.Value is null)
                 arguments._options[option] = null;
+            else if (arguments.Has(option))
+                throw new CommandUsageException($"!{arguments.Name}: option {token} is given twice");
             else if (++i < tokens.Count)
-                arguments._options[option] = tokens[i];
+                arguments._options[option] = tokens[i].Word;
             else
                 throw new CommandUsageException($"!{arguments.Name}: option {token} needs {known.Value}");
         }
@@ -103,13 +116,20 @@ public sealed class CommandArguments
         return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out address);
     }
 
+    /// <summary>The first word of a text, and what follows it.</summary>
+    internal static (string Word, string Others) SplitFirst(string text)
+    {
+        List<(string Word, int Start)> words = Split(text);
+        return words.Count == 0 ? ("", "") : (words[0].Word, words.Count == 1 ? "" : text[words[1].Start..]);
+    }
+
     /// <summary>
-    /// Words of a line. What is in parentheses or quotation marks is one word, so that an expression may have spaces; the
+    /// Words of a line, and where each begins. What is in parentheses or quotation marks is one word, so that an expression may have spaces; the
     /// marks around a whole word are taken off.
     /// </summary>
-    private static List<string> Split(string line)
+    private static List<(string Word, int Start)> Split(string line)
     {
-        List<string> words = [];
+        List<(string Word, int Start)> words = [];
         int start = -1;
         int depth = 0;
         bool quoted = false;
@@ -119,7 +139,7 @@ public sealed class CommandArguments
             if (isBreak && start >= 0)
             {
                 string word = line[start..i];
-                words.Add(word.Length > 1 && word[0] == '"' && word[^1] == '"' ? word[1..^1] : word);
+                words.Add((word.Length > 1 && word[0] == '"' && word[^1] == '"' ? word[1..^1] : word, start));
                 start = -1;
             }
             if (isBreak)

@@ -41,6 +41,12 @@ public sealed record CommandHelp(
     string Category, string Name, string Summary, string Usage, IReadOnlyList<OptionHelp> Options,
     IReadOnlyList<(string Call, string Effect)> Examples)
 {
+    /// <summary>
+    /// Whether the line of another command follows: all from the first word that is no option, with that word, is left as it
+    /// was typed, in <see cref="CommandArguments.Rest"/>.
+    /// </summary>
+    public bool TakesCommand { get; init; }
+
     /// <summary>Options that every listing has.</summary>
     public static IReadOnlyList<OptionHelp> ListingOptions { get; } =
     [

@@ -14,6 +14,9 @@ internal sealed class ThreadSelection
         Threads = threads;
     }
 
+    /// <summary>The option for states, as most commands have it.</summary>
+    public const string StateOption = "s";
+
     /// <summary>The option for the threads of one process.</summary>
     public static OptionHelp ProcessOption { get; } = new(
         "p", "PROCESS", "threads of one process, by its address or identifier; without an option: the current process");
@@ -23,7 +26,7 @@ internal sealed class ThreadSelection
     [
         new("w", null, "threads that wait"),
         new("wr", "REASON", "threads that wait for one of these reasons, such as WrResource,WrPushLock"),
-        new("s", "STATE", "threads in one of these states, such as Ready,Standby"),
+        new(StateOption, "STATE", "threads in one of these states, such as Ready,Standby"),
         new("b", null, "threads that are blocked in the middle of an operation, not idle"),
     ];
 
@@ -34,33 +37,34 @@ internal sealed class ThreadSelection
     public IReadOnlyList<ThreadFacts> Threads { get; }
 
     /// <summary>Whether any option that picks threads was given.</summary>
-    public static bool HasFilter(CommandArguments arguments) =>
-        arguments.Has("w") || arguments.Has("wr") || arguments.Has("s") || arguments.Has("b");
+    public static bool HasFilter(CommandArguments arguments, string state = StateOption) =>
+        arguments.Has("w") || arguments.Has("wr") || arguments.Has(state) || arguments.Has("b");
 
     /// <summary>Chooses among the threads of <c>-p</c>, of the whole system, or of the current process.</summary>
     /// <param name="session">The dump.</param>
     /// <param name="arguments">The options.</param>
     /// <param name="all">The command's option for the whole system: <c>k</c> or <c>a</c>.</param>
     /// <param name="process">A process that the command was given as a word; null where none was.</param>
-    public static ThreadSelection Of(
-        CommandSession session, CommandArguments arguments, string all, ProcessFacts? process = null)
+    /// <param name="state">The command's option for states.</param>
+    public static ThreadSelection Of(CommandSession session, CommandArguments arguments, string all,
+        ProcessFacts? process = null, string state = StateOption)
     {
         IReadOnlyList<ThreadFacts> considered =
             process is not null ? process.Threads
             : arguments.Value("p") is { } named ? session.FindProcess(named).Threads
             : arguments.Has(all) ? session.System.Threads
             : session.CurrentThreads;
-        return Among(session, arguments, considered);
+        return Among(session, arguments, considered, state);
     }
 
     /// <summary>Chooses among given threads.</summary>
     public static ThreadSelection Among(
-        CommandSession session, CommandArguments arguments, IReadOnlyList<ThreadFacts> considered)
+        CommandSession session, CommandArguments arguments, IReadOnlyList<ThreadFacts> considered, string state = StateOption)
     {
-        if (!HasFilter(arguments))
+        if (!HasFilter(arguments, state))
             return new ThreadSelection(considered, considered);
         HashSet<string>? reasons = Names(arguments, "wr", session.System.WaitReasonNames, "wait reason");
-        HashSet<string>? states = Names(arguments, "s", session.System.ThreadStateNames, "state");
+        HashSet<string>? states = Names(arguments, state, session.System.ThreadStateNames, "state");
         bool onlyWaiting = arguments.Has("w");
         bool onlyBlocked = arguments.Has("b");
         List<ThreadFacts> chosen = [];

@@ -39,8 +39,8 @@ internal sealed class EngineConsole(EngineConnection engine)
         bool dml = (engine.Control.EngineOptions & DebugControl.OptionPreferDml) != 0;
         using EngineWriter writer = new(engine.Control, dml ? DebugControl.AmbientDml : DebugControl.AmbientText, isInterrupted);
         ITextSink sink = dml
-            ? new DmlSink(writer, FamilyName, name => CommandTable.Find(name) is not null, () => writer.IsCut)
-            : new PlainTextSink(writer, () => writer.IsCut);
+            ? new DmlSink(writer, FamilyName, name => CommandTable.Find(name) is not null, writer.IsClosed)
+            : new PlainTextSink(writer, writer.IsClosed);
         new TextLayout(sink).Write(document);
         writer.Flush();
         return !writer.IsCut;

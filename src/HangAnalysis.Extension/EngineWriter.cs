@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using HangAnalysis.DbgEng;
 
@@ -12,13 +13,25 @@ internal sealed class EngineWriter(DebugControl control, uint outputControl, Fun
     /// <summary>The engine formats a call's output in a buffer of 16 K characters.</summary>
     private const int Piece = 8192;
 
+    /// <summary>How long blocks that are made while they are printed may go on before the user is asked.</summary>
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(100);
+
     private readonly StringBuilder _text = new(2 * Piece);
+    private long _asked = Stopwatch.GetTimestamp();
 
     /// <inheritdoc/>
     public override Encoding Encoding => Encoding.Unicode;
 
     /// <summary>Whether a part of the output was dropped.</summary>
     public bool IsCut { get; private set; }
+
+    /// <summary>Whether the rest need not be made. Asks anew where the last piece is a while ago.</summary>
+    public bool IsClosed()
+    {
+        if (Stopwatch.GetElapsedTime(_asked) >= s_interval)
+            Ask();
+        return IsCut;
+    }
 
     /// <inheritdoc/>
     public override void Write(char value)
@@ -53,12 +66,18 @@ internal sealed class EngineWriter(DebugControl control, uint outputControl, Fun
         _text.Clear();
         for (int at = 0; at < text.Length; at += Piece * 3 / 2)
         {
-            IsCut = IsCut || (isInterrupted?.Invoke() ?? false);
+            Ask();
             if (IsCut)
                 return;
             control.Output(outputControl, DebugControl.OutputNormal,
                 text.Substring(at, Math.Min(Piece * 3 / 2, text.Length - at)));
         }
+    }
+
+    private void Ask()
+    {
+        _asked = Stopwatch.GetTimestamp();
+        IsCut = IsCut || (isInterrupted?.Invoke() ?? false);
     }
 
     /// <inheritdoc/>

@@ -89,6 +89,9 @@ internal static unsafe class Exports
     /// <summary><c>!t</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "t")]
     public static int Thread(nint client, byte* arguments) => Run("t", client, arguments);
+    /// <summary><c>!fems</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "fems")]
+    public static int Fems(nint client, byte* arguments) => Run("fems", client, arguments);
 
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]

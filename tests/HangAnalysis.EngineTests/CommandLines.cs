@@ -22,6 +22,12 @@ internal static class CommandLines
             "!hangwhy", "!hangwhy /q", "!hangwhy -json",
             "!us", "!us -k", "!us /q -k", "!us -k /json", "!us -cpu", "!us -cpu -q", "!us -cpu /json",
             "!us -p", "!us -p 123456789", "!us -p zzz", "!us thread", "!us /nothing",
+            "!us -k -t -l 2", "!us -k -t /json -l 1", "!us -k nt!", "!us -k nt! KiSwap -e Alpc", "!us -k -r nt!.*Wait -e Queue|Alpc",
+            "!us -k -r (", "!us -k -3", "!us -k -3 /json", "!us -k -3 /q", "!us -k -w -wr UserRequest -sort wait -l 3", "!us -k -s Waiting -b",
+            "!us -k -wr nothing", "!us -k -sort count -l 0", "!us -sort nothing", "!us -l x", "!us -stats zzz", "!us -stats 123456789",
+            "!fems", "!fems nt!", "!fems nt! k", "!fems nt! !fems nt! !why", "!fems nt! !why /q", "!fems nothing !why",
+            "!fems -k -l 2 nt! !why", "!fems -k -1 -l 2 -w -b nt! lpcchain ${t}", "!fems -k -s nt!.*Wait -e Queue -l 1 !HangAnalysis.us -p ${p}",
+            "!fems -k -r -state Waiting -wr UserRequest -l 1 nt!Ki.* !why /zzz", "!fems -k -l 3 /q nt! !why", "!fems -k -l 2 /json nt! !why",
             "!lpcchain", "!lpcchain /q", "!lpcchain /json", "!lpcchain 123456789", "!lpcchain 1 2",
             "!mods", "!mods /q", "!mods /json", "!mods -3", "!mods -3 /q", "!mods nt", "!mods nothing", "!mods a b",
             "!hangwhy -v", "!hangwhy -all", "!why", "!why -v", "!why /q", "!why /json", "!why zzz",
@@ -36,6 +42,9 @@ internal static class CommandLines
                 $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}"]);
         if (thread is not null)
             lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
+                $"!us -stats {thread.Address.Value:x16}", $"!us -stats {thread.Address.Value:x16} -k -l 2",
+                $"!us -stats {thread.Address.Value:x16} -k /q", $"!us -stats {thread.Address.Value:x16} /json",
+                $"!fems -p {thread.Process.Address.Value:x16} -l 1 nt! !why",
                 $"!why {thread.Address.Value:x16}", $"!why -v {thread.Address.Value:x16}", $"!owners {thread.Address.Value:x16}"]);
         if (thread is not null)
             lines.AddRange([$"!t {thread.Address.Value:x16}", $"!t -i -v {WithBackTick(thread.Address.Value)}",

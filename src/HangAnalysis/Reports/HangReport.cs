@@ -80,14 +80,8 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(IrpsJson))]
 [JsonSerializable(typeof(WorkersJson))]
 [JsonSerializable(typeof(ThreadDetailJson))]
+[JsonSerializable(typeof(MatchingThreadsJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
-
-/// <summary>The JSON of <c>!us</c>: groups of threads with one stack.</summary>
-public sealed record StackGroupsJson(
-    string Schema, IReadOnlyList<StackGroupJson> Groups, int Threads, IReadOnlyList<ReasonJson> NotShown);
-
-/// <summary>Threads that share a stack.</summary>
-public sealed record StackGroupJson(IReadOnlyList<string> Threads, IReadOnlyList<FrameJson> Frames, string? EndNote);
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>
 public sealed record ChainsJson(string Schema, IReadOnlyList<ChainJson> Chains);

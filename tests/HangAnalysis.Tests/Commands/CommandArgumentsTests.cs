@@ -43,6 +43,18 @@ public class CommandArgumentsTests
         Assert.That(arguments.Has("q"), Is.True);
     }
 
+    [TestCase("!fems /q -r \"nt!Ki Swap\" !us -p \"a b\"  /json ", "\"nt!Ki Swap\" !us -p \"a b\"  /json")]
+    [TestCase("!fems -s text -1 !why ${t}", "!why ${t}")]
+    [TestCase("!fems -k", "")]
+    [TestCase("!us -k text", null)]
+    public void A_command_that_runs_another_gets_its_line_as_it_was_typed(string line, string? rest)
+    {
+        CommandArguments arguments = CommandArguments.Parse(line);
+
+        Assert.That(arguments.Rest, Is.EqualTo(rest));
+        Assert.That(arguments.Has("json"), Is.False);
+    }
+
     [TestCase("us", "!us  groups threads")]
     [TestCase("!US", "!us  groups threads")]
     [TestCase("module", "!mods")]

@@ -67,7 +67,7 @@ public class StackTests
         string text = ForgedFolder.Run(session, "!us -p 7770");
 
         Assert.That(text, Does.Contain("0 stack(s) with 0 threads displayed (1 Total threads)"));
-        Assert.That(text, Does.Contain("1 stack(s) were not displayed: the kernel stack is paged out"));
+        Assert.That(text, Does.Contain("1 stack(s) were not displayed because the kernel stack is paged out"));
     }
 
     private static SystemBuilder Forge()

@@ -9,7 +9,7 @@ namespace HangAnalysis.Tests.Scenarios;
 public class TranscriptTests
 {
     private const string ExplorerStack = """
-        1 thread: ffffab06b8121080
+        1 thread [stats]: ffffab06b8121080
             fffff8035d17e576 nt!KiSwapContext+0x76
             fffff8035d0d74fd nt!KiSwapThread+0x17d
             fffff8035d0d6f9f nt!KiCommitThreadWait+0x14f
