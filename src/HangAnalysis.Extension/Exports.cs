@@ -86,6 +86,18 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "deadlocks")]
     public static int Deadlocks(nint client, byte* arguments) => Run("deadlocks", client, arguments);
 
+    /// <summary><c>!lt</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "lt")]
+    public static int Lt(nint client, byte* arguments) => Run("lt", client, arguments);
+
+    /// <summary><c>!running</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "running")]
+    public static int Running(nint client, byte* arguments) => Run("running", client, arguments);
+
+    /// <summary><c>!ready</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "ready")]
+    public static int Ready(nint client, byte* arguments) => Run("ready", client, arguments);
+
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]
     public static int Help(nint client, byte* arguments) => Run("hahelp", client, arguments);

@@ -28,11 +28,17 @@ internal static class CommandLines
             "!owners", "!owners /q", "!owners /json", "!owners -k ERESOURCE", "!owners -k nothing", "!owners 123456789",
             "!deadlocks", "!deadlocks /q", "!deadlocks /json", "!irps", "!irps /q", "!irps /json", "!irps nothing",
             "!workers", "!workers /q", "!workers /json", "!cpus", "!cpus -v", "!cpus /q", "!cpus /json",
+            "!lt", "!lt /q", "!lt /json", "!lt -a", "!lt -a -w", "!lt -a -b -wf", "!lt -a /q -wr WrQueue,WrLpcReply",
+            "!lt -a -s Ready,Standby", "!lt -a -z", "!lt -a -sort time", "!lt -a -sort function", "!lt -a -sort nothing", "!lt -a -stats", "!lt -a -wf /json",
+            "!lt nothing", "!lt a b", "!lt -p svchost.exe", "!lt System -stats /json", "!lt -wr nothing",
+            "!running", "!running -i", "!running -i -v", "!running -i /q", "!running -i /json", "!running now",
+            "!ready", "!ready -v", "!ready /q", "!ready /json", "!ready now",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
             lines.AddRange([$"!us -p {process.Address.Value:x16}", $"!us /json -p {process.Id:x}",
-                $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}"]);
+                $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}",
+                $"!lt {process.Address.Value:x16}", $"!lt {process.Id:x} -wf", $"!lt -p {process.Address.Value:x16} /json"]);
         if (thread is not null)
             lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
                 $"!why {thread.Address.Value:x16}", $"!why -v {thread.Address.Value:x16}", $"!owners {thread.Address.Value:x16}"]);
