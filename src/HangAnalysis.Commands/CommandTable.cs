@@ -10,6 +10,7 @@ public static class CommandTable
             new DeadlocksCommand(), new IrpsCommand(), new WorkersCommand(), new CpusCommand(), new ModsCommand(),
             new ThreadCommand(),
             new FemsCommand(),
+            new LtCommand(), new RunningCommand(), new ReadyCommand(),
             new HelpCommand(),
         ];
 

@@ -18,13 +18,7 @@ internal static class StackStatisticsDocument
     public static Document Arrange(ISystemFacts system, StackGroup group, ThreadSelection threads, int limit)
     {
         Document document = StackGroupDocument.Arrange(system, group, null);
-        document.Add(new TableBlock(
-            [
-                new("State"), new("Reason"), new("Threads", Align.Right), new("Shortest", Align.Right),
-                new("Median", Align.Right), new("Longest", Align.Right), new("Priority", Align.Right),
-                new("Processes", CanShrink: true),
-            ],
-            [.. ThreadStatistics.Of(group.Threads).Select(Row)]));
+        document.Add(Table(ThreadStatistics.Of(group.Threads)));
         document.Blank();
         if (limit > 0)
         {
@@ -37,10 +31,20 @@ internal static class StackStatisticsDocument
         return document;
     }
 
+    /// <summary>Threads by state and reason.</summary>
+    public static TableBlock Table(IReadOnlyList<ThreadStatistics> statistics) => new(
+        [
+            new("State"), new("Reason"), new("Threads", Align.Right), new("Shortest", Align.Right),
+            new("Median", Align.Right), new("Longest", Align.Right), new("Longest Thread"), new("Priority", Align.Right),
+            new("Processes", CanShrink: true),
+        ],
+        statistics.Select(Row));
+
     private static IReadOnlyList<Span> Row(ThreadStatistics row) =>
     [
         row.State, row.WaitReason ?? ThreadCells.NotRecorded, $"{row.Threads:N0}", AgeText.Format(row.Shortest),
         AgeText.Format(row.Median), AgeText.Format(row.Longest),
+        row.LongestThread is null ? ThreadCells.NotRecorded : Links.To(row.LongestThread.Address),
         row.LowestPriority == row.HighestPriority ? $"{row.LowestPriority}" : $"{row.LowestPriority}-{row.HighestPriority}",
         Processes(row),
     ];

@@ -92,6 +92,17 @@ internal static unsafe class Exports
     /// <summary><c>!fems</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "fems")]
     public static int Fems(nint client, byte* arguments) => Run("fems", client, arguments);
+    /// <summary><c>!lt</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "lt")]
+    public static int Lt(nint client, byte* arguments) => Run("lt", client, arguments);
+
+    /// <summary><c>!running</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "running")]
+    public static int Running(nint client, byte* arguments) => Run("running", client, arguments);
+
+    /// <summary><c>!ready</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "ready")]
+    public static int Ready(nint client, byte* arguments) => Run("ready", client, arguments);
 
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]

@@ -35,11 +35,17 @@ internal static class CommandLines
             "!deadlocks", "!deadlocks /q", "!deadlocks /json", "!irps", "!irps /q", "!irps /json", "!irps nothing",
             "!workers", "!workers /q", "!workers /json", "!cpus", "!cpus -v", "!cpus /q", "!cpus /json",
             "!t", "!t -i", "!t -w", "!t -v", "!t -l 3", "!t /q", "!t /json", "!t -l", "!t -l x", "!t zzz", "!t 1 2",
+            "!lt", "!lt /q", "!lt /json", "!lt -a", "!lt -a -w", "!lt -a -b -wf", "!lt -a /q -wr WrQueue,WrLpcReply",
+            "!lt -a -s Ready,Standby", "!lt -a -z", "!lt -a -sort time", "!lt -a -sort function", "!lt -a -sort nothing", "!lt -a -stats", "!lt -a -wf /json",
+            "!lt nothing", "!lt a b", "!lt -p svchost.exe", "!lt System -stats /json", "!lt -wr nothing",
+            "!running", "!running -i", "!running -i -v", "!running -i /q", "!running -i /json", "!running now",
+            "!ready", "!ready -v", "!ready /q", "!ready /json", "!ready now",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
             lines.AddRange([$"!us -p {process.Address.Value:x16}", $"!us /json -p {process.Id:x}",
-                $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}"]);
+                $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}",
+                $"!lt {process.Address.Value:x16}", $"!lt {process.Id:x} -wf", $"!lt -p {process.Address.Value:x16} /json"]);
         if (thread is not null)
             lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
                 $"!us -stats {thread.Address.Value:x16}", $"!us -stats {thread.Address.Value:x16} -k -l 2",

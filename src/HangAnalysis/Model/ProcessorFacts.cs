@@ -34,11 +34,23 @@ public sealed record ProcessorFacts(int Number, ThreadFacts? Current, bool IsIdl
     /// <summary>How the processor has spent its time since the system started; null where not recorded.</summary>
     public ProcessorTimes? Times { get; init; }
 
-    /// <summary>Threads in its own queues that could run.</summary>
+    /// <summary>Threads in its own queues that could run, in the order in which they will; at the end the deferred ones.</summary>
     public IReadOnlyList<ThreadFacts> Ready { get; init; } = [];
+
+    /// <summary>
+    /// How many of <see cref="Ready"/>, the last ones, are deferred: made ready while the processor was busy, and not yet put
+    /// into a queue.
+    /// </summary>
+    public int DeferredCount { get; init; }
+
+    /// <summary>Address of the queue that it shares with others, by which one knows who shares it; 0 where there is none.</summary>
+    public ulong SharedQueue { get; init; }
 
     /// <summary>Threads in the queue that it shares with other processors that could run.</summary>
     public IReadOnlyList<ThreadFacts> SharedReady { get; init; } = [];
+
+    /// <summary>What of its queues could not be read; empty where all could.</summary>
+    public IReadOnlyList<string> QueueProblems { get; init; } = [];
 
     /// <summary>What it does, without the frames by which it was stopped for the dump; null where not recorded.</summary>
     public FrameFacts? Doing { get; init; }

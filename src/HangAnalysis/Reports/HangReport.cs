@@ -81,6 +81,9 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(WorkersJson))]
 [JsonSerializable(typeof(ThreadDetailJson))]
 [JsonSerializable(typeof(MatchingThreadsJson))]
+[JsonSerializable(typeof(ThreadListJson))]
+[JsonSerializable(typeof(RunningJson))]
+[JsonSerializable(typeof(ReadyJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>

@@ -45,6 +45,7 @@ internal sealed class ProcessorSurvey(WindowsSystem system, FrameNames names, Mo
         // On the processor that writes the dump it is that of the interrupt for which it does.
         int? irql = !writesDump && (block.SavedIrql > 0 || isIrqlKept) ? block.SavedIrql : null;
         bool isInferred = irql is null or 0 && (block.DpcActive || spin is not null);
+        ReadyQueues ready = queues.Read(block.Address, block.Number);
         return new ProcessorFacts(block.Number, thread, block.Current == block.Idle, block.DpcActive)
         {
             Next = system.FindThread(block.Next),
@@ -54,8 +55,11 @@ internal sealed class ProcessorSurvey(WindowsSystem system, FrameNames names, Mo
             DpcTime = block.DpcTime,
             DpcQueueDepth = block.DpcQueueDepth,
             Times = block.Times,
-            Ready = queues.ReadOwn(block.Address, block.Number),
-            SharedReady = queues.ReadShared(block.Address),
+            Ready = ready.Own,
+            DeferredCount = ready.DeferredCount,
+            SharedQueue = ready.SharedAddress,
+            SharedReady = ready.Shared,
+            QueueProblems = ready.Problems,
             Doing = doing,
             WritesDump = writesDump && first == 0,
             Spin = spin,

@@ -3,6 +3,16 @@ using HangAnalysis.Targets;
 
 namespace HangAnalysis.Windows;
 
+/// <summary>The threads that wait for one processor.</summary>
+/// <param name="Own">Those in its own queues, the highest priority first, and then the deferred ones.</param>
+/// <param name="DeferredCount">How many of these are deferred.</param>
+/// <param name="SharedAddress">Address of the queue that it shares with others; 0 for none.</param>
+/// <param name="Shared">Threads in that queue.</param>
+/// <param name="Problems">What could not be read.</param>
+internal sealed record ReadyQueues(
+    IReadOnlyList<ThreadFacts> Own, int DeferredCount, ulong SharedAddress, IReadOnlyList<ThreadFacts> Shared,
+    IReadOnlyList<string> Problems);
+
 /// <summary>Reads the queues of threads that could run.</summary>
 /// <remarks>
 /// A processor has a queue for each of 32 priorities (DispatcherReadyListHead), and a list of threads that were made ready
@@ -19,7 +29,7 @@ internal sealed class ReadyQueueReader
     private readonly FieldSlot _heads, _deferred, _shared, _sharedHeads;
     private readonly int _link, _deferredLink;
     private readonly bool _hasLinks;
-    private readonly Dictionary<ulong, List<ThreadFacts>> _sharedQueues = [];
+    private readonly Dictionary<ulong, (List<ThreadFacts> Threads, List<string> Problems)> _sharedQueues = [];
     private readonly List<ulong> _entries = [];
 
     public ReadyQueueReader(KernelSession session, Func<ulong, ThreadFacts?> findThread)
@@ -39,36 +49,41 @@ internal sealed class ReadyQueueReader
         _deferredLink = deferredLink.IsPresent ? deferredLink.Offset : _link;
     }
 
-    /// <summary>Threads in a processor's own queues, the highest priority first, and then the deferred ones.</summary>
-    public List<ThreadFacts> ReadOwn(ulong prcb, int number)
+    /// <summary>The threads that wait for a processor, by its KPRCB and number.</summary>
+    public ReadyQueues Read(ulong prcb, int number)
     {
-        List<ThreadFacts> threads = [];
+        List<ThreadFacts> own = [];
+        List<string> problems = [];
+        if (!_hasLinks || !_heads.IsPresent)
+            problems.Add("the processors' own ready queues: the kernel's symbols do not have them");
         if (!_hasLinks)
-            return threads;
+            return new ReadyQueues(own, 0, 0, [], problems);
         string queue = $"the ready queue of processor {number}";
         if (_heads.IsPresent)
-            ReadHeads(prcb + (ulong)_heads.Offset, queue, threads);
+            ReadHeads(prcb + (ulong)_heads.Offset, queue, own, problems);
+        int queued = own.Count;
         if (_deferred.IsPresent)
-            ReadDeferred(prcb + (ulong)_deferred.Offset, queue, threads);
-        return threads;
+            ReadDeferred(prcb + (ulong)_deferred.Offset, queue, own, problems);
+        (ulong shared, IReadOnlyList<ThreadFacts> sharedThreads) = ReadShared(prcb, problems);
+        return new ReadyQueues(own, own.Count - queued, shared, sharedThreads, problems);
     }
 
-    /// <summary>Threads in the queue that a processor shares with others.</summary>
-    public IReadOnlyList<ThreadFacts> ReadShared(ulong prcb)
+    private (ulong Address, IReadOnlyList<ThreadFacts> Threads) ReadShared(ulong prcb, List<string> problems)
     {
-        if (!_hasLinks || !_shared.IsPresent || !_sharedHeads.IsPresent
+        if (!_shared.IsPresent || !_sharedHeads.IsPresent
             || !_session.Memory.TryReadUInt64(prcb + (ulong)_shared.Offset, out ulong queue)
             || !KernelSession.IsKernelObject(queue))
-            return [];
-        if (!_sharedQueues.TryGetValue(queue, out List<ThreadFacts>? threads))
+            return (0, []);
+        if (!_sharedQueues.TryGetValue(queue, out (List<ThreadFacts> Threads, List<string> Problems) shared))
         {
-            _sharedQueues.Add(queue, threads = []);
-            ReadHeads(queue + (ulong)_sharedHeads.Offset, $"the shared ready queue {queue:x16}", threads);
+            _sharedQueues.Add(queue, shared = ([], []));
+            ReadHeads(queue + (ulong)_sharedHeads.Offset, $"the shared ready queue {queue:x16}", shared.Threads, shared.Problems);
         }
-        return threads;
+        problems.AddRange(shared.Problems);
+        return (queue, shared.Threads);
     }
 
-    private void ReadHeads(ulong heads, string queue, List<ThreadFacts> threads)
+    private void ReadHeads(ulong heads, string queue, List<ThreadFacts> threads, List<string> problems)
     {
         for (int priority = Priorities - 1; priority >= 0; priority--)
         {
@@ -77,7 +92,7 @@ internal sealed class ReadyQueueReader
                 Limits.ReadyThreads - threads.Count, _entries);
             if (problem is not null)
             {
-                _session.AddUnknown($"some threads of {queue}", $"its list is damaged: {problem}");
+                Report(problems, $"some threads of {queue}", $"its list is damaged: {problem}");
                 if (threads.Count + _entries.Count >= Limits.ReadyThreads)
                     return;
             }
@@ -86,11 +101,11 @@ internal sealed class ReadyQueueReader
                 if (!TryAdd(entry - (ulong)_link, threads))
                     strangers++;
             if (strangers > 0)
-                _session.AddUnknown($"{strangers} entries of {queue}", "they are no threads that are ready");
+                Report(problems, $"{strangers} entries of {queue}", "they are no threads that are ready");
         }
     }
 
-    private void ReadDeferred(ulong head, string queue, List<ThreadFacts> threads)
+    private void ReadDeferred(ulong head, string queue, List<ThreadFacts> threads, List<string> problems)
     {
         HashSet<ulong> seen = [];
         while (_session.Memory.TryReadUInt64(head, out ulong entry) && entry != 0)
@@ -98,11 +113,17 @@ internal sealed class ReadyQueueReader
             if (!KernelSession.IsKernelObject(entry) || !seen.Add(entry) || threads.Count >= Limits.ReadyThreads
                 || !TryAdd(entry - (ulong)_deferredLink, threads))
             {
-                _session.AddUnknown($"some deferred threads of {queue}", $"its list is damaged at {head:x16}");
+                Report(problems, $"some deferred threads of {queue}", $"its list is damaged at {head:x16}");
                 return;
             }
             head = entry;
         }
+    }
+
+    private void Report(List<string> problems, string what, string why)
+    {
+        _session.AddUnknown(what, why);
+        problems.Add($"{what}: {why}");
     }
 
     private bool TryAdd(ulong address, List<ThreadFacts> threads)

@@ -24,6 +24,11 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
         return null;
     }
 
+    /// <summary>The same, with the reason where it is unknown.</summary>
+    public (string? Function, string? Why) FindWaitCaller(ThreadFacts thread) => WaitCaller(thread) is { } function
+        ? (function, null)
+        : (null, KernelStack(thread).EndNote ?? "the kernel stack holds nothing but waiting functions");
+
     /// <summary>Whether a kernel frame of a thread is of a function, or of one whose name begins so.</summary>
     public bool HasFrame(ThreadFacts thread, IReadOnlyList<string> functions)
     {

@@ -219,6 +219,13 @@ public sealed class WindowsSystem : ISystemFacts
     public ThreadDetails GetDetails(ThreadFacts thread) =>
         (_threadDetails ??= new ThreadDetailsReader(Session, Clock)).Read(thread);
 
+    /// <summary>
+    /// The kernel's or a driver's function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; or
+    /// why it is not known. Both are null for a thread that does not wait. Its stack is walked when asked for.
+    /// </summary>
+    public (string? Function, string? Why) FindWaitFunction(ThreadFacts thread) =>
+        thread.Activity == ThreadActivity.Waiting ? _sweep.FindWaitCaller(thread) : (null, null);
+
     /// <summary>What is known of a module: version, company, origin.</summary>
     public ModuleFacts DescribeModule(TargetModule module) => Catalog.Describe(module);
 

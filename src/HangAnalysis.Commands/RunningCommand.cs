@@ -1,0 +1,157 @@
+using System.Text.Json;
+using HangAnalysis.Model;
+using HangAnalysis.Reports;
+using HangAnalysis.Windows;
+
+namespace HangAnalysis.Commands;
+
+/// <summary><c>!running</c>: the threads on processors.</summary>
+internal sealed class RunningCommand : ICommand
+{
+    private static readonly IReadOnlyList<Column> s_columns =
+    [
+        new("CPU", Align.Right), new("Process", CanShrink: true), new("PID", Align.Right), new("Thread"), new("Id", Align.Right),
+        new("Pri", Align.Right), new("Base", Align.Right), new("Next", Align.Right), new("CSwitches", Align.Right),
+        new("User", Align.Right), new("Kernel", Align.Right), new("State"), new("Time", Align.Right),
+    ];
+
+    /// <inheritdoc/>
+    public CommandHelp Help { get; } = new(CommandCategories.Threads, "running",
+        "lists the threads on processors: priorities, context switches, times; idle processors on request",
+        "!running [-i] [-v] [/json] [/q]",
+        [
+            new("i", null, "with processors that idle"),
+            new("v", null, "with what each processor does, where its thread may run, and how the processor has spent its time"),
+            .. CommandHelp.ListingOptions,
+        ],
+        [("!running", "what keeps processors busy"), ("!running -i", "all processors"),
+            (".foreach (t {!running /q}) {!why ${t}}", "runs a command for each running thread")]);
+
+    /// <inheritdoc/>
+    public CommandOutput Run(CommandSession session, CommandArguments arguments)
+    {
+        if (arguments.Words.Count > 0)
+            throw new CommandUsageException($"!running: '{arguments.Words[0]}' is not understood; see !running /?");
+        WindowsSystem system = session.RequireThreads(Help.Name);
+        List<ProcessorFacts> shown = [];
+        foreach (ProcessorFacts processor in system.Processors)
+            if (arguments.Has("i") || !IsQuiet(processor))
+                shown.Add(processor);
+        return new CommandOutput(Arrange(shown, system, arguments.Has("v")),
+            () => JsonSerializer.Serialize(
+                new RunningJson("hanganalysis-running/1", [.. shown.Select(p => ToJson(p, system))],
+                    system.Processors.Count - shown.Count),
+                ReportJsonContext.Default.RunningJson),
+            [.. shown.Where(p => p.Current is not null).Select(p => p.Current!.Address.Value)]);
+    }
+
+    /// <summary>Whether a processor idles and does nothing else: deferred procedure calls interrupt idle threads, too.</summary>
+    private static bool IsQuiet(ProcessorFacts processor) => processor is { IsIdle: true, DpcActive: false, Spin: null };
+
+    private static Document Arrange(List<ProcessorFacts> shown, WindowsSystem system, bool isVerbose)
+    {
+        Document document = new();
+        int total = system.Processors.Count;
+        if (total == 0)
+            return document.Add("what the processors do is not in the dump");
+        int quiet = system.Processors.Count(IsQuiet);
+        if (shown.Count > 0)
+        {
+            document.Add(new TableBlock(s_columns, shown.Select(p => Row(p, system))));
+            foreach (ProcessorFacts processor in shown)
+                AddNotes(document, processor, system, isVerbose);
+            document.Blank();
+        }
+        document.Add(new Span($"Count: {shown.Count}", Tone.Strong), " | ",
+            new Span("Show Unique Stacks", Tone.Normal, "!us -cpu"));
+        if (quiet > shown.Count(IsQuiet))
+            document.Add(quiet == total ? $"all {total:N0} processors are idle; -i shows them"
+                : $"{quiet:N0} of {total:N0} processors {(quiet == 1 ? "is" : "are")} idle; -i shows them");
+        if (shown.Any(p => !p.IsIdle))
+            document.Add("Time is that since the thread was last made ready or went into a wait: it has run for at most as long");
+        if (shown.Any(p => p.IsIdle))
+            document.Add("Time of idle threads is not how long the processor idles: they are never made ready");
+        int unread = system.Target.Description.ProcessorCount - total;
+        if (unread > 0)
+            document.Add($"{unread:N0} more processors could not be read");
+        return document;
+    }
+
+    private static IReadOnlyList<Span> Row(ProcessorFacts processor, WindowsSystem system)
+    {
+        Span number = new($"{processor.Number}", Tone.Normal,
+            system.DescribeObjectCommand(new ObjectReference(ObjectKind.Processor, (ulong)processor.Number)));
+        if (processor.Current is not { } thread)
+            return [number, .. Enumerable.Repeat<Span>(ThreadCells.NotRecorded, s_columns.Count - 1)];
+        ThreadDetails details = system.GetDetails(thread);
+        return
+        [
+            number, ThreadCells.Process(thread.Process), ThreadCells.Id(thread.Process.Id), Links.To(thread.Address),
+            ThreadCells.Id(thread.Id), $"{thread.Priority}", DetailCells.Number(details.BasePriority),
+            DetailCells.Number(details.NextProcessor), DetailCells.Number(details.ContextSwitches),
+            AgeText.FormatRun(details.UserTime), AgeText.FormatRun(details.KernelTime), ThreadCells.State(thread),
+            AgeText.Format(thread.Age),
+        ];
+    }
+
+    private static void AddNotes(Document document, ProcessorFacts p, WindowsSystem system, bool isVerbose)
+    {
+        List<List<Span>> notes = [];
+        if (p.Irql is { } irql && (irql > 0 || isVerbose))
+            notes.Add([$"IRQL {irql}{(p.IsIrqlInferred ? " (inferred)" : "")}"]);
+        if (p.DpcActive)
+            notes.Add([new Span(p.DpcRoutine is { } routine ? $"executes the deferred procedure call {routine.Text}"
+                : "executes a deferred procedure call", p.IsDpcLong ? Tone.Bad : Tone.Normal)]);
+        if (p.Spin is { } spin)
+            notes.Add([new Span($"spins for a lock in {spin.Function}", Tone.Bad)]);
+        if (p.Next is { } next)
+            notes.Add(["next is thread ", Links.To(next.Address), $" of {next.Process.Title} at priority {next.Priority}"]);
+        if (isVerbose)
+            AddDetails(notes, p, system);
+        if (notes.Count == 0)
+            return;
+        List<Span> line = [new Span($"CPU {p.Number}:", Tone.Strong)];
+        for (int i = 0; i < notes.Count; i++)
+        {
+            line.Add(i == 0 ? " " : "; ");
+            line.AddRange(notes[i]);
+        }
+        document.Add(new LineBlock(line, [], 0, 4));
+    }
+
+    private static void AddDetails(List<List<Span>> notes, ProcessorFacts p, WindowsSystem system)
+    {
+        if (p.WritesDump)
+            notes.Add(["writes the dump"]);
+        else if (p is { Doing: { } doing, Spin: null })
+            notes.Add([$"in {doing.Text}"]);
+        if (p.Current is { } thread)
+        {
+            ThreadDetails details = system.GetDetails(thread);
+            if (details.Affinity is not null)
+                notes.Add([$"affinity {DetailCells.Affinity(details, system.Processors.Count)}"]);
+            if (details.IdealProcessor is { } ideal)
+                notes.Add([$"ideal CPU {ideal}"]);
+        }
+        if (p.Times is { } times)
+            notes.Add([$"since the start {AgeText.FormatRun(times.Kernel)} in the kernel, " +
+                $"{AgeText.FormatRun(times.User)} in programs, " +
+                $"{AgeText.FormatRun(times.Dpc)} in DPCs, {AgeText.FormatRun(times.Interrupt)} in interrupts"]);
+    }
+
+    private static RunningThreadJson ToJson(ProcessorFacts p, WindowsSystem system)
+    {
+        ThreadFacts? thread = p.Current;
+        ThreadDetails details = thread is null ? new ThreadDetails() : system.GetDetails(thread);
+        return new RunningThreadJson(
+            p.Number, p.IsIdle, Hex(thread?.Address.Value), thread?.Process.Name, Hex(thread?.Process.Address.Value),
+            thread?.Process.Id, thread?.Id, thread?.Priority, details.BasePriority, details.NextProcessor, details.IdealProcessor,
+            Hex(details.Affinity), details.ContextSwitches, DetailCells.RunText(details.UserTime),
+            DetailCells.RunText(details.KernelTime), thread?.State, Time(thread?.Age), p.Irql,
+            p.IsIrqlInferred, p.DpcActive, Hex(p.Next?.Address.Value), p.Doing?.Text);
+    }
+
+    private static string? Hex(ulong? value) => value is { } v ? VerdictJsonMapper.Hex(v) : null;
+
+    private static string? Time(TimeSpan? time) => time is null ? null : AgeText.Format(time);
+}
