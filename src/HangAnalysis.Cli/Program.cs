@@ -1,5 +1,6 @@
 using System.Text;
 using HangAnalysis.Cli;
+using HangAnalysis.Cli.Prompting;
 
 // Windows consoles begin with a code page that lacks the lines of a tree.
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
@@ -10,5 +11,11 @@ const int BufferSize = 64 * 1024;
 using TextWriter output = redirected
     ? new StreamWriter(Console.OpenStandardOutput(), Console.OutputEncoding, BufferSize)
     : Console.Out;
-return await CommandLine.RunAsync(args, new ConsoleStreams(output, Console.Error, redirected, Console.IsErrorRedirected))
-    .ConfigureAwait(false);
+bool isTerminal = !redirected && !Console.IsInputRedirected;
+ConsoleStreams streams = new(output, Console.Error, redirected, Console.IsErrorRedirected)
+{
+    Input = () => Console.In,
+    Terminal = isTerminal ? new SystemTerminal() : null,
+    TerminalHasCursor = isTerminal && ColorSink.TerminalHasAnsi,
+};
+return await CommandLine.RunAsync(args, streams).ConfigureAwait(false);

@@ -11,9 +11,15 @@ internal sealed class ProgressLine(TextWriter error, bool isVisible) : IProgress
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _lock = new();
-    private readonly long _start = Stopwatch.GetTimestamp();
+    private long _start = Stopwatch.GetTimestamp();
     private long _last;
     private bool _shown;
+
+    /// <summary>Whether another program has the screen: then nothing is shown.</summary>
+    public bool IsHeld { get; set; }
+
+    /// <summary>Other work begins.</summary>
+    public void Restart() => _start = Stopwatch.GetTimestamp();
 
     /// <inheritdoc/>
     public void Report(int value) => Show($"{value:N0} threads read…");
@@ -46,7 +52,7 @@ internal sealed class ProgressLine(TextWriter error, bool isVisible) : IProgress
 
     private void Show(string text)
     {
-        if (!isVisible || Stopwatch.GetElapsedTime(_start) < s_patience)
+        if (!isVisible || IsHeld || Stopwatch.GetElapsedTime(_start) < s_patience)
             return;
         lock (_lock)
         {

@@ -34,7 +34,30 @@ public sealed class CommandSession : IDisposable
     public ITarget Target { get; }
 
     /// <summary>Ends long sweeps.</summary>
-    public CancellationToken Cancellation { get; }
+    public CancellationToken Cancellation { get; private set; }
+
+    /// <summary>
+    /// Gives the next command a token of its own. What a cancelled command read in part is dropped and read anew when asked
+    /// for; a system that had been read to its end is kept.
+    /// </summary>
+    public void Renew(CancellationToken cancellation)
+    {
+        if (_system is { WasInterrupted: true })
+            _system = null;
+        if (Cancellation.IsCancellationRequested)
+        {
+            _verdict = null;
+            _fullVerdict = null;
+            _chains = null;
+            _locks = null;
+        }
+        Cancellation = cancellation;
+        if (_system is not null)
+            _system.Cancellation = cancellation;
+    }
+
+    /// <summary>Whether the system was read: then its processes can be asked for without waiting.</summary>
+    public bool HasSystem => _system is not null;
 
     /// <summary>Durations in milliseconds by step.</summary>
     public Dictionary<string, double> Timings { get; } = [];
@@ -74,6 +97,9 @@ public sealed class CommandSession : IDisposable
     /// </summary>
     public Func<string, ulong?>? Evaluator { get; set; }
 
+    /// <summary>What the evaluator takes, for the message on what is no address.</summary>
+    public string EvaluatorTakes { get; set; } = "an expression that ? understands";
+
     /// <summary>The process that the user looks at; null where the host has none, or one that is in no list.</summary>
     public ProcessFacts? CurrentProcess => Evaluator?.Invoke("@$proc") is { } address ? System.FindProcess(address) : null;
 
@@ -100,7 +126,7 @@ public sealed class CommandSession : IDisposable
             return address;
         return Evaluator?.Invoke(text) ?? throw new CommandUsageException(
             $"'{text}' is no address: write it in hexadecimal, or in decimal after 0n" +
-            (Evaluator is null ? "" : ", or as an expression that ? understands"));
+            (Evaluator is null ? "" : $", or as {EvaluatorTakes}"));
     }
 
     /// <summary>The system, if any of its threads could be read; <see cref="CommandDeclinedException"/> with the reason if not.</summary>
@@ -110,16 +136,18 @@ public sealed class CommandSession : IDisposable
         : throw new CommandDeclinedException($"!{command} needs threads, and none could be read: " +
             (System.Unknowns.Count > 0 ? $"{System.Unknowns[0].Why}" : "the dump holds none"));
 
-    /// <summary>The process that an argument names by its address, or by its identifier.</summary>
+    /// <summary>
+    /// The process that an argument names by its address, by its identifier, or by its name where only one process has it.
+    /// </summary>
     public ProcessFacts FindProcess(string text)
     {
-        ulong value = ParseAddress(text);
-        if (System.FindProcess(value) is { } process)
+        // A number first: a process may be called 'cafe', and an address never looks like a name.
+        if (CommandArguments.TryParseAddress(text, out ulong number) && FindProcess(number) is { } process)
             return process;
-        foreach (ProcessFacts candidate in System.Processes)
-            if (candidate.Id == value)
-                return candidate;
-        throw new CommandUsageException($"no process has the address or the identifier {value:x}");
+        if (FindProcessByName(text) is { } named)
+            return named;
+        ulong value = ParseAddress(text);
+        return FindProcess(value) ?? throw new CommandUsageException($"no process has the address or the identifier {value:x}");
     }
 
     /// <summary>The thread that an argument names by its address, or by its identifier.</summary>
@@ -134,8 +162,40 @@ public sealed class CommandSession : IDisposable
         throw new CommandUsageException($"no thread has the address or the identifier {value:x}");
     }
 
+    /// <summary>
+    /// The command that shows what is at an address: a thread, a process, or an object that somebody waits for. Null for
+    /// other addresses.
+    /// </summary>
+    public string? CommandFor(ulong address) => Links.CommandForAddress(address, System);
+
     /// <inheritdoc/>
     public void Dispose() => Target.Dispose();
+
+    private ProcessFacts? FindProcess(ulong addressOrId)
+    {
+        if (System.FindProcess(addressOrId) is { } process)
+            return process;
+        foreach (ProcessFacts candidate in System.Processes)
+            if (candidate.Id == addressOrId)
+                return candidate;
+        return null;
+    }
+
+    /// <summary>The process of a name, with or without its <c>.exe</c>; null where there is none.</summary>
+    private ProcessFacts? FindProcessByName(string name)
+    {
+        const int MostNamed = 4;
+        List<ProcessFacts> found = [];
+        foreach (ProcessFacts candidate in System.Processes)
+            if (candidate.Name.Equals(name, StringComparison.OrdinalIgnoreCase)
+                || candidate.Name.Equals($"{name}.exe", StringComparison.OrdinalIgnoreCase))
+                found.Add(candidate);
+        if (found.Count > 1)
+            throw new CommandUsageException($"{found.Count:N0} processes are called {name}; name one by its address: " +
+                string.Join(", ", found.Take(MostNamed).Select(p => $"{p.Address.Value:x16}")) +
+                (found.Count > MostNamed ? ", …" : ""));
+        return found.Count == 0 ? null : found[0];
+    }
 
     private T Timed<T>(string step, Func<T> action)
     {

@@ -35,6 +35,21 @@ internal static class Links
     /// <summary>The command that says why a thread does not go on.</summary>
     public static string CommandForWhy(ThreadFacts thread) => $"!why {thread.Address.Value:x16}";
 
+    /// <summary>The command that shows what is at an address; null where nothing is known to be there.</summary>
+    public static string? CommandForAddress(ulong address, ISystemFacts system)
+    {
+        if (system.FindThread(address) is { } thread)
+            return To(thread.Address).Command;
+        if (system.FindProcess(address) is { } process)
+            return CommandFor(process);
+        if (system.FindObject(new ObjectReference(ObjectKind.Lock, address)) is not null)
+            return $"!owners {address:x16}";
+        foreach (ObjectKind kind in Enum.GetValues<ObjectKind>())
+            if (system.FindObject(new ObjectReference(kind, address)) is { } known)
+                return CommandFor(known.Reference, system);
+        return null;
+    }
+
     private static string? CommandFor(ObjectReference reference, ISystemFacts system) => reference.Kind switch
     {
         ObjectKind.Thread => CommandForThread(reference.Address),

@@ -19,7 +19,7 @@ internal sealed class ThreadSelection
 
     /// <summary>The option for the threads of one process.</summary>
     public static OptionHelp ProcessOption { get; } = new(
-        "p", "PROCESS", "threads of one process, by its address or identifier; without an option: the current process");
+        "p", "PROCESS", "threads of one process, by its address, identifier or name; without an option: the current process");
 
     /// <summary>Options that pick threads by what they do.</summary>
     public static IReadOnlyList<OptionHelp> FilterOptions { get; } =

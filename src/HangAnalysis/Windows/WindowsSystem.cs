@@ -52,10 +52,18 @@ public sealed class WindowsSystem : ISystemFacts
             ReadCrashOnly();
         if (Session.Types.HasAny)
             ExplainMissingTypes();
+        WasInterrupted = cancellation.IsCancellationRequested;
     }
 
     /// <summary>The dump.</summary>
     public ITarget Target { get; }
+
+    /// <summary>Ends what is read when asked for; a host gives a new one after it has cancelled the last.</summary>
+    public CancellationToken Cancellation
+    {
+        get => Session.Cancellation;
+        set => Session.Cancellation = value;
+    }
 
     /// <inheritdoc/>
     public bool HoldsThreads => Target.Description.HoldsPages;
@@ -64,7 +72,7 @@ public sealed class WindowsSystem : ISystemFacts
     public bool HoldsWholeSystem => Target.Description.HoldsPages && _threads.Count > 0;
 
     /// <inheritdoc/>
-    public bool WasInterrupted => Session.Cancellation.IsCancellationRequested;
+    public bool WasInterrupted { get; }
 
     /// <inheritdoc/>
     public StopFacts? Stop { get; }

@@ -91,6 +91,13 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     /// <inheritdoc/>
     public ulong CurrentThread { get; }
 
+    /// <summary>Ends searches for symbols; a host gives a new one after it has cancelled the last.</summary>
+    public CancellationToken Cancellation
+    {
+        get => _symbols.Cancellation;
+        set => _symbols.Cancellation = value;
+    }
+
     /// <summary>
     /// Opens a dump; throws <see cref="DumpFormatException"/>, with one line that says what is wrong and where, if nothing
     /// of it can be read.

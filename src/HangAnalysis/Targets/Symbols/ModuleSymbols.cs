@@ -19,7 +19,6 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
 {
     private readonly SymbolLocator _locator;
     private readonly KernelAnchors _anchors;
-    private readonly CancellationToken _cancellation;
     private readonly Func<TargetModule, bool, string?>? _opened;
     private readonly Dictionary<ModuleKey, (ISymbolFile? File, IReadOnlyList<string> Search)> _symbols = [];
     private readonly Dictionary<ModuleKey, ImageVersion?> _versions = [];
@@ -38,8 +37,11 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
         _opened = opened;
         _locator = locator;
         _anchors = anchors;
-        _cancellation = cancellation;
+        Cancellation = cancellation;
     }
+
+    /// <summary>Ends searches. One that was ended is not remembered: the next question searches anew.</summary>
+    public CancellationToken Cancellation { get; set; }
 
     /// <inheritdoc/>
     public ISymbolFile? GetSymbols(TargetModule module) => Search(module).File;
@@ -133,19 +135,19 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
 
     private ISymbolFile? FindByIdentity(TargetModule module, PdbIdentity identity, SymbolSearchLog log)
     {
-        foreach (string path in _locator.PdbCandidates(identity, log, _cancellation))
+        foreach (string path in _locator.PdbCandidates(identity, log, Cancellation))
             if (TryOpen(path, log) is { } file)
             {
                 if (Matches(file, identity, log))
                 {
-                    _locator.CacheAccepted(identity, path, log, _cancellation);
+                    _locator.CacheAccepted(identity, path, log, Cancellation);
                     return file;
                 }
                 file.Dispose();
             }
         if (module.Name != "nt" || module.IsUserMode)
             return null;
-        foreach (string path in _locator.IsfCandidates(identity, log, _cancellation))
+        foreach (string path in _locator.IsfCandidates(identity, log, Cancellation))
             if (TryOpen(path, log) is { } file)
             {
                 if (Matches(file, identity, log))
@@ -157,7 +159,7 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
 
     private ISymbolFile? FindByAnchors(TargetModule kernel, SymbolSearchLog log)
     {
-        foreach (string path in _locator.KernelTableCandidates(log, cancellation: _cancellation))
+        foreach (string path in _locator.KernelTableCandidates(log, cancellation: Cancellation))
             if (TryOpen(path, log) is { } file)
             {
                 if (HasAnchor(file, kernel, "PsLoadedModuleList", _anchors.PsLoadedModuleList)
@@ -214,7 +216,7 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
         SymbolSearchLog log = new(module.FileName);
         foreach (string path in module.TimeDateStamp == 0
             ? []
-            : _locator.ImageCandidates(module.FileName, module.TimeDateStamp, module.Size, log, _cancellation))
+            : _locator.ImageCandidates(module.FileName, module.TimeDateStamp, module.Size, log, Cancellation))
         {
             FileImageBytes? file = TryOpenImage(path, log);
             if (file is null)

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using HangAnalysis.Commands;
+using HangAnalysis.Reports;
+using HangAnalysis.Targets.Dumps;
+
+namespace HangAnalysis.Cli;
+
+/// <summary>An opened dump whose commands can be interrupted one by one.</summary>
+internal sealed class DumpSession : IDisposable
+{
+    private readonly KernelDumpTarget _target;
+    private ulong? _currentProcess;
+
+    private DumpSession(KernelDumpTarget target, CommandSession commands, Interruption interruption, ProgressLine progress)
+    {
+        _target = target;
+        Commands = commands;
+        Interruption = interruption;
+        Progress = progress;
+    }
+
+    /// <summary>What commands share.</summary>
+    public CommandSession Commands { get; }
+
+    /// <summary>What Ctrl+C stops.</summary>
+    public Interruption Interruption { get; }
+
+    /// <summary>Tells how far long work is.</summary>
+    public ProgressLine Progress { get; }
+
+    /// <summary>The process that <c>.process</c> has set; null where none was.</summary>
+    public ulong? CurrentProcess
+    {
+        get => _currentProcess;
+        set
+        {
+            const string Current = "@$proc";
+            _currentProcess = value;
+            Commands.EvaluatorTakes = Current;
+            Commands.Evaluator = value is null ? null
+                : text => text.Equals(Current, StringComparison.OrdinalIgnoreCase) ? _currentProcess : null;
+        }
+    }
+
+    /// <summary>Opens a dump.</summary>
+    public static DumpSession Open(
+        string dump, string? symbols, TextWriter error, Interruption interruption, ProgressLine progress)
+    {
+        CancellationToken cancellation = interruption.BeginReading();
+        long start = Stopwatch.GetTimestamp();
+        KernelDumpTarget target = KernelDumpTarget.Open(dump, new DumpOpenOptions
+        {
+            SymbolPath = symbols ?? Environment.GetEnvironmentVariable("_NT_SYMBOL_PATH"),
+            DownloadProgress = progress,
+            Warn = warning => progress.Interrupt(() => error.WriteLine($"hangwhy: {DumpText.Clean(warning)}")),
+            Cancellation = cancellation,
+        });
+        CommandSession commands = new(target, Stopwatch.GetElapsedTime(start), progress, cancellation);
+        interruption.End();
+        return new DumpSession(target, commands, interruption, progress);
+    }
+
+    /// <summary>
+    /// Does something that reads the dump, and prints. Ctrl+C ends the reading, then the printing; what the next command
+    /// needs is read anew then.
+    /// </summary>
+    public void Run<T>(Func<T> read, Action<T> print)
+    {
+        CancellationToken cancellation = Interruption.BeginReading();
+        try
+        {
+            _target.Cancellation = cancellation;
+            Commands.Renew(cancellation);
+            Progress.Restart();
+            T result = read();
+            Interruption.BeginPrinting();
+            Progress.Clear();
+            print(result);
+        }
+        finally
+        {
+            Progress.Clear();
+            Interruption.End();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Commands.Dispose();
+}

@@ -1,0 +1,173 @@
+using HangAnalysis.Cli.Prompting;
+using HangAnalysis.Commands;
+using HangAnalysis.Reports;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Cli;
+
+/// <summary>One run of the program: commands of the command line, a script, or the prompt.</summary>
+internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams streams)
+{
+    /// <summary>Opens the dump and runs what was asked for; returns the exit code.</summary>
+    public int Run()
+    {
+        List<(ICommand Command, CommandArguments Arguments)> commands = [];
+        try
+        {
+            // A prompt and a script tell of a wrong line when they come to it.
+            if (!options.Interactive && options.Script is null)
+                commands = Parse(options.Commands.Count == 0 ? ["!hangwhy"] : options.Commands);
+        }
+        catch (CommandUsageException exception)
+        {
+            return Fail(exception.Message, CommandLine.ExitUsage);
+        }
+        using Interruption interruption = new();
+        void Cancel(object? sender, ConsoleCancelEventArgs e)
+        {
+            // Ctrl+C ends the reading and shows what is there, then the printing, and last the program; at a prompt never that.
+            e.Cancel = interruption.Press() || IsPrompt;
+        }
+        Console.CancelKeyPress += Cancel;
+        using ProgressLine progress = new(streams.Error, isVisible: !streams.ErrorRedirected);
+        try
+        {
+            using TextReader? script = OpenScript();
+            using DumpSession session = DumpSession.Open(options.Dump, options.Symbols, streams.Error, interruption, progress);
+            if (IsPrompt)
+                return RunPrompt(session);
+            if (script is not null)
+                return new CommandScript(session, streams, options.Json).Run(
+                    script, options.Script is null or "-" ? "standard input" : options.Script);
+            return RunCommands(session, commands);
+        }
+        catch (CommandUsageException exception)
+        {
+            progress.Clear();
+            return Fail(exception.Message, CommandLine.ExitUsage);
+        }
+        catch (Exception exception) when (exception is DumpFormatException or CommandDeclinedException)
+        {
+            progress.Clear();
+            return Fail(exception.Message, CommandLine.ExitUnreadable);
+        }
+        catch (OperationCanceledException)
+        {
+            progress.Clear();
+            return Fail("interrupted", CommandLine.ExitInterrupted);
+        }
+        finally
+        {
+            Console.CancelKeyPress -= Cancel;
+        }
+    }
+
+    private static List<(ICommand Command, CommandArguments Arguments)> Parse(IReadOnlyList<string> lines)
+    {
+        List<(ICommand, CommandArguments)> commands = [];
+        foreach (string line in lines)
+        {
+            CommandArguments arguments = CommandArguments.Parse(line);
+            commands.Add((CommandTable.Require(arguments), arguments));
+        }
+        return commands;
+    }
+
+    private bool IsPrompt => options.Interactive && streams.Terminal is not null;
+
+    /// <summary>The script, if there is one: the file's, or what is piped in where a prompt was asked for.</summary>
+    private TextReader? OpenScript()
+    {
+        if (IsPrompt || (options.Script is null && !options.Interactive))
+            return null;
+        if (options.Script is null or "-")
+            // Commands of the command line come first.
+            return new CommandsBefore(options.Commands, streams.Input());
+        try
+        {
+            return new StreamReader(options.Script);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new CommandUsageException(exception.Message, exception);
+        }
+    }
+
+    private int RunCommands(DumpSession session, List<(ICommand Command, CommandArguments Arguments)> commands)
+    {
+        Interruption interruption = session.Interruption;
+        JsonOutput json = new(streams.Output, isArray: commands.Count > 1);
+        TextOutput text = new(streams.Output, writer => HasColors
+            ? new ColorSink(writer, () => interruption.IsPrintingStopped)
+            : new PlainTextSink(writer, () => interruption.IsPrintingStopped));
+        bool any = false;
+        foreach ((ICommand command, CommandArguments arguments) in commands)
+        {
+            OutputForm form = TextOutput.FormOf(arguments);
+            session.Run(
+                () => arguments.WantsHelp
+                    ? new CommandOutput(HelpCommand.Describe(command.Help), () => "null", [])
+                    : command.Run(session.Commands, arguments),
+                output =>
+                {
+                    if (any && !options.Json && form == OutputForm.Report)
+                        text.WriteLine("");
+                    if (options.Json)
+                        json.Write(output.Json());
+                    else
+                        text.Write(output, arguments.WantsHelp ? OutputForm.Report : form);
+                });
+            any = true;
+            if (interruption.WasPressed)
+                break;
+        }
+        if (options.Json)
+            json.Finish();
+        streams.Output.Flush();
+        return interruption.WasPressed ? CommandLine.ExitInterrupted : CommandLine.ExitAnalysed;
+    }
+
+    private int RunPrompt(DumpSession session)
+    {
+        ITerminal terminal = streams.Terminal!;
+        CommandPrompt prompt = new(session, terminal,
+            (writer, isClosed) => HasColors ? new ColorSink(writer, isClosed) : new PlainTextSink(writer, isClosed),
+            options.NoPager || !streams.TerminalHasCursor ? null : ChoosePager(terminal, session.Progress));
+        PromptHistory history = new(PromptHistory.DefaultPath());
+        prompt.Greet();
+        foreach (string line in options.Commands)
+        {
+            terminal.Write($"{CommandPrompt.Mark}{DumpText.Clean(line)}\n");
+            prompt.RunLine(line);
+        }
+        prompt.Run(streams.TerminalHasCursor
+            ? new LineEditor(terminal, history, prompt.Completer)
+            : new PlainLineReader(streams.Input, streams.Output), history);
+        return CommandLine.ExitAnalysed;
+    }
+
+    private static Func<IPager>? ChoosePager(ITerminal terminal, ProgressLine progress) => ExternalPager.FindCommand() switch
+    {
+        "" => null,
+        null => () => new ScreenPager(terminal),
+        { } command => () => (IPager?)ExternalPager.TryStart(command, progress) ?? new ScreenPager(terminal),
+    };
+
+    private bool HasColors =>
+        !options.NoColor && !streams.OutputRedirected
+        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+
+    private int Fail(string message, int exitCode)
+    {
+        streams.Error.WriteLine($"hangwhy: {DumpText.Clean(message)}");
+        return exitCode;
+    }
+
+    /// <summary>Lines of the command line, then those of a reader.</summary>
+    private sealed class CommandsBefore(IReadOnlyList<string> commands, TextReader rest) : TextReader
+    {
+        private int _next;
+
+        public override string? ReadLine() => _next < commands.Count ? commands[_next++] : rest.ReadLine();
+    }
+}
