@@ -82,13 +82,12 @@ internal sealed class LtCommand : ICommand
     private static Document Arrange(Selection selection, CommandSession session, bool onlyStatistics)
     {
         Document document = new();
-        IReadOnlyList<ThreadStatistics> statistics = ThreadStatistics.Of(selection.Threads);
         if (selection.Threads.Count > 0)
-            document.Add(onlyStatistics ? StackStatisticsDocument.Table(statistics) : Table(selection, session)).Blank();
+            document.Add(onlyStatistics ? ThreadStatisticsTable.Of(selection.Threads) : Table(selection, session)).Blank();
         string of = selection.IsFiltered ? $" of {selection.Considered}" : "";
         document.Add(new Span($"Thread Count: {selection.Threads.Count}{of}", Tone.Strong));
         if (selection.Threads.Count > 0)
-            document.Add(new LineBlock([Summary(statistics, selection.Threads)], [], 0, 2));
+            document.Add(new LineBlock([Summary(selection.Threads)], [], 0, 2));
         if (selection.Terminated > 0)
             document.Add(selection.Terminated == 1 ? "1 thread has ended and is not shown; -z shows it"
                 : $"{selection.Terminated:N0} threads have ended and are not shown; -z shows them");
@@ -133,10 +132,10 @@ internal sealed class LtCommand : ICommand
     }
 
     /// <summary>Such as <c>Waiting 45 (UserRequest 27, WrQueue 18), Ready 2</c>.</summary>
-    private static string Summary(IReadOnlyList<ThreadStatistics> statistics, IReadOnlyList<ThreadFacts> threads)
+    private static string Summary(IReadOnlyList<ThreadFacts> threads)
     {
         List<string> states = [];
-        foreach (IGrouping<string, ThreadStatistics> state in statistics.GroupBy(c => c.State))
+        foreach (IGrouping<string, ThreadStatistics> state in ThreadStatistics.Of(threads).GroupBy(c => c.State))
         {
             string reasons = string.Join(
                 ", ", state.Where(c => c.WaitReason is not null).Select(c => $"{c.WaitReason} {c.Threads:N0}"));
