@@ -84,18 +84,12 @@ internal sealed class ThreadDetailsReader
 
     private (ulong? Mask, int? Group) ReadAffinity(ReadOnlySpan<byte> thread)
     {
-        const int GroupOffset = 8, GroupAffinitySize = 16;
+        const int GroupOffset = 8;
         if (!_affinity.IsPresent)
             return (null, null);
-        // Symbols that do not define the structure give it no size; its form is documented.
-        if (_affinity.Size is 0 or > sizeof(ulong))
-        {
-            if (_affinity.Offset + GroupAffinitySize > thread.Length)
-                return (null, null);
-            ReadOnlySpan<byte> value = thread[_affinity.Offset..];
-            ulong set = BinaryPrimitives.ReadUInt64LittleEndian(value);
-            return set == 0 ? (null, null) : (set, BinaryPrimitives.ReadUInt16LittleEndian(value[GroupOffset..]));
-        }
+        ReadOnlySpan<byte> value = _affinity.Slice(thread);
+        if (value.Length > sizeof(ulong))
+            return (BinaryPrimitives.ReadUInt64LittleEndian(value), BinaryPrimitives.ReadUInt16LittleEndian(value[GroupOffset..]));
         ulong pointer = _affinity.Read(thread);
         if (!_bitmap.IsPresent || !KernelSession.IsKernelObject(pointer)
             || !_session.Memory.TryReadUInt64(pointer + (ulong)_bitmap.Offset, out ulong mask) || mask == 0)

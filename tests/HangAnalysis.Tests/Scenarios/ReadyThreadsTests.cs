@@ -78,20 +78,47 @@ public class ReadyThreadsTests
     }
 
     [Test]
-    public void Further_columns_tell_where_a_thread_ran_and_may_run()
+    public void A_busy_machine_has_every_ready_thread_in_its_turn([ValueSource(nameof(LayoutNames))] string layout)
     {
-        Machine machine = new("10.0.19041");
+        SystemBuilder system = ScenarioSet.Build("ready-queues", KernelLayout.BuiltIn(layout));
+        using ForgedFolder forged = new(system);
+        using CommandSession session = forged.Open();
+
+        IEnumerable<string> queues = ForgedFolder.RunJson(session, "!ready").GetProperty("queues").EnumerateArray().Select(q =>
+            $"{q.GetProperty("kind").GetString()} {string.Join(',', q.GetProperty("processors").EnumerateArray())}: " +
+            string.Join(' ', q.GetProperty("threads").EnumerateArray().Select(t =>
+                $"{t.GetProperty("tid").GetInt32():x}{t.GetProperty("place").GetString()![0]}")));
+
+        Assert.That(queues, Is.EqualTo((string[])(system.Layout.Has("_KPRCB", "SharedReadyQueue")
+            ?
+            [
+                "processor 0: 2000q 2004q 2008q", "processor 1: 2028n", "processor 2: 200cq 2020d 2024d", "processor 3: 202cn",
+                "shared 0,1: 2018q 2010q 2014q", "shared 2,3: 201cq",
+            ]
+            :
+            [
+                "processor 0: 2000q 2004q 2010q 2008q", "processor 1: 2028n 2018q 2014q",
+                "processor 2: 200cq 201cq 2020d 2024d", "processor 3: 202cn",
+            ])));
+        string text = ForgedFolder.Run(session, "!ready");
+        Assert.That(text, Does.Match(@"the oldest has been ready for 2s\.500: thread [0-9a-f]{16} of render\.exe c40 at priority 4"));
+        Assert.That(text, Does.Contain("0 of 4 processors are idle").And.Not.Contain("or longer, while"), "nobody waits for long");
+    }
+
+    [Test]
+    public void Further_columns_tell_where_a_thread_ran_and_may_run([Values("6.1.7601", "10.0.19041", "10.0.22000")] string layout)
+    {
+        Machine machine = new(layout);
         ThreadBuilder thread = machine.System.Threads.First(t => t.Tid == 0x9000);
         thread.Ran(4711, 3);
-        // GROUP_AFFINITY: the mask comes first.
-        machine.System.Kernel.WriteUInt64(thread.Struct.At("Tcb.Affinity"), 0b0110);
-        machine.System.Kernel.WriteUInt64(machine.First.Struct.At("Tcb.Affinity"), 0b1111);
+        thread.Schedule.BasePriority = 10;
+        thread.Schedule.Affinity = 0b0110;
         using ForgedFolder forged = new(machine.System);
         using CommandSession session = forged.Open();
 
         string text = ForgedFolder.Run(session, "!ready -v");
 
-        Assert.That(text, Does.Match(@"(?m)^CPU 1 .* 9000 Ready +40s\.000 +12 +1 +1 +6 +4711$"));
+        Assert.That(text, Does.Match(@"(?m)^CPU 1 .* 9000 Ready +40s\.000 +10 +1 +1 +6 +4711$"));
         Assert.That(text, Does.Match($@"(?m)^CPU 1 .* {machine.First.Tid:x} Ready +1m:35\.000 +8 +1 +1 +all +\d+$"));
         Assert.That(text.Split('\n').Max(l => l.Length), Is.LessThanOrEqualTo(120));
     }
