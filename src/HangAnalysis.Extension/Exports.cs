@@ -86,6 +86,18 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "deadlocks")]
     public static int Deadlocks(nint client, byte* arguments) => Run("deadlocks", client, arguments);
 
+    /// <summary><c>!lpcwait</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "lpcwait")]
+    public static int LpcWait(nint client, byte* arguments) => Run("lpcwait", client, arguments);
+
+    /// <summary><c>!lpcports</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "lpcports")]
+    public static int LpcPorts(nint client, byte* arguments) => Run("lpcports", client, arguments);
+
+    /// <summary><c>!msg</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "msg")]
+    public static int Msg(nint client, byte* arguments) => Run("msg", client, arguments);
+
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]
     public static int Help(nint client, byte* arguments) => Run("hahelp", client, arguments);

@@ -19,6 +19,7 @@ public sealed class WindowsSystem : ISystemFacts
     private readonly ProcessReader _processReader;
     private readonly WaitGraphBuilder _graph = new();
     private List<ProcessFacts> _processes = [];
+    private MessagePorts? _messagePorts;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -160,6 +161,12 @@ public sealed class WindowsSystem : ISystemFacts
     /// completion port), and those that their devices work on or queue. Read when asked for.
     /// </summary>
     public IReadOnlyList<RequestFacts> FindRequests() => RequestSurvey.ReadAll(this);
+
+    /// <summary>The ports of the system and the messages at them.</summary>
+    public MessagePorts MessagePorts => _messagePorts ??= new MessagePorts(this);
+
+    /// <summary>The whole path of a process's image, as the kernel keeps it; null where it has none or the dump does not hold it.</summary>
+    public string? GetImagePath(ProcessFacts process) => _processReader.ReadImagePath(process.Address);
 
     /// <inheritdoc/>
     public FrameFacts DescribeAddress(ulong address) => _names.NameAddress(address);
