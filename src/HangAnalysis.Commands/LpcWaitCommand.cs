@@ -102,13 +102,16 @@ internal sealed class LpcWaitCommand : ICommand
         Span process = server.Process is { } known ? Links.To(known)
             : server.Address != 0 ? $"{server.Address:x16}" : new Span("not recorded", Tone.Caution);
         string? image = server.Process is null ? null : system.GetImagePath(server.Process) ?? server.Process.Name;
-        document.Add(new Span(role, Tone.Strong), " ", process, "  ", new Span("Connection Port", Tone.Strong), " ",
-            MessageWords.Port(server.Port), image is null ? "" : $"  ({image})");
+        document.Add(new LineBlock([new Span(role, Tone.Strong), " ", process, "  ", new Span("Connection Port", Tone.Strong), " ",
+            MessageWords.Port(server.Port), image is null ? "" : $"  ({image})"], [], 0, 2));
         string who = server.Process is { } owner ? $"{owner.Title}{(server.IsCallback ? ", called back by its server" : "")}"
             : server.Address != 0 ? "the port's owner is in no list of processes" : "the port has no owner any more";
         string text = server.Waiting[0].PortName is { } name ? $"{who}, port {name}" : who;
+        PortFacts? port = system.MessagePorts.Find(server.Port);
+        if (port is { IsClosed: true })
+            text += ", which is closed";
         // Which threads of a client receive calls of its server is its own affair.
-        if (!server.IsCallback && system.MessagePorts.Find(server.Port) is { } port
+        if (port is not null && !server.IsCallback
             && MessageWords.Describe(port, system.MessagePorts.ServersOf(port)) is { } served)
             text += $": {served}";
         document.Add(new LineBlock([text], [], 2));

@@ -137,12 +137,13 @@ internal sealed class MsgCommand : ICommand
     private static void AddPlace(Document document, MessageFacts message, WindowsSystem system)
     {
         List<Span> owed = message.Answerer is { } answerer ? [Process(answerer), "  ", Links.To(answerer)]
-            : [message.AnswererAddress == 0 ? "its port has no owner any more" : $"{message.AnswererAddress:x16} is in no list of processes"];
-        Add(document, "Reply owed by", owed);
+            : [message.AnswererAddress == 0 ? "nobody: its port has no owner any more" : $"{message.AnswererAddress:x16} is in no list of processes"];
+        Add(document, "Addressed to", owed);
         if (message.QueuePort == 0)
-            Add(document, "Queue", "in no port's queue");
+            Add(document, "Queue", "none");
         else
-            Add(document, "Queue", [$"{MessageWords.Of(message.Place)} at ", .. Port(message.QueuePort, system)]);
+            Add(document, "Queue", [message.Queue is { } queue ? $"{queue} queue of " : "none of the queues of ",
+                .. Port(message.QueuePort, system)]);
         if (Awaiting(message, system) is { } port && MessageWords.Describe(port, system.MessagePorts.ServersOf(port)) is { } served)
             Add(document, "", served);
     }

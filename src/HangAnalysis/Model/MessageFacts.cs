@@ -71,6 +71,9 @@ public sealed record MessageFacts(ulong Address)
     /// <summary>The port in whose queue it lies, by its own record; 0 where none.</summary>
     public ulong QueuePort { get; init; }
 
+    /// <summary>The system's own name of that port's queue; null where it lies in none of them.</summary>
+    public string? Queue { get; init; }
+
     /// <summary>The port through which it was sent; 0 where none is recorded.</summary>
     public ulong OwnerPort { get; init; }
 

@@ -21,7 +21,7 @@ public sealed record MsgJson(
 /// </summary>
 public sealed record MessageJson(
     string Address, string Kind, bool FromKernel, uint Id, uint CallbackId, int? DataLength, int? TotalLength, ulong SenderPid,
-    ulong SenderTid, string? Sender, ThreadJson? Waiter, string? Age, string State, ThreadJson? Receiver, string? QueuePort,
+    ulong SenderTid, string? Sender, ThreadJson? Waiter, string? Age, string State, ThreadJson? Receiver, string? QueuePort, string? Queue,
     string? OwnerPort, string? ConnectionPort, string? PortName, string? Connection, string? Server, string? ServerProcess,
     ulong? ServerPid, bool Callback, bool ConnectionRequest, bool Cancelled, bool? Ready, bool? ReplyWaitReply);
 

@@ -51,7 +51,7 @@ internal sealed class AlpcMessages(WindowsSystem system, AlpcReader reader, Obje
         {
             messages.Clear();
             if (reader.CollectQueue(port, queue, messages) is { } problem)
-                system.Session.AddUnknown($"some messages at port {port:x16}", $"its {queue} queue is damaged: {problem}");
+                system.Session.AddUnknown($"some messages at port {port:x16}", $"its {NameOf(queue)} queue is damaged: {problem}");
             foreach (ulong message in messages)
                 places.TryAdd(message, queue);
         }
@@ -84,6 +84,9 @@ internal sealed class AlpcMessages(WindowsSystem system, AlpcReader reader, Obje
         (ulong answerer, ulong connectionPort) = reader.FindAnswerer(message);
         ThreadFacts? waiter = system.FindThread(message.WaitingThread);
         const int KindMask = 0xff;
+        AlpcQueue queue = message.PortQueue == 0
+            ? AlpcQueue.None
+            : QueuesOf(message.PortQueue).GetValueOrDefault(message.Address);
         int kind = message.Type & KindMask;
         return new MessageFacts(message.Address)
         {
@@ -100,8 +103,12 @@ internal sealed class AlpcMessages(WindowsSystem system, AlpcReader reader, Obje
             Waiter = waiter is not null && waiter.Message == message.Address ? waiter : null,
             ReceiverAddress = message.ServerThread,
             Receiver = system.FindThread(message.ServerThread),
-            Place = PlaceOf(message),
+            // The mark of a cancelled message may stand on one that its server could still receive.
+            Place = message.ServerThread != 0 ? MessagePlace.Received
+                : message.IsCanceled && queue != AlpcQueue.Main ? MessagePlace.Cancelled
+                : PlaceOf(queue),
             QueuePort = message.PortQueue,
+            Queue = queue == AlpcQueue.None ? null : NameOf(queue),
             OwnerPort = message.OwnerPort,
             ConnectionPort = connectionPort,
             PortName = FindName(connectionPort),
@@ -116,17 +123,6 @@ internal sealed class AlpcMessages(WindowsSystem system, AlpcReader reader, Obje
         };
     }
 
-    private MessagePlace PlaceOf(in AlpcMessage message)
-    {
-        if (message.ServerThread != 0)
-            return MessagePlace.Received;
-        AlpcQueue queue = message.PortQueue == 0
-            ? AlpcQueue.None
-            : QueuesOf(message.PortQueue).GetValueOrDefault(message.Address);
-        // The mark alone may stand on a message that its server could still receive.
-        return queue != AlpcQueue.Main && message.IsCanceled ? MessagePlace.Cancelled : PlaceOf(queue);
-    }
-
     /// <summary>What it means for a message to lie in a queue.</summary>
     public static MessagePlace PlaceOf(AlpcQueue queue) => queue switch
     {
@@ -136,6 +132,17 @@ internal sealed class AlpcMessages(WindowsSystem system, AlpcReader reader, Obje
         AlpcQueue.Direct => MessagePlace.HandedOver,
         AlpcQueue.Canceled => MessagePlace.Cancelled,
         _ => MessagePlace.Nowhere,
+    };
+
+    /// <summary>What to call a queue: as in the names of its fields.</summary>
+    public static string NameOf(AlpcQueue queue) => queue switch
+    {
+        AlpcQueue.Main => "main",
+        AlpcQueue.Large => "large message",
+        AlpcQueue.Pending => "pending",
+        AlpcQueue.Direct => "direct",
+        AlpcQueue.Canceled => "canceled",
+        _ => "no",
     };
 
     /// <summary>The thread that a message's client identifier means: a thread may have got the number of an older one.</summary>

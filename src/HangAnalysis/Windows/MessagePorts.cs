@@ -12,12 +12,6 @@ namespace HangAnalysis.Windows;
 /// </remarks>
 public sealed class MessagePorts
 {
-    private static readonly (MessagePlace Place, string Name)[] s_queues =
-    [
-        (MessagePlace.Queued, "main"), (MessagePlace.TooLarge, "large messages"), (MessagePlace.HandedOver, "direct"),
-        (MessagePlace.Received, "pending"), (MessagePlace.Cancelled, "canceled"),
-    ];
-
     private readonly WindowsSystem _system;
     private readonly AlpcReader _reader;
     private readonly AlpcMessages _messages;
@@ -42,7 +36,8 @@ public sealed class MessagePorts
     }
 
     /// <summary>Why nothing can be told of messages and ports; null where it can.</summary>
-    public string? Absence => !_reader.IsKnown ? "the kernel's symbols do not describe ALPC messages"
+    public string? Absence => !_system.HoldsThreads ? "this kind of dump holds no messages and no ports"
+        : !_reader.IsKnown ? "the kernel's symbols do not describe ALPC messages"
         : !_reader.KnowsPorts ? "the kernel's symbols do not describe ALPC ports"
         : null;
 
@@ -77,7 +72,10 @@ public sealed class MessagePorts
         OrderedDictionary<ulong, AlpcQueue> queued = _messages.QueuesOf(port.Address);
         foreach ((ulong address, AlpcQueue queue) in queued)
             messages.Add(_messages.Describe(address)
-                ?? new MessageFacts(address) { Kind = "not in the dump", Place = AlpcMessages.PlaceOf(queue) });
+                ?? new MessageFacts(address)
+                {
+                    Kind = "not in the dump", Place = AlpcMessages.PlaceOf(queue), Queue = AlpcMessages.NameOf(queue),
+                });
         foreach (MessageFacts awaited in Awaited)
             if (awaited.QueuePort == port.Address && !queued.ContainsKey(awaited.Address))
                 messages.Add(awaited);
@@ -248,11 +246,14 @@ public sealed class MessagePorts
             _ => PortKind.Unknown,
         };
         AlpcQueueLengths counts = port.Lengths;
-        uint?[] lengths = [counts.Main, counts.Large, counts.Direct, counts.Pending, counts.Canceled];
-        List<PortQueueFacts> queues = new(lengths.Length);
-        for (int i = 0; i < lengths.Length; i++)
-            if (lengths[i] is not null)
-                queues.Add(new PortQueueFacts(s_queues[i].Place, s_queues[i].Name, lengths[i]));
+        List<PortQueueFacts> queues = [];
+        foreach ((AlpcQueue queue, uint? count) in (ReadOnlySpan<(AlpcQueue, uint?)>)
+        [
+            (AlpcQueue.Main, counts.Main), (AlpcQueue.Large, counts.Large), (AlpcQueue.Direct, counts.Direct),
+            (AlpcQueue.Pending, counts.Pending), (AlpcQueue.Canceled, counts.Canceled),
+        ])
+            if (count is not null)
+                queues.Add(new PortQueueFacts(AlpcMessages.PlaceOf(queue), AlpcMessages.NameOf(queue), count));
         return new PortFacts(address, kind)
         {
             Name = kind is PortKind.Connection or PortKind.Unknown ? _messages.FindName(address) : null,
