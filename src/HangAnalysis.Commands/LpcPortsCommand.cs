@@ -48,7 +48,8 @@ internal sealed class LpcPortsCommand : ICommand
             return One(session, port);
         // What has the address of the kernel's objects is no identifier.
         if (value > uint.MaxValue && system.FindProcess(value) is null)
-            throw new CommandUsageException($"!lpcports: {value:x16} is neither a process nor a port that a connection's record names");
+            throw new CommandUsageException(
+                $"!lpcports: {value:x16} is neither a process nor a port that a connection's record names");
         return Of(session, session.FindProcess(arguments.Words[0]));
     }
 
@@ -56,7 +57,8 @@ internal sealed class LpcPortsCommand : ICommand
     {
         List<Listed> listed = Select(system.MessagePorts, withQuiet, out int count);
         return new CommandOutput(ArrangeAll(listed, count, withQuiet, system),
-            () => Serialize(null, [.. listed.Select(l => ToJson(l.Port, l.Awaited, system.MessagePorts))], [], system.MessagePorts),
+            () => Serialize(
+                null, [.. listed.Select(l => ToJson(l.Port, l.Awaited, system.MessagePorts))], [], system.MessagePorts),
             [.. listed.Select(l => l.Port.Address)]);
     }
 
@@ -117,7 +119,8 @@ internal sealed class LpcPortsCommand : ICommand
                     Links.ToPort(l.Port.Address), l.Port.Name ?? ThreadCells.NotRecorded, MessageWords.Count(l.NotReceived),
                     MessageWords.Count(l.ReplyOwed), MessageWords.Count((uint)l.Awaited.Count),
                     AgeText.Format(l.Oldest?.Waiter?.Age), $"{l.Connections:N0}",
-                    l.Port.Owner is { } owner ? new Span(owner.Title, Tone.Normal, Links.CommandFor(owner)) : ThreadCells.NotRecorded,
+                    l.Port.Owner is { } owner
+                        ? new Span(owner.Title, Tone.Normal, Links.CommandFor(owner)) : ThreadCells.NotRecorded,
                 ])));
             document.Blank();
             document.Add(PortDocument.Legend + "; with those at the ports of its connections");
@@ -156,7 +159,8 @@ internal sealed class LpcPortsCommand : ICommand
             () => Serialize(null, [ToJson(port, AwaitedThrough(port, ports), ports) with
             {
                 Messages = [.. messages.Select(MessageWords.ToJson)],
-                ServingThreads = servers is null ? null : [.. servers.Threads.Select(t => VerdictJsonMapper.Hex(t.Address.Value))],
+                ServingThreads = servers is null
+                    ? null : [.. servers.Threads.Select(t => VerdictJsonMapper.Hex(t.Address.Value))],
                 FreeThreads = servers?.Free,
             }], [], ports),
             [.. messages.Select(m => m.Address)]);
@@ -172,7 +176,8 @@ internal sealed class LpcPortsCommand : ICommand
     }
 
     private static string Serialize(
-        ProcessFacts? process, IReadOnlyList<ListedPortJson> listed, IReadOnlyList<PortPairJson> connectedTo, MessagePorts ports) =>
+        ProcessFacts? process, IReadOnlyList<ListedPortJson> listed, IReadOnlyList<PortPairJson> connectedTo,
+        MessagePorts ports) =>
         JsonSerializer.Serialize(new LpcPortsJson("hanganalysis-lpcports/1",
             process is null ? null : VerdictJsonMapper.Hex(process.Address.Value), listed, connectedTo, ports.Problem),
             ReportJsonContext.Default.LpcPortsJson);

@@ -102,8 +102,11 @@ internal sealed class LpcWaitCommand : ICommand
         Span process = server.Process is { } known ? Links.To(known)
             : server.Address != 0 ? $"{server.Address:x16}" : new Span("not recorded", Tone.Caution);
         string? image = server.Process is null ? null : system.GetImagePath(server.Process) ?? server.Process.Name;
-        document.Add(new LineBlock([new Span(role, Tone.Strong), " ", process, "  ", new Span("Connection Port", Tone.Strong), " ",
-            MessageWords.Port(server.Port), image is null ? "" : $"  ({image})"], [], 0, 2));
+        document.Add(new LineBlock(
+            [
+                new Span(role, Tone.Strong), " ", process, "  ", new Span("Connection Port", Tone.Strong), " ",
+                MessageWords.Port(server.Port), image is null ? "" : $"  ({image})",
+            ], [], 0, 2));
         string who = server.Process is { } owner ? $"{owner.Title}{(server.IsCallback ? ", called back by its server" : "")}"
             : server.Address != 0 ? "the port's owner is in no list of processes" : "the port has no owner any more";
         string text = server.Waiting[0].PortName is { } name ? $"{who}, port {name}" : who;
@@ -122,8 +125,8 @@ internal sealed class LpcWaitCommand : ICommand
         ThreadFacts waiter = message.Waiter!;
         return
         [
-            Links.To(waiter.Address), AgeText.Format(waiter.Age), Links.ToMessage(message.Address), MessageWords.Receiver(message),
-            ThreadCells.Id(waiter.Process.Id),
+            Links.To(waiter.Address), AgeText.Format(waiter.Age), Links.ToMessage(message.Address),
+            MessageWords.Receiver(message), ThreadCells.Id(waiter.Process.Id),
             new Span(system.GetImagePath(waiter.Process) ?? waiter.Process.Name, Tone.Normal, Links.CommandFor(waiter.Process)),
         ];
     }
@@ -156,7 +159,8 @@ internal sealed class LpcWaitCommand : ICommand
         }
         IReadOnlyList<(ThreadFacts Thread, string Why)> without = system.MessagePorts.WithoutMessage;
         for (int i = 0; i < without.Count && i < MostWithoutMessage; i++)
-            document.Add("not shown: thread ", Links.To(without[i].Thread.Address), $" of {without[i].Thread.Process.Title}: {without[i].Why}");
+            document.Add("not shown: thread ", Links.To(without[i].Thread.Address),
+                $" of {without[i].Thread.Process.Title}: {without[i].Why}");
         if (without.Count > MostWithoutMessage)
             document.Add($"… and {without.Count - MostWithoutMessage:N0} more threads not shown; see /json");
     }
@@ -173,6 +177,7 @@ internal sealed class LpcWaitCommand : ICommand
             server.Process is null ? null : system.GetImagePath(server.Process), MessageWords.Address(server.Port),
             server.Waiting[0].PortName, server.IsCallback, servers?.Threads.Count, servers?.Free,
             server.Longest is { } age ? AgeText.Format(age) : null,
-            [.. server.Waiting.Select(m => new WaitingMessageJson(system.GetImagePath(m.Waiter!.Process), MessageWords.ToJson(m)))]);
+            [.. server.Waiting.Select(
+                m => new WaitingMessageJson(system.GetImagePath(m.Waiter!.Process), MessageWords.ToJson(m)))]);
     }
 }

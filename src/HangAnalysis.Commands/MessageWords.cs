@@ -60,6 +60,15 @@ internal static class MessageWords
         : port is { OwnerAddress: not 0 } ? $"{port.OwnerAddress:x16} in no list of processes"
         : ThreadCells.NotRecorded;
 
+    /// <summary>The address of the process that owns a port.</summary>
+    public static Span OwnerAddress(PortFacts? port) => port?.Owner is { } owner ? Links.To(owner)
+        : port is { OwnerAddress: not 0 } ? $"{port.OwnerAddress:x16}" : ThreadCells.NotRecorded;
+
+    /// <summary>The name of the process that owns a port.</summary>
+    public static Span OwnerTitle(PortFacts? port) => port?.Owner is { } owner
+        ? new Span(owner.Title, Tone.Normal, Links.CommandFor(owner))
+        : port is { OwnerAddress: not 0 } ? "in no list of processes" : ThreadCells.NotRecorded;
+
     /// <summary>How many threads serve a port; null where nothing is known of that.</summary>
     public static string? Describe(PortFacts port, PortServers? servers)
     {
@@ -91,12 +100,12 @@ internal static class MessageWords
 
     /// <summary>A message in JSON.</summary>
     public static MessageJson ToJson(MessageFacts m) => new(
-        VerdictJsonMapper.Hex(m.Address), m.Kind, m.IsFromKernel, m.Id, m.CallbackId, m.DataLength, m.TotalLength, m.SenderProcessId,
-        m.SenderThreadId, m.Sender is null ? null : VerdictJsonMapper.Hex(m.Sender.Address.Value), Thread(m.WaiterAddress, m.Waiter),
+        VerdictJsonMapper.Hex(m.Address), m.Kind, m.IsFromKernel, m.Id, m.CallbackId, m.DataLength, m.TotalLength,
+        m.SenderProcessId, m.SenderThreadId, Address(m.Sender?.Address.Value ?? 0), Thread(m.WaiterAddress, m.Waiter),
         m.Waiter?.Age is { } age ? AgeText.Format(age) : null, Json(m.Place), Thread(m.ReceiverAddress, m.Receiver),
         Address(m.QueuePort), m.Queue, Address(m.OwnerPort), Address(m.ConnectionPort), m.PortName, Address(m.Connection),
-        Address(m.AnswererAddress), m.Answerer?.Name, m.Answerer?.Id, m.IsCallback, m.IsConnectionRequest, m.IsCancelled, m.IsReady,
-        m.IsReplyWaitReply);
+        Address(m.AnswererAddress), m.Answerer?.Name, m.Answerer?.Id, m.IsCallback, m.IsConnectionRequest, m.IsCancelled,
+        m.IsReady, m.IsReplyWaitReply);
 
     /// <summary>A port in JSON.</summary>
     public static PortJson ToJson(PortFacts p) => new(

@@ -16,7 +16,8 @@ internal sealed class MsgCommand : ICommand
         "shows one message: who sent it, who waits for the reply, who received it, at which port it is",
         "!msg MESSAGE | THREAD [/json] [/q]",
         CommandHelp.ListingOptions,
-        [("!msg ffffce0e5b04dcf0", "one message, by its address"), ("!msg ffffab06b1b28800", "the message that a thread awaits the reply to")]);
+        [("!msg ffffce0e5b04dcf0", "one message, by its address"),
+            ("!msg ffffab06b1b28800", "the message that a thread awaits the reply to")]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
@@ -31,8 +32,9 @@ internal sealed class MsgCommand : ICommand
         string? summary = message?.Waiter is { } waiter ? new WaitTree(system, waiter).Summary.ToString() : null;
         return new CommandOutput(
             message is null ? new Document().Add(problem!) : Arrange(message, session),
-            () => JsonSerializer.Serialize(new MsgJson("hanganalysis-msg/1", message is null ? null : MessageWords.ToJson(message),
-                problem, servers?.Threads.Count, servers?.Free, summary), ReportJsonContext.Default.MsgJson),
+            () => JsonSerializer.Serialize(
+                new MsgJson("hanganalysis-msg/1", message is null ? null : MessageWords.ToJson(message), problem,
+                    servers?.Threads.Count, servers?.Free, summary), ReportJsonContext.Default.MsgJson),
             message is null ? [] : [message.Address]);
     }
 
@@ -46,14 +48,15 @@ internal sealed class MsgCommand : ICommand
         if (thread is not null)
         {
             MessageFacts? awaited = system.MessagePorts.FindAwaited(thread, out string? why);
-            problem = awaited is not null ? null
-                : $"thread {thread.Address.Value:x16} of {thread.Process.Title} {(why is null ? "waits for the reply to no message" : $"waits for a reply, and {why}")}";
+            string what = why is null ? "waits for the reply to no message" : $"waits for a reply, and {why}";
+            problem = awaited is not null ? null : $"thread {thread.Address.Value:x16} of {thread.Process.Title} {what}";
             return awaited;
         }
         MessageFacts? message = system.MessagePorts.FindMessage(value, out string? reason);
         problem = message is not null ? null
             : system.FindProcess(value) is { } process ? $"{value:x16} is the process {process.Title}; see !lpcwait {value:x16}"
-            : system.MessagePorts.Find(value) is { } port ? $"{value:x16} is a {MessageWords.Of(port.Kind)}; see !lpcports {value:x16}"
+            : system.MessagePorts.Find(value) is { } port
+                ? $"{value:x16} is a {MessageWords.Of(port.Kind)}; see !lpcports {value:x16}"
             : $"{value:x16} is no message: {reason}";
         return message;
     }
@@ -69,8 +72,9 @@ internal sealed class MsgCommand : ICommand
     {
         WindowsSystem system = session.System;
         Document document = new();
-        string kind = $"{message.Kind}{(message.IsFromKernel ? " sent by the kernel" : "")}";
-        document.Add(new Span("ALPC message", Tone.Strong), $" {message.Address:x16}  {(message.IsCallback ? $"{kind}, a call back to the client" : kind)}; ",
+        string kind = message.Kind + (message.IsFromKernel ? " sent by the kernel" : "")
+            + (message.IsCallback ? ", a call back to the client" : "");
+        document.Add(new Span("ALPC message", Tone.Strong), $" {message.Address:x16}  {kind}; ",
             new Span(MessageWords.Meaning(message), message.Place == MessagePlace.Received ? Tone.Normal : Tone.Caution));
         document.Blank();
         AddSender(document, message);
@@ -97,7 +101,8 @@ internal sealed class MsgCommand : ICommand
         if (message.Sender is { } sender)
             Add(document, "Sent by", Process(sender.Process), "  thread ", Links.To(sender.Address), $"  {ids}");
         else
-            Add(document, "Sent by", message.SenderThreadId == 0 ? "not recorded" : $"thread {ids}, which is in no process's list");
+            Add(document, "Sent by", message.SenderProcess is { } process ? Process(process) : $"process {message.SenderProcessId:x}",
+                message.SenderThreadId == 0 ? ", thread not recorded" : $", thread {ids}, which is in no process's list");
     }
 
     private static void AddWaiter(Document document, MessageFacts message)
@@ -137,14 +142,16 @@ internal sealed class MsgCommand : ICommand
     private static void AddPlace(Document document, MessageFacts message, WindowsSystem system)
     {
         List<Span> owed = message.Answerer is { } answerer ? [Process(answerer), "  ", Links.To(answerer)]
-            : [message.AnswererAddress == 0 ? "nobody: its port has no owner any more" : $"{message.AnswererAddress:x16} is in no list of processes"];
+            : message.AnswererAddress == 0 ? ["nobody: its port has no owner any more"]
+            : [$"{message.AnswererAddress:x16}, which is in no list of processes"];
         Add(document, "Addressed to", owed);
         if (message.QueuePort == 0)
             Add(document, "Queue", "none");
         else
             Add(document, "Queue", [message.Queue is { } queue ? $"{queue} queue of " : "none of the queues of ",
                 .. Port(message.QueuePort, system)]);
-        if (Awaiting(message, system) is { } port && MessageWords.Describe(port, system.MessagePorts.ServersOf(port)) is { } served)
+        if (Awaiting(message, system) is { } port
+            && MessageWords.Describe(port, system.MessagePorts.ServersOf(port)) is { } served)
             Add(document, "", served);
     }
 

@@ -15,7 +15,7 @@ internal static class PortDocument
     /// <summary>What the columns of figures count.</summary>
     public const string Legend = "New: messages that nobody has received; Owed: received, the reply is owed";
 
-    /// <summary>What a process has of ports: those that it made, with who is connected, and those that it is connected to.</summary>
+    /// <summary>The ports of a process: those that it made, with who is connected, and those that it is connected to.</summary>
     public static Document OfProcess(
         ProcessFacts process, IReadOnlyList<PortFacts> made, IReadOnlyList<PortFacts> connected, WindowsSystem system)
     {
@@ -28,10 +28,13 @@ internal static class PortDocument
         if (made.Count > 0)
             document.Add(new TableBlock(
                 [
-                    new("Port"), new("New", Align.Right), new("Owed", Align.Right), new("Name, or client's port", CanShrink: true),
-                    new("New", Align.Right), new("Owed", Align.Right), new("Client process", CanShrink: true),
+                    new("Port"), new("New", Align.Right), new("Owed", Align.Right),
+                    new("Name, or client's port", CanShrink: true), new("New", Align.Right), new("Owed", Align.Right),
+                    new("Client process"), new("Image", CanShrink: true),
                 ],
                 made.SelectMany(p => MadeRows(p, ports)), 2));
+        else
+            document.Add("  none");
         document.Blank();
         document.Add(new Span($"Ports the process {process.Title} is connected to", Tone.Strong));
         if (connected.Count > 0)
@@ -39,13 +42,15 @@ internal static class PortDocument
                 [
                     new("Client's port"), new("New", Align.Right), new("Owed", Align.Right), new("Connection port"),
                     new("Name", CanShrink: true), new("New", Align.Right), new("Owed", Align.Right),
-                    new("Server process", CanShrink: true),
+                    new("Server process"), new("Image", CanShrink: true),
                 ],
                 connected.Select(p => ConnectedRow(p, ports))));
+        else
+            document.Add("  none");
         document.Blank();
         AddOldest(document, made, connected, ports);
-        document.Add($"{ChainDocument.Count(made.Count, "port")} created with {ChainDocument.Count(connections, "connection")}, " +
-            $"connected to {ChainDocument.Count(connected.Count, "port")}");
+        document.Add($"{ChainDocument.Count(made.Count, "port")} created with " +
+            $"{ChainDocument.Count(connections, "connection")}, connected to {ChainDocument.Count(connected.Count, "port")}");
         document.Add(Legend);
         AddProblem(document, ports);
         return document;
@@ -92,7 +97,7 @@ internal static class PortDocument
         [
             Links.ToPort(port.Address), MessageWords.Count(port.NotReceived), MessageWords.Count(port.ReplyOwed),
             new Span(port.Name ?? "without a name", Tone.Strong), "", "",
-            ChainDocument.Count(connections.Count, "connection") + (port.IsClosed ? ", closed" : ""),
+            ChainDocument.Count(connections.Count, "connection"), port.IsClosed ? "closed" : "",
         ];
         foreach (PortConnection connection in connections)
         {
@@ -104,7 +109,8 @@ internal static class PortDocument
                 MessageWords.Count(server?.NotReceived), MessageWords.Count(server?.ReplyOwed),
                 connection.ClientPort == 0 ? "-> -"
                     : Links.ToPort(connection.ClientPort) with { Text = $"-> {connection.ClientPort:x16}" },
-                MessageWords.Count(client?.NotReceived), MessageWords.Count(client?.ReplyOwed), MessageWords.Owner(client),
+                MessageWords.Count(client?.NotReceived), MessageWords.Count(client?.ReplyOwed), MessageWords.OwnerAddress(client),
+                MessageWords.OwnerTitle(client),
             ];
         }
     }
@@ -118,8 +124,9 @@ internal static class PortDocument
         return
         [
             Links.ToPort(client.Address), MessageWords.Count(client.NotReceived), MessageWords.Count(client.ReplyOwed),
-            MessageWords.Port(connection.ConnectionPort), port?.Name ?? ThreadCells.NotRecorded, MessageWords.Count(port?.NotReceived),
-            MessageWords.Count(port?.ReplyOwed), MessageWords.Owner(server),
+            MessageWords.Port(connection.ConnectionPort), port?.Name ?? ThreadCells.NotRecorded,
+            MessageWords.Count(port?.NotReceived), MessageWords.Count(port?.ReplyOwed),
+            MessageWords.OwnerAddress(server), MessageWords.OwnerTitle(server),
         ];
     }
 
@@ -159,8 +166,8 @@ internal static class PortDocument
         ThreadFacts waiter = oldest.Waiter!;
         return
         [
-            MessageWords.Port(oldest.ConnectionPort), $"{messages.Count:N0}", AgeText.Format(waiter.Age), Links.To(waiter.Address),
-            new Span(waiter.Process.Title, Tone.Normal, Links.CommandFor(waiter.Process)), Links.ToMessage(oldest.Address),
+            MessageWords.Port(oldest.ConnectionPort), $"{messages.Count:N0}", AgeText.Format(waiter.Age),
+            Links.To(waiter.Address), new Span(waiter.Process.Title, Tone.Normal, Links.CommandFor(waiter.Process)), Links.ToMessage(oldest.Address),
             MessageWords.Receiver(oldest),
         ];
     }
@@ -174,14 +181,14 @@ internal static class PortDocument
         }
         if (port.Queues.Count == 0)
             yield return "the kernel's symbols have no counts of its queues";
-        yield return $"; {ChainDocument.Count((int)Math.Min(port.Receivers, int.MaxValue), "thread")} wait to receive from the port itself";
+        yield return $"; threads that wait to receive from the port itself: {port.Receivers:N0}";
     }
 
     private static void AddConnection(Document document, PortConnection connection, MessagePorts ports)
     {
         PortFacts? port = ports.Find(connection.ConnectionPort);
-        Add(document, "Connected", "port ", MessageWords.Port(connection.ConnectionPort), port?.Name is { } name ? $" ({name})" : "",
-            " of ", MessageWords.Owner(port));
+        Add(document, "Connected", "port ", MessageWords.Port(connection.ConnectionPort),
+            port?.Name is { } name ? $" ({name})" : "", " of ", MessageWords.Owner(port));
         Add(document, "", "server's end ", MessageWords.Port(connection.ServerPort), " of ",
             MessageWords.Owner(ports.Find(connection.ServerPort)));
         Add(document, "", "client's end ", MessageWords.Port(connection.ClientPort), " of ",
@@ -212,8 +219,7 @@ internal static class PortDocument
 
     private static Span Sender(MessageFacts message, WindowsSystem system)
     {
-        ProcessFacts? process = message.Sender?.Process ?? message.Waiter?.Process;
-        return process is not null ? new Span(process.Title, Tone.Normal, Links.CommandFor(process))
+        return message.SenderProcess is { } process ? new Span(process.Title, Tone.Normal, Links.CommandFor(process))
             : message.SenderThreadId != 0 ? $"{message.SenderProcessId:x}.{message.SenderThreadId:x}" : ThreadCells.NotRecorded;
     }
 
@@ -226,7 +232,7 @@ internal static class PortDocument
         document.Add(new TableBlock(
             [
                 new("Server's port"), new("New", Align.Right), new("Owed", Align.Right), new("Client's port"),
-                new("New", Align.Right), new("Owed", Align.Right), new("Client process", CanShrink: true),
+                new("New", Align.Right), new("Owed", Align.Right), new("Client process"), new("Image", CanShrink: true),
             ],
             connections.Select(c => ConnectionRow(c, ports)), 2));
         document.Add(new LineBlock([new Span(Legend, Tone.Muted)], [], 2));
@@ -237,9 +243,10 @@ internal static class PortDocument
         PortFacts? server = ports.Find(connection.ServerPort), client = ports.Find(connection.ClientPort);
         return
         [
-            connection.ServerPort == 0 ? "not accepted" : Links.ToPort(connection.ServerPort), MessageWords.Count(server?.NotReceived),
-            MessageWords.Count(server?.ReplyOwed), MessageWords.Port(connection.ClientPort), MessageWords.Count(client?.NotReceived),
-            MessageWords.Count(client?.ReplyOwed), MessageWords.Owner(client),
+            connection.ServerPort == 0 ? "not accepted" : Links.ToPort(connection.ServerPort),
+            MessageWords.Count(server?.NotReceived), MessageWords.Count(server?.ReplyOwed),
+            MessageWords.Port(connection.ClientPort), MessageWords.Count(client?.NotReceived),
+            MessageWords.Count(client?.ReplyOwed), MessageWords.OwnerAddress(client), MessageWords.OwnerTitle(client),
         ];
     }
 
@@ -254,7 +261,10 @@ internal static class PortDocument
         List<ThreadFacts> sorted = [.. servers.Threads];
         sorted.Sort((a, b) => IsFree(a) != IsFree(b) ? IsFree(a).CompareTo(IsFree(b)) : Nullable.Compare(b.Age, a.Age));
         document.Add(new TableBlock(
-            [new("Thread"), new("Id", Align.Right), new("State"), new("Time", Align.Right), new("Reason"), new("Waits for", CanShrink: true)],
+            [
+                new("Thread"), new("Id", Align.Right), new("State"), new("Time", Align.Right), new("Reason"),
+                new("Waits for", CanShrink: true),
+            ],
             [.. sorted.Take(MostThreads).Select(t => (IReadOnlyList<Span>)
             [
                 Links.To(t.Address), ThreadCells.Id(t.Id), ThreadCells.State(t), AgeText.Format(t.Age),

@@ -28,6 +28,10 @@ internal static class CommandLines
             "!owners", "!owners /q", "!owners /json", "!owners -k ERESOURCE", "!owners -k nothing", "!owners 123456789",
             "!deadlocks", "!deadlocks /q", "!deadlocks /json", "!irps", "!irps /q", "!irps /json", "!irps nothing",
             "!workers", "!workers /q", "!workers /json", "!cpus", "!cpus -v", "!cpus /q", "!cpus /json",
+            "!lpcwait", "!lpcwait /q", "!lpcwait /json", "!lpcwait zzz", "!lpcwait 1 2", "!lpcwait -p", "!lpcwait -p 123456789",
+            "!lpcports", "!lpcports /q", "!lpcports /json", "!lpcports -a", "!lpcports -a /q", "!lpcports -a /json",
+            "!lpcports 123456789", "!lpcports fffff80012345678", "!lpcports 1 2", "!msg", "!msg zzz", "!msg 1 2",
+            "!msg fffff80012345678", "!msg /json fffff80012345678",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
@@ -36,6 +40,17 @@ internal static class CommandLines
         if (thread is not null)
             lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
                 $"!why {thread.Address.Value:x16}", $"!why -v {thread.Address.Value:x16}", $"!owners {thread.Address.Value:x16}"]);
+        if (process is not null)
+            lines.AddRange([$"!lpcwait {process.Address.Value:x16}", $"!lpcwait -p {process.Id:x}",
+                $"!lpcwait /q -p {process.Address.Value:x16}", $"!lpcports {process.Address.Value:x16}", $"!lpcports /json {process.Id:x}",
+                $"!lpcports /q {process.Address.Value:x16}"]);
+        if (thread is not null)
+            lines.Add($"!msg {thread.Address.Value:x16}");
+        if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Message) is { } message)
+            lines.AddRange([$"!msg {message.Reference.Address:x16}", $"!msg /json {message.Reference.Address:x16}",
+                $"!msg /q {WithBackTick(message.Reference.Address)}"]);
+        if (session.System.MessagePorts.All.FirstOrDefault(p => p.Kind == PortKind.Connection) is { } port)
+            lines.AddRange([$"!lpcports {port.Address:x16}", $"!lpcports /json {port.Address:x16}", $"!lpcports /q {port.Address:x16}"]);
         if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } link)
             lines.Add($"!owners {link.Reference.Address:x16}");
         if (session.Verdict.Culprit is { } culprit && !culprit.Module.Name.Contains(' ', StringComparison.Ordinal))

@@ -50,6 +50,9 @@ public sealed record MessageFacts(ulong Address)
     /// <summary>Identifier of the thread that sent it.</summary>
     public ulong SenderThreadId { get; init; }
 
+    /// <summary>The process that sent it, if it is still there.</summary>
+    public ProcessFacts? SenderProcess { get; init; }
+
     /// <summary>The thread that sent it, if it is still there.</summary>
     public ThreadFacts? Sender { get; init; }
 

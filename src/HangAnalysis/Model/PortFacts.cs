@@ -42,7 +42,7 @@ public sealed record PortFacts(ulong Address, PortKind Kind)
     /// <summary>Whether it was the other side that ended the connection.</summary>
     public bool IsDisconnected { get; init; }
 
-    /// <summary>Its connection; of a connection port a record that names that port alone; null where it is not in the dump.</summary>
+    /// <summary>Its connection; a connection port has a record that names it alone. Null where it is not in the dump.</summary>
     public PortConnection? Connection { get; init; }
 
     /// <summary>Its queues.</summary>

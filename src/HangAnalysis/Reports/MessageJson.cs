@@ -6,8 +6,8 @@ public sealed record LpcWaitJson(
 
 /// <summary>A process that owes replies at one port. Callback: it is the client, and its server waits.</summary>
 public sealed record LpcServerJson(
-    string? Address, string? Process, ulong? Pid, string? Image, string? Port, string? PortName, bool Callback, int? ServingThreads,
-    int? FreeThreads, string? Longest, IReadOnlyList<WaitingMessageJson> Waiting);
+    string? Address, string? Process, ulong? Pid, string? Image, string? Port, string? PortName, bool Callback,
+    int? ServingThreads, int? FreeThreads, string? Longest, IReadOnlyList<WaitingMessageJson> Waiting);
 
 /// <summary>A message with the image of the process that waits for its reply.</summary>
 public sealed record WaitingMessageJson(string? Image, MessageJson Message);
@@ -21,8 +21,8 @@ public sealed record MsgJson(
 /// </summary>
 public sealed record MessageJson(
     string Address, string Kind, bool FromKernel, uint Id, uint CallbackId, int? DataLength, int? TotalLength, ulong SenderPid,
-    ulong SenderTid, string? Sender, ThreadJson? Waiter, string? Age, string State, ThreadJson? Receiver, string? QueuePort, string? Queue,
-    string? OwnerPort, string? ConnectionPort, string? PortName, string? Connection, string? Server, string? ServerProcess,
+    ulong SenderTid, string? Sender, ThreadJson? Waiter, string? Age, string State, ThreadJson? Receiver, string? QueuePort,
+    string? Queue, string? OwnerPort, string? ConnectionPort, string? PortName, string? Connection, string? Server, string? ServerProcess,
     ulong? ServerPid, bool Callback, bool ConnectionRequest, bool Cancelled, bool? Ready, bool? ReplyWaitReply);
 
 /// <summary>A thread by its address; the rest is null where it is in no process's list.</summary>

@@ -28,6 +28,7 @@ internal sealed class AlpcMessages(WindowsSystem system, AlpcReader reader, Obje
     private readonly Dictionary<ulong, OrderedDictionary<ulong, AlpcQueue>> _queuesByPort = [];
     private readonly Dictionary<ulong, string?> _names = [];
     private Dictionary<ulong, ThreadFacts>? _threadsById;
+    private Dictionary<ulong, ProcessFacts>? _processesById;
 
     /// <summary>The name of a port; null where it has none.</summary>
     public string? FindName(ulong port)
@@ -98,6 +99,7 @@ internal sealed class AlpcMessages(WindowsSystem system, AlpcReader reader, Obje
             TotalLength = message.TotalLength,
             SenderProcessId = message.SenderProcess,
             SenderThreadId = message.SenderThread,
+            SenderProcess = FindProcess(message.SenderProcess),
             Sender = FindSender(message),
             WaiterAddress = message.WaitingThread,
             Waiter = waiter is not null && waiter.Message == message.Address ? waiter : null,
@@ -144,6 +146,19 @@ internal sealed class AlpcMessages(WindowsSystem system, AlpcReader reader, Obje
         AlpcQueue.Canceled => "canceled",
         _ => "no",
     };
+
+    private ProcessFacts? FindProcess(ulong id)
+    {
+        if (_processesById is null)
+        {
+            _processesById = [];
+            foreach (ProcessFacts process in system.Processes)
+                // An identifier is free again when its process has exited.
+                if (!process.HasExited)
+                    _processesById.TryAdd(process.Id, process);
+        }
+        return id == 0 ? null : _processesById.GetValueOrDefault(id);
+    }
 
     /// <summary>The thread that a message's client identifier means: a thread may have got the number of an older one.</summary>
     private ThreadFacts? FindSender(in AlpcMessage message)

@@ -89,6 +89,11 @@ public sealed class MessagePorts
         threads.RemoveAll(t => t.HasExited || (port.Owner is not null && t.Process != port.Owner));
         if (port.CompletionQueue == 0)
             CollectReceivers(port, threads);
+        else if (port.Owner is not null)
+            // The queue's own list may be damaged; who waits for it serves it in any case.
+            foreach (ThreadFacts thread in port.Owner.Threads)
+                if (WaitsFor(thread, port.CompletionQueue) && !threads.Contains(thread))
+                    threads.Add(thread);
         int free = 0;
         foreach (ThreadFacts thread in threads)
             if (QueueReader.IsFree(thread) || thread.WaitReason == "WrLpcReceive")
@@ -106,7 +111,8 @@ public sealed class MessagePorts
             why = "it is no address of a kernel object";
         else if (_reader.ReadMessage(address) is not { } message)
             why = "it is not in the dump";
-        else if (message.WaitingThread != 0 && _system.FindThread(message.WaitingThread) is { } waiter && waiter.Message == address)
+        else if (message.WaitingThread != 0 && _system.FindThread(message.WaitingThread) is { } waiter
+            && waiter.Message == address)
             return _messages.Describe(message);
         else
         {
@@ -126,6 +132,14 @@ public sealed class MessagePorts
     /// <summary>The message of which a thread awaits the reply; null where it awaits none, or where that cannot be had.</summary>
     public MessageFacts? FindAwaited(ThreadFacts thread, out string? why) =>
         _messages.TryDescribeAwaited(thread, out MessageFacts? message, out why) ? message : null;
+
+    private static bool WaitsFor(ThreadFacts thread, ulong queue)
+    {
+        foreach (WaitedObject waited in thread.WaitsFor)
+            if (waited.Address == queue)
+                return true;
+        return false;
+    }
 
     private bool IsThreadOrNone(ulong address) => address == 0 || _system.FindThread(address) is not null;
 
@@ -173,8 +187,8 @@ public sealed class MessagePorts
         List<ulong> ports = [];
         if (!_reader.PortListEntry.IsPresent || !_system.Session.TryGetAddress("AlpcpPortList", out ulong head))
         {
-            Problem = "the kernel's symbols do not have its list of ports (AlpcpPortList): only ports are shown that the messages of "
-                + "waiting threads lead to";
+            Problem = "the kernel's symbols do not have its list of ports (AlpcpPortList): only ports are shown that the "
+                + "messages of waiting threads lead to";
             return ports;
         }
         if (LinkedList.Collect(_system.Session.Memory, head, Limits.Ports, ports) is { } problem)
@@ -288,7 +302,8 @@ public sealed class MessagePorts
         if (!_waitEntry.IsPresent || !_reader.WaitQueue.IsPresent)
             return;
         List<ulong> entries = [];
-        LinkedList.Collect(_system.Session.Memory, port.Address + (ulong)_reader.WaitQueue.Offset, Limits.ThreadsPerProcess, entries);
+        ulong head = port.Address + (ulong)_reader.WaitQueue.Offset;
+        LinkedList.Collect(_system.Session.Memory, head, Limits.ThreadsPerProcess, entries);
         foreach (ulong entry in entries)
             // The same entry serves other waits: only a thread that waits to receive is a receiver.
             if (_system.FindThread(entry - (ulong)_waitEntry.Offset) is { WaitReason: "WrLpcReceive" } thread)

@@ -166,7 +166,7 @@ public sealed class WindowsSystem : ISystemFacts
     /// <summary>The ports of the system and the messages at them.</summary>
     public MessagePorts MessagePorts => _messagePorts ??= new MessagePorts(this);
 
-    /// <summary>The whole path of a process's image, as the kernel keeps it; null where it has none or the dump does not hold it.</summary>
+    /// <summary>The whole path of a process's image, as the kernel keeps it; null where the dump does not have it.</summary>
     public string? GetImagePath(ProcessFacts process) => _processReader.ReadImagePath(process.Address);
 
     /// <inheritdoc/>
