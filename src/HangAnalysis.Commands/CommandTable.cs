@@ -11,6 +11,7 @@ public static class CommandTable
             new ThreadCommand(),
             new FemsCommand(),
             new LtCommand(), new RunningCommand(), new ReadyCommand(),
+            new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
             new HelpCommand(),
         ];
 

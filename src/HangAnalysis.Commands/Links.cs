@@ -25,6 +25,15 @@ internal static class Links
     public static Span To(ObjectReference reference, ISystemFacts system, string text) =>
         new(text, Tone.Normal, CommandFor(reference, system));
 
+    /// <summary>A message's address as a link.</summary>
+    public static Span ToMessage(ulong message) => new($"{message:x16}", Tone.Normal, $"!msg {message:x16}");
+
+    /// <summary>A port's address as a link.</summary>
+    public static Span ToPort(ulong port) => new($"{port:x16}", Tone.Normal, $"!lpcports {port:x16}");
+
+    /// <summary>A process's address as a link.</summary>
+    public static Span To(ProcessFacts process) => new($"{process.Address.Value:x16}", Tone.Normal, CommandFor(process));
+
     /// <summary>What is known of a module, as a link to it.</summary>
     public static Span To(ModuleFacts module, ISystemFacts system, string text, Tone tone = Tone.Normal) =>
         new(text, tone, module.IsUserMode ? null : system.DescribeModuleCommand(module));

@@ -103,6 +103,17 @@ internal static unsafe class Exports
     /// <summary><c>!ready</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "ready")]
     public static int Ready(nint client, byte* arguments) => Run("ready", client, arguments);
+    /// <summary><c>!lpcwait</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "lpcwait")]
+    public static int LpcWait(nint client, byte* arguments) => Run("lpcwait", client, arguments);
+
+    /// <summary><c>!lpcports</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "lpcports")]
+    public static int LpcPorts(nint client, byte* arguments) => Run("lpcports", client, arguments);
+
+    /// <summary><c>!msg</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "msg")]
+    public static int Msg(nint client, byte* arguments) => Run("msg", client, arguments);
 
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]

@@ -40,6 +40,10 @@ internal static class CommandLines
             "!lt nothing", "!lt a b", "!lt -p svchost.exe", "!lt System -stats /json", "!lt -wr nothing",
             "!running", "!running -i", "!running -i -v", "!running -i /q", "!running -i /json", "!running now",
             "!ready", "!ready -v", "!ready /q", "!ready /json", "!ready now",
+            "!lpcwait", "!lpcwait /q", "!lpcwait /json", "!lpcwait zzz", "!lpcwait 1 2", "!lpcwait -p", "!lpcwait -p 123456789",
+            "!lpcports", "!lpcports /q", "!lpcports /json", "!lpcports -a", "!lpcports -a /q", "!lpcports -a /json",
+            "!lpcports 123456789", "!lpcports fffff80012345678", "!lpcports 1 2", "!msg", "!msg zzz", "!msg 1 2",
+            "!msg fffff80012345678", "!msg /json fffff80012345678",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
@@ -55,6 +59,17 @@ internal static class CommandLines
         if (thread is not null)
             lines.AddRange([$"!t {thread.Address.Value:x16}", $"!t -i -v {WithBackTick(thread.Address.Value)}",
                 $"!t -w {thread.Id:x}", $"!t -l 2 /json {thread.Address.Value:x16}", $"!t /q {thread.Address.Value:x16}"]);
+        if (process is not null)
+            lines.AddRange([$"!lpcwait {process.Address.Value:x16}", $"!lpcwait -p {process.Id:x}",
+                $"!lpcwait /q -p {process.Address.Value:x16}", $"!lpcports {process.Address.Value:x16}", $"!lpcports /json {process.Id:x}",
+                $"!lpcports /q {process.Address.Value:x16}"]);
+        if (thread is not null)
+            lines.Add($"!msg {thread.Address.Value:x16}");
+        if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Message) is { } message)
+            lines.AddRange([$"!msg {message.Reference.Address:x16}", $"!msg /json {message.Reference.Address:x16}",
+                $"!msg /q {WithBackTick(message.Reference.Address)}"]);
+        if (session.System.MessagePorts.All.FirstOrDefault(p => p.Kind == PortKind.Connection) is { } port)
+            lines.AddRange([$"!lpcports {port.Address:x16}", $"!lpcports /json {port.Address:x16}", $"!lpcports /q {port.Address:x16}"]);
         if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } link)
             lines.Add($"!owners {link.Reference.Address:x16}");
         if (session.Verdict.Culprit is { } culprit && !culprit.Module.Name.Contains(' ', StringComparison.Ordinal))

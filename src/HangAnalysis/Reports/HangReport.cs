@@ -84,6 +84,9 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(ThreadListJson))]
 [JsonSerializable(typeof(RunningJson))]
 [JsonSerializable(typeof(ReadyJson))]
+[JsonSerializable(typeof(LpcPortsJson))]
+[JsonSerializable(typeof(LpcWaitJson))]
+[JsonSerializable(typeof(MsgJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>

@@ -54,6 +54,9 @@ public static class Limits
     /// <summary>Messages in one queue of a port.</summary>
     public const int QueuedMessages = 16_384;
 
+    /// <summary>Message ports of one system, and connections of one port. Real systems have some thousands.</summary>
+    public const int Ports = 262_144;
+
     /// <summary>Bytes of a user stack that are searched for the lock of a waiting function: a few frames are.</summary>
     public const int UserLockBytes = 0x1000;
 

@@ -35,7 +35,7 @@ internal sealed class AlpcWaits(
         }
         ObjectReference port = new(ObjectKind.Port, message.PortQueue);
         string kind = message.IsConnectionRequest ? "acceptance of connection request"
-            : IsCallback(message) ? "reply of its client to ALPC message" : "reply to ALPC message";
+            : reader.IsCallback(message) ? "reply of its client to ALPC message" : "reply to ALPC message";
         Phrase what = message.PortQueue != 0
             ? Phrase.Of($"{kind} {messageReference}, queued at port {port}")
             : Phrase.Of($"{kind} {messageReference}");
@@ -55,11 +55,6 @@ internal sealed class AlpcWaits(
     private static string Absence(ulong ownerAddress) => ownerAddress == 0
         ? "its port has no owner any more"
         : $"its port's owner {ownerAddress:x16} is no process in the list";
-
-    /// <summary>Whether a server waits for its client: then its own port is the server's side of the connection.</summary>
-    private bool IsCallback(in AlpcMessage message) =>
-        message.OwnerPort != 0 && reader.ReadConnection(message.CommunicationInfo) is { } connection
-        && connection.ServerPort == message.OwnerPort && connection.ClientPort != message.OwnerPort;
 
     private void AddServerThread(ObjectReference from, in AlpcMessage message, ProcessFacts? owner, string evidence)
     {
@@ -110,18 +105,7 @@ internal sealed class AlpcWaits(
     /// <summary>The process that should answer, and the name of the port it listens on.</summary>
     private (ulong Process, string? PortName) FindOwner(in AlpcMessage message)
     {
-        AlpcConnection? connection = reader.ReadConnection(message.CommunicationInfo);
-        ulong connectionPort = connection?.ConnectionPort ?? message.ConnectionPort;
-        string? name = names.Find(connectionPort);
-        if (message.PortQueue != 0 && reader.ReadPort(message.PortQueue) is { OwnerProcess: not 0 } queue)
-            return (queue.OwnerProcess, name ?? names.Find(message.PortQueue));
-        if (connection is { } c)
-        {
-            // The waiter's own port tells its side: a server that calls back waits for its client.
-            ulong other = message.OwnerPort == c.ServerPort ? c.ClientPort : c.ServerPort;
-            if (reader.ReadPort(other) is { OwnerProcess: not 0 } side)
-                return (side.OwnerProcess, name);
-        }
-        return (reader.ReadPort(connectionPort)?.OwnerProcess ?? 0, name);
+        (ulong process, ulong connectionPort) = reader.FindAnswerer(message);
+        return (process, names.Find(connectionPort) ?? names.Find(message.PortQueue));
     }
 }

@@ -108,6 +108,12 @@ internal sealed class ProcessReader
         };
     }
 
+    /// <summary>The path of a process's image: that of the file that was audited at its creation.</summary>
+    public string? ReadImagePath(ProcessAddress process) =>
+        _auditName.IsPresent && _session.Memory.TryReadUInt64(process.Value + (ulong)_auditName.Offset, out ulong information)
+            ? UnicodeStrings.Read(_session.Memory, information)
+            : null;
+
     private void ReadThreads(ProcessFacts process, ref int total)
     {
         _entries.Clear();

@@ -21,6 +21,7 @@ public sealed class WindowsSystem : ISystemFacts
     private ThreadExaminer? _examiner;
     private readonly WaitGraphBuilder _graph = new();
     private List<ProcessFacts> _processes = [];
+    private MessagePorts? _messagePorts;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -173,6 +174,12 @@ public sealed class WindowsSystem : ISystemFacts
 
     /// <summary>Everything that is recorded of a thread, its waits and its requests. Read when asked for.</summary>
     public ThreadExamination Examine(ThreadFacts thread) => (_examiner ??= new ThreadExaminer(this, _names)).Examine(thread);
+
+    /// <summary>The ports of the system and the messages at them.</summary>
+    public MessagePorts MessagePorts => _messagePorts ??= new MessagePorts(this);
+
+    /// <summary>The whole path of a process's image, as the kernel keeps it; null where the dump does not have it.</summary>
+    public string? GetImagePath(ProcessFacts process) => _processReader.ReadImagePath(process.Address);
 
     /// <inheritdoc/>
     public FrameFacts DescribeAddress(ulong address) => _names.NameAddress(address);

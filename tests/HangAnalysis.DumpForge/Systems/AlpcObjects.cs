@@ -33,6 +33,9 @@ public sealed class AlpcObjects
         KernelStruct info = NewInfo();
         info.Set("ConnectionPort", connectionPort.Address).Set("ServerCommunicationPort", serverPort.Address)
             .Set("ClientCommunicationPort", clientPort.Address);
+        // The connection port's own record is the head of the list of its connections'.
+        KernelStruct head = _system.Struct("_ALPC_COMMUNICATION_INFO", connectionPort.Get("CommunicationInfo"));
+        _system.Kernel.AppendToList(head.At("CommunicationList"), info.At("CommunicationList"));
         serverPort.Set("CommunicationInfo", info.Address);
         clientPort.Set("CommunicationInfo", info.Address);
         return new AlpcConnection(connectionPort, serverPort, clientPort, info, server, client);

@@ -13,6 +13,9 @@ internal sealed class OverlaidTarget(ITarget dump) : ITarget
     /// <summary>The other values of aligned words of eight bytes, by address.</summary>
     public Dictionary<ulong, ulong> Words { get; } = [];
 
+    /// <summary>A symbol that no module's symbols have; null for none.</summary>
+    public string? HiddenSymbol { get; set; }
+
     public IMemory KernelMemory => new Overlay(dump.KernelMemory, Words);
 
     public TargetDescription Description => dump.Description;
@@ -25,7 +28,8 @@ internal sealed class OverlaidTarget(ITarget dump) : ITarget
 
     public IMemory OpenAddressSpace(ulong directoryTableBase) => new Overlay(dump.OpenAddressSpace(directoryTableBase), Words);
 
-    public ISymbolFile? GetSymbols(TargetModule module) => dump.GetSymbols(module);
+    public ISymbolFile? GetSymbols(TargetModule module) =>
+        dump.GetSymbols(module) is { } symbols && HiddenSymbol is { } hidden ? new Hiding(symbols, hidden) : dump.GetSymbols(module);
 
     public HangAnalysis.Targets.Images.ImageVersion? GetVersion(TargetModule module) => dump.GetVersion(module);
 
@@ -40,6 +44,27 @@ internal sealed class OverlaidTarget(ITarget dump) : ITarget
 
     // The dump itself belongs to whoever opened it: many sessions share it.
     public void Dispose() { }
+
+    private sealed class Hiding(ISymbolFile symbols, string hidden) : ISymbolFile
+    {
+        public string Path => symbols.Path;
+
+        public PdbIdentity? Identity => symbols.Identity;
+
+        public TypeLayout? FindType(string name) => symbols.FindType(name);
+
+        public EnumLayout? FindEnum(string name) => symbols.FindEnum(name);
+
+        public bool TryFindSymbol(string name, out uint rva)
+        {
+            rva = 0;
+            return name != hidden && symbols.TryFindSymbol(name, out rva);
+        }
+
+        public bool TryFindNearest(uint rva, out NearestSymbol symbol) => symbols.TryFindNearest(rva, out symbol);
+
+        public void Dispose() { }
+    }
 
     private sealed class Overlay(IMemory memory, Dictionary<ulong, ulong> words) : IMemory
     {
