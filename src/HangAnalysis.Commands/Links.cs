@@ -26,10 +26,10 @@ internal static class Links
         new(text, Tone.Normal, CommandFor(reference, system));
 
     /// <summary>A message's address as a link.</summary>
-    public static Span ToMessage(ulong message) => new($"{message:x16}", Tone.Normal, $"!msg {message:x16}");
+    public static Span ToMessage(ulong message) => new($"{message:x16}", Tone.Normal, CommandForMessage(message));
 
     /// <summary>A port's address as a link.</summary>
-    public static Span ToPort(ulong port) => new($"{port:x16}", Tone.Normal, $"!lpcports {port:x16}");
+    public static Span ToPort(ulong port) => new($"{port:x16}", Tone.Normal, CommandForPort(port));
 
     /// <summary>A process's address as a link.</summary>
     public static Span To(ProcessFacts process) => new($"{process.Address.Value:x16}", Tone.Normal, CommandFor(process));
@@ -40,6 +40,12 @@ internal static class Links
 
     /// <summary>The command that shows a process.</summary>
     public static string CommandFor(ProcessFacts process) => CommandForProcess(process.Address.Value);
+
+    /// <summary>The command that shows the stacks of a process.</summary>
+    public static string CommandForStacks(ProcessFacts process) => $"!us -p {process.Address.Value:x16}";
+
+    /// <summary>The command that shows a thread.</summary>
+    public static string CommandFor(ThreadFacts thread) => CommandForThread(thread.Address.Value);
 
     /// <summary>The command that says why a thread does not go on.</summary>
     public static string CommandForWhy(ThreadFacts thread) => $"!why {thread.Address.Value:x16}";
@@ -63,10 +69,16 @@ internal static class Links
     {
         ObjectKind.Thread => CommandForThread(reference.Address),
         ObjectKind.Process => CommandForProcess(reference.Address),
+        ObjectKind.Message => CommandForMessage(reference.Address),
+        ObjectKind.Port => CommandForPort(reference.Address),
         _ => system.DescribeObjectCommand(reference),
     };
 
-    private static string CommandForThread(ulong address) => $"!lpcchain {address:x16}";
+    private static string CommandForThread(ulong address) => $"!t {address:x16}";
 
-    private static string CommandForProcess(ulong address) => $"!us -p {address:x16}";
+    private static string CommandForProcess(ulong address) => $"!p {address:x16}";
+
+    private static string CommandForMessage(ulong address) => $"!msg {address:x16}";
+
+    private static string CommandForPort(ulong address) => $"!lpcports {address:x16}";
 }

@@ -14,8 +14,10 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
         ISystemFacts system = session.System;
         List<string> commands = [];
         Chain? chain = verdict.Chains.Count > 0 ? verdict.Chains[0] : null;
+        if (chain?.Links.LastOrDefault(l => l.Thread is not null)?.Thread is { } root)
+            commands.Add(Links.CommandFor(root));
         if (chain?.Links.LastOrDefault(l => l.Process is not null)?.Process is { } process)
-            commands.Add(Links.CommandFor(process));
+            commands.Add(Links.CommandForStacks(process));
         if (chain?.Links.FirstOrDefault(l => l.Thread is not null)?.Thread is { } thread)
             commands.Add(chain.Links.Any(l => l.Reference.Kind == ObjectKind.Message)
                 ? $"!lpcchain {thread.Address.Value:x16}"
@@ -25,11 +27,7 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
         else if (verdict.Culprit is null && chain?.Links.LastOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } held)
             commands.Add($"!owners {held.Reference.Address:x16}");
         if (verdict.Culprit is { } culprit)
-        {
             commands.Add($"!mods {culprit.Module.Name}");
-            if (!culprit.Module.IsUserMode)
-                commands.Add(system.DescribeModuleCommand(culprit.Module));
-        }
         if (commands.Count == 0)
             commands.Add(system.HoldsWholeSystem ? "!us -k" : "!mods");
         return new NextSteps(commands, [.. AdviceOn(verdict)]);

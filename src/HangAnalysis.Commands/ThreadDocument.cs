@@ -60,8 +60,8 @@ internal sealed class ThreadDocument(CommandSession session, ThreadFacts thread,
             [[
                 new Span($"{process.Name} ({process.Address.Value:x16})", Tone.Normal, Links.CommandFor(process)),
                 Links.To(thread.Address), thread.ClientId,
-                thread.EnvironmentBlock == 0 ? None : $"{thread.EnvironmentBlock:x16}", AgeText.Format(details.UserTime),
-                AgeText.Format(details.KernelTime), details.ContextSwitches is { } switches ? $"{switches}" : None,
+                thread.EnvironmentBlock == 0 ? None : $"{thread.EnvironmentBlock:x16}", AgeText.FormatRun(details.UserTime),
+                AgeText.FormatRun(details.KernelTime), details.ContextSwitches is { } switches ? $"{switches}" : None,
             ]]));
         _document.Blank();
         ApartmentFacts apartment = examined.Apartment;
