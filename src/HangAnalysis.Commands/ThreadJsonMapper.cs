@@ -23,8 +23,8 @@ internal static class ThreadJsonMapper
             Tid = thread.Id,
             Name = details.Name,
             Teb = thread.EnvironmentBlock == 0 ? null : VerdictJsonMapper.Hex(thread.EnvironmentBlock),
-            UserTime = Age(details.UserTime),
-            KernelTime = Age(details.KernelTime),
+            UserTime = Run(details.UserTime),
+            KernelTime = Run(details.KernelTime),
             ContextSwitches = details.ContextSwitches,
             State = thread.State,
             Time = Age(thread.Age),
@@ -77,6 +77,8 @@ internal static class ThreadJsonMapper
 
     private static ThreadPlaceJson? Place(FrameFacts? frame) =>
         frame is null ? null : new ThreadPlaceJson(VerdictJsonMapper.Hex(frame.InstructionPointer), frame.Text);
+
+    private static string? Run(TimeSpan? time) => time is null ? null : AgeText.FormatRun(time);
 
     private static string? Age(TimeSpan? time) => time is null ? null : AgeText.Format(time);
 

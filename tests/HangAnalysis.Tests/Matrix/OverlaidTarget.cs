@@ -25,7 +25,10 @@ internal sealed class OverlaidTarget(ITarget dump) : ITarget
 
     public IMemory OpenAddressSpace(ulong directoryTableBase) => new Overlay(dump.OpenAddressSpace(directoryTableBase), Words);
 
-    public ISymbolFile? GetSymbols(TargetModule module) => dump.GetSymbols(module);
+    /// <summary>Other symbols than those of the dump, by the name of the module.</summary>
+    public Dictionary<string, ISymbolFile> Symbols { get; } = [];
+
+    public ISymbolFile? GetSymbols(TargetModule module) => Symbols.GetValueOrDefault(module.Name) ?? dump.GetSymbols(module);
 
     public HangAnalysis.Targets.Images.ImageVersion? GetVersion(TargetModule module) => dump.GetVersion(module);
 
