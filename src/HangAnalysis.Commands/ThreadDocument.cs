@@ -158,10 +158,10 @@ internal sealed class ThreadDocument(CommandSession session, ThreadFacts thread,
             line.AddRange(["Start: ", Place(program), $" ({program.InstructionPointer:x16})"]);
         if (start is not null && (program is null || isVerbose))
             line.AddRange([program is null ? "Start: " : ", begun at ", Place(start), $" ({start.InstructionPointer:x16})"]);
-        if (details.CreateTime is { } time)
-            line.Add($"{(line.Count > 0 ? "  " : "")}Created: {TimeText.Format(time)}");
         if (line.Count > 0)
             _document.Add(new LineBlock(line, [], Indent, Indent));
+        if (details.CreateTime is { } time)
+            _document.Add(new LineBlock([$"Created: {TimeText.Format(time)}"], [], Indent));
         if (!isVerbose)
             return;
         if (thread.StackBase != 0)

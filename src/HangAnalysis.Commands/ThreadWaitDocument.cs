@@ -77,7 +77,7 @@ internal sealed class ThreadWaitDocument
         ModuleFacts? module = RequestWords.Module(request, _system);
         string driver = RequestWords.Driver(request, module);
         string state = request.Place == RequestPlace.AtDriver && request.Remarks.Length == 0 && request.MasterRequest == 0
-            ? request.Position ?? request.DeviceKind : RequestWords.Remarks(request);
+            ? Position(request) : RequestWords.Remarks(request);
         return
         [
             Links.To(new ObjectReference(ObjectKind.Request, request.Address), _system), request.FileName ?? "-",
@@ -87,6 +87,11 @@ internal sealed class ThreadWaitDocument
             RequestWords.Function(request) ?? "-", state,
         ];
     }
+
+    /// <summary>Which device of its stack has a request, the highest being the first; for a device alone what kind it is.</summary>
+    private static string Position(RequestFacts request) => request.DevicesAbove + request.DevicesBelow == 0
+        ? request.DeviceKind
+        : $"device {request.DevicesAbove + 1} of {request.DevicesAbove + request.DevicesBelow + 1}";
 
     private void AddWaitBlocks(bool standForOthers)
     {
@@ -133,25 +138,25 @@ internal sealed class ThreadWaitDocument
     private static string OtherWaiters(WaitObjectFacts facts) => facts.AreWaitersWhole ? $"{facts.OtherWaiters.Count:N0}"
         : facts.OtherWaiters.Count > 0 ? $"{facts.OtherWaiters.Count:N0}+" : "-";
 
+    /// <summary>What the table has no room for: the words in full, the other waiters, and the command that shows the object.</summary>
     private void AddWhole(WaitObjectFacts facts)
     {
+        const int RoomInTable = 60;
+        string name = facts.Name is null ? "" : $"'{facts.Name}' ";
         List<Span> line = [Links.To(facts.Object.Reference, _system), " "];
-        if (facts.Name is not null)
-            line.Add($"'{facts.Name}' ");
-        line.AddRange([.. Links.ToSpans(facts.Info, _system), OwnerText(facts)]);
-        _document.Add(new LineBlock(line, [], Indent, Indent));
-        if (facts.OtherWaiters.Count > 0)
-        {
-            List<Span> waiters = ["other waiters:"];
-            foreach (ThreadFacts other in facts.OtherWaiters.Take(MostWaiters))
-                waiters.AddRange([" ", Links.To(other.Address), $" {other.Process.Title},"]);
-            waiters[^1] = waiters[^1].Text.TrimEnd(',');
-            if (facts.OtherWaiters.Count > MostWaiters)
-                waiters.Add(" ...");
-            _document.Add(new LineBlock(waiters, [], Indent * 2, Indent));
-        }
+        if (name.Length + facts.Info.ToString().Length > RoomInTable)
+            line.AddRange([name, .. Links.ToSpans(facts.Info, _system), OwnerText(facts), "  "]);
         if (_system.DescribeObjectCommand(facts.Object.Reference) is { } command)
-            _document.Add(new LineBlock([new Span(command, Tone.Muted, command)], [], Indent * 2));
+            line.Add(new Span(command, Tone.Muted, command));
+        _document.Add(new LineBlock(line, [], Indent, Indent));
+        if (facts.OtherWaiters.Count == 0)
+            return;
+        List<Span> waiters = ["other waiters:"];
+        for (int i = 0; i < facts.OtherWaiters.Count && i < MostWaiters; i++)
+            waiters.AddRange([i == 0 ? " " : ", ", Links.To(facts.OtherWaiters[i].Address), $" {facts.OtherWaiters[i].Process.Title}"]);
+        if (facts.OtherWaiters.Count > MostWaiters)
+            waiters.Add(" ...");
+        _document.Add(new LineBlock(waiters, [], Indent * 2, Indent));
     }
 
     private void AddStep(WaitEdge step)

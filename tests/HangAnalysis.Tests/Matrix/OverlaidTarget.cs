@@ -28,8 +28,14 @@ internal sealed class OverlaidTarget(ITarget dump) : ITarget
 
     public IMemory OpenAddressSpace(ulong directoryTableBase) => new Overlay(dump.OpenAddressSpace(directoryTableBase), Words);
 
-    public ISymbolFile? GetSymbols(TargetModule module) =>
-        dump.GetSymbols(module) is { } symbols && HiddenSymbol is { } hidden ? new Hiding(symbols, hidden) : dump.GetSymbols(module);
+    /// <summary>Other symbols than those of the dump, by the name of the module.</summary>
+    public Dictionary<string, ISymbolFile> Symbols { get; } = [];
+
+    public ISymbolFile? GetSymbols(TargetModule module)
+    {
+        ISymbolFile? symbols = Symbols.GetValueOrDefault(module.Name) ?? dump.GetSymbols(module);
+        return symbols is not null && HiddenSymbol is { } hidden ? new Hiding(symbols, hidden) : symbols;
+    }
 
     public HangAnalysis.Targets.Images.ImageVersion? GetVersion(TargetModule module) => dump.GetVersion(module);
 
