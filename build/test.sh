@@ -5,16 +5,16 @@ set -u
 . "$(dirname "$0")/common.sh"
 need_sdk
 
-# clang, lld and llvm-pdbutil make and read PDBs and images independently of this project. Tests that need them are
-# skipped, with a message, where they are absent.
+# clang, lld and llvm-pdbutil make and read PDBs and images independently of this project; tmux is the terminal in which
+# the prompt is tried. Tests that need them are skipped, with a message, where they are absent.
 if ! command -v llvm-pdbutil-19 >/dev/null 2>&1 || ! command -v clang-19 >/dev/null 2>&1 \
-    || ! command -v lld-link-19 >/dev/null 2>&1; then
+    || ! command -v lld-link-19 >/dev/null 2>&1 || ! command -v tmux >/dev/null 2>&1; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        echo "Installing llvm-19, clang-19 and lld-19 ..."
+        echo "Installing llvm-19, clang-19, lld-19 and tmux ..."
         { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            llvm-19 clang-19 lld-19; } >/dev/null 2>&1 || echo "They could not be installed; the tests that need them are skipped."
+            llvm-19 clang-19 lld-19 tmux; } >/dev/null 2>&1 || echo "They could not be installed; the tests that need them are skipped."
     else
-        echo "Not installed: llvm-19, clang-19, lld-19 (Debian packages). The tests that need them are skipped."
+        echo "Not all installed: llvm-19, clang-19, lld-19, tmux (Debian packages). The tests that need them are skipped."
     fi
 fi
 

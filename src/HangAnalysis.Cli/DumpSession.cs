@@ -73,7 +73,7 @@ internal sealed class DumpSession : IDisposable
             Commands.Renew(cancellation);
             Progress.Restart();
             T result = read();
-            Interruption.BeginPrinting();
+            _target.Cancellation = Interruption.BeginPrinting();
             Progress.Clear();
             print(result);
         }

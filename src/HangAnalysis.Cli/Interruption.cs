@@ -5,6 +5,7 @@ internal sealed class Interruption : IDisposable
 {
     private readonly Lock _lock = new();
     private CancellationTokenSource _command = new();
+    private CancellationTokenSource _printing = new();
     private bool _isRunning;
     private bool _isPrinting;
     private volatile bool _isPrintingStopped;
@@ -29,11 +30,19 @@ internal sealed class Interruption : IDisposable
         }
     }
 
-    /// <summary>The command prints: what was read by now is shown, even if it is not all.</summary>
-    public void BeginPrinting()
+    /// <summary>
+    /// The command prints: what was read by now is shown, even if it is not all. What printing itself has to look up ends
+    /// with the token.
+    /// </summary>
+    public CancellationToken BeginPrinting()
     {
         lock (_lock)
+        {
             _isPrinting = _isRunning;
+            _printing.Dispose();
+            _printing = new CancellationTokenSource();
+            return _printing.Token;
+        }
     }
 
     /// <summary>The command has ended.</summary>
@@ -51,12 +60,16 @@ internal sealed class Interruption : IDisposable
             if (!_isRunning || (_isPrinting ? _isPrintingStopped : _command.IsCancellationRequested))
                 return false;
             _isPrintingStopped = _isPrinting;
-            // What is printed may be read on the way.
             _command.Cancel();
+            _printing.Cancel();
             return true;
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _command.Dispose();
+    public void Dispose()
+    {
+        _command.Dispose();
+        _printing.Dispose();
+    }
 }

@@ -124,7 +124,7 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
         if (options.Json)
             json.Finish();
         streams.Output.Flush();
-        return interruption.WasPressed ? CommandLine.ExitInterrupted : CommandLine.ExitAnalysed;
+        return interruption.WasPressed ? Fail(CommandPrompt.Interrupted, CommandLine.ExitInterrupted) : CommandLine.ExitAnalysed;
     }
 
     private int RunPrompt(DumpSession session)

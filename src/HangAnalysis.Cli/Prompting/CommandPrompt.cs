@@ -15,6 +15,9 @@ internal sealed class CommandPrompt(
     /// <summary>What stands before each line.</summary>
     public const string Mark = "hang> ";
 
+    /// <summary>What is told where Ctrl+C has cut an output.</summary>
+    public const string Interrupted = "interrupted: what is shown is what was read until then";
+
     /// <summary>Columns below which reports are not laid out; narrower screens wrap them.</summary>
     private const int LeastWidth = 80;
 
@@ -94,7 +97,7 @@ internal sealed class CommandPrompt(
             if (links.Length > 0)
                 output.WriteLine(links, Tone.Muted);
             if (wasCut)
-                output.WriteLine("interrupted: what is shown is what was read until then", Tone.Caution);
+                output.WriteLine(Interrupted, Tone.Caution);
         }, () => false);
     }
 

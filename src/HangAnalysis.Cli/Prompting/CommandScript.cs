@@ -32,7 +32,10 @@ internal sealed class CommandScript(DumpSession dump, ConsoleStreams streams, bo
             }
             streams.Output.Flush();
             if (dump.Interruption.WasPressed)
+            {
+                streams.Error.WriteLine($"hangwhy: {name}:{number}: {CommandPrompt.Interrupted}");
                 exitCode = CommandLine.ExitInterrupted;
+            }
         }
         if (json)
             _array.Finish();
