@@ -8,6 +8,7 @@ public static class CommandTable
         [
             new HangWhyCommand(), new WhyCommand(), new UsCommand(), new LpcChainCommand(), new OwnersCommand(),
             new DeadlocksCommand(), new IrpsCommand(), new WorkersCommand(), new CpusCommand(), new ModsCommand(),
+            new ProcessCommand(), new ProcessListCommand(),
             new HelpCommand(),
         ];
 

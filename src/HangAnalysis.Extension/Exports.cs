@@ -86,6 +86,14 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "deadlocks")]
     public static int Deadlocks(nint client, byte* arguments) => Run("deadlocks", client, arguments);
 
+    /// <summary><c>!p</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "p")]
+    public static int Process(nint client, byte* arguments) => Run("p", client, arguments);
+
+    /// <summary><c>!tl</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "tl")]
+    public static int ProcessList(nint client, byte* arguments) => Run("tl", client, arguments);
+
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]
     public static int Help(nint client, byte* arguments) => Run("hahelp", client, arguments);

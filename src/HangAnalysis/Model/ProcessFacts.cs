@@ -40,6 +40,9 @@ public sealed class ProcessFacts
     /// <summary>Address of the object that groups it with other processes (a job); 0 for none.</summary>
     public ulong Group { get; init; }
 
+    /// <summary>Whether it is a 32-bit program on a 64-bit system.</summary>
+    public bool Is32Bit { get; init; }
+
     /// <summary>Whether it has ended and only its object is left.</summary>
     public bool HasExited { get; init; }
 

@@ -79,6 +79,8 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(WhyJson))]
 [JsonSerializable(typeof(IrpsJson))]
 [JsonSerializable(typeof(WorkersJson))]
+[JsonSerializable(typeof(ProcessesJson))]
+[JsonSerializable(typeof(ProcessListJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!us</c>: groups of threads with one stack.</summary>

@@ -12,6 +12,7 @@ internal sealed class ProcessReader
     private readonly byte[] _buffer;
     private readonly FieldSlot _type, _id, _parent, _name, _directoryTableBase, _peb, _session32, _links, _threadList;
     private readonly FieldSlot _kernelThreadList, _exitTime, _sessionPointer, _auditName, _freezeCount, _deepFreeze, _delete, _job;
+    private readonly FieldSlot _wow64;
     private readonly List<ulong> _entries = [];
 
     public ProcessReader(KernelSession session, ThreadReader threads)
@@ -34,6 +35,9 @@ internal sealed class ProcessReader
         _deepFreeze = process.Optional("Pcb.DeepFreeze");
         _delete = process.Optional("ProcessDelete");
         _job = process.Optional("Job");
+        // Spelt otherwise from 14393 on.
+        FieldSlot wow64 = process.Optional("Wow64Process");
+        _wow64 = wow64.IsPresent ? wow64 : process.Optional("WoW64Process");
         _sessionPointer = process.Optional("Session");
         _auditName = process.Optional("SeAuditProcessCreationInfo.ImageFileName");
         // MM_SESSION_SPACE.SessionId lies at +8 in every public layout; the type is not in all symbol tables.
@@ -95,6 +99,7 @@ internal sealed class ProcessReader
             DirectoryTableBase = _directoryTableBase.Read(bytes),
             EnvironmentBlock = _peb.Read(bytes),
             Group = _job.Read(bytes),
+            Is32Bit = _wow64.IsSet(bytes),
             HasExited = _exitTime.IsSet(bytes),
             IsFrozen = _freezeCount.IsSet(bytes) || _deepFreeze.IsSet(bytes),
             // ExitTime is set when the last thread ends, ProcessDelete when the end is asked for (ReactOS NtTerminateProcess).
