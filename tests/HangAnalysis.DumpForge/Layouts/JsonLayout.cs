@@ -22,8 +22,8 @@ internal static class JsonLayout
             hasPdb ? pdb.GetProperty("age").GetInt32() : 1);
 
         Dictionary<string, TypeDefinition> types = ReadTypes(root.GetProperty("types"));
-        if (VisiblePartition(identity) is { } partition)
-            types.TryAdd(partition.Name, partition);
+        foreach (TypeDefinition published in PublishedTypes.Of(identity))
+            types.TryAdd(published.Name, published);
 
         Dictionary<string, IReadOnlyDictionary<string, long>> enums = new(StringComparer.Ordinal);
         if (root.TryGetProperty("enums", out JsonElement enumElement))
@@ -73,23 +73,4 @@ internal static class JsonLayout
     private static bool IsNumbered(string name) =>
         name.StartsWith("__unnamed_", StringComparison.Ordinal)
         || name.StartsWith("__anonymous_", StringComparison.Ordinal);
-
-    // The layout files lack this type. The offsets are those that memory triage uses; they were compared with the field
-    // order in public PDBs and with values in dumps.
-    private static TypeDefinition? VisiblePartition(KernelIdentity identity)
-    {
-        string[] parts = identity.Version.Split('.');
-        int build = int.Parse(parts[2]);
-        if (identity.Machine != "x64" || build < 14393)
-            return null;
-        const string Number = "unsigned long long";
-        return new TypeDefinition("_MI_VISIBLE_PARTITION", false, 0x1200,
-        [
-            new LayoutField("NumberOfPhysicalPages", 0x10, Number),
-            new LayoutField("AvailablePages", 0xc0, Number),
-            new LayoutField("ResidentAvailablePages", 0x100, Number),
-            new LayoutField("TotalCommittedPages", build < 17763 ? 0x3a8 : 0x228, Number),
-            new LayoutField("TotalCommitLimit", build < 17763 ? 0x428 : build < 20348 ? 0x2a8 : 0x318, Number),
-        ]);
-    }
 }

@@ -98,6 +98,7 @@ public static class ScenarioSet
         ["healthy-window-messages"] = HealthySystems.WindowMessages,
         ["healthy-program-locks"] = HealthySystems.ProgramLocks,
         ["four-hangs"] = IndependentHangs.Build,
+        ["explorer-desktop"] = ExplorerDesktop.Build,
     };
 
     /// <summary>Names of all scenarios; "threads-N" and "locks-N" stand for any number of threads.</summary>

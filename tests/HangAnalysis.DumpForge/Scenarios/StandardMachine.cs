@@ -75,9 +75,12 @@ internal sealed class StandardMachine
 
     private readonly SystemBuilder _system;
 
-    public StandardMachine(SystemBuilder system)
+    /// <summary>Adds the modules of Windows 10 unless the scenario has its own.</summary>
+    public StandardMachine(SystemBuilder system, bool hasModules = true)
     {
         _system = system;
+        if (!hasModules)
+            return;
         ModuleSet modules = system.Modules;
         modules.AddUser("ntdll.dll", 0x7ffe86320000).MinimumSize = 0x1d1000;
         if (system.Options.IsMinimal)

@@ -25,9 +25,11 @@ public sealed class AlpcObjects
         return port;
     }
 
-    public AlpcConnection Connect(ProcessBuilder client, ProcessBuilder server, KernelStruct connectionPort)
+    /// <summary>A connection; its ports may have addresses.</summary>
+    public AlpcConnection Connect(ProcessBuilder client, ProcessBuilder server, KernelStruct connectionPort,
+        ulong? clientAddress = null, ulong? serverAddress = null)
     {
-        KernelStruct serverPort = NewPort(server, null, null, 2), clientPort = NewPort(client, null, null, 3);
+        KernelStruct serverPort = NewPort(server, null, serverAddress, 2), clientPort = NewPort(client, null, clientAddress, 3);
         KernelStruct info = NewInfo();
         info.Set("ConnectionPort", connectionPort.Address).Set("ServerCommunicationPort", serverPort.Address)
             .Set("ClientCommunicationPort", clientPort.Address);
@@ -50,6 +52,17 @@ public sealed class AlpcObjects
     public ulong Callback(AlpcConnection connection, ThreadBuilder waiter, ThreadBuilder? receiver, TimeSpan age) =>
         Send(connection.ClientPort, connection.ServerPort, connection, waiter, receiver, age, null, "MainQueue");
 
+    /// <summary>
+    /// Requests that were received and will be answered some time, as calls that ask for news are: their senders have not
+    /// waited for the replies.
+    /// </summary>
+    public void Outstanding(AlpcConnection connection, int count)
+    {
+        for (int i = 0; i < count; i++)
+            Queue(connection.ConnectionPort, "PendingQueue",
+                NewMessage(connection.ConnectionPort, connection.ClientPort, connection, connection.Client, true, null));
+    }
+
     /// <summary>A thread that serves a queue and is at work: it stays on the queue's list.</summary>
     public void Serve(ulong queue, ThreadBuilder thread)
     {
@@ -62,28 +75,31 @@ public sealed class AlpcObjects
         KernelStruct port, KernelStruct ownPort, AlpcConnection connection, ThreadBuilder waiter, ThreadBuilder? receiver,
         TimeSpan age, ulong? address, string queue)
     {
-        const string Type = "_KALPC_MESSAGE";
-        ulong at = address ?? _system.Pool.Take(_system.Layout.Size(Type));
-        KernelStruct message = _system.NewStruct(Type, at);
+        KernelStruct message = NewMessage(port, ownPort, connection, waiter.Process, receiver is not null, address)
+            .Set("WaitingThread", waiter.Address).Set("ServerThread", receiver?.Address ?? 0)
+            .Set("PortMessage.ClientId.UniqueThread", waiter.Tid);
+        if (queue == "CanceledQueue")
+            message.TrySet("u1.s1.Canceled", 1);
+        Queue(port, receiver is null ? queue : "PendingQueue", message);
+        waiter.Struct.Set("AlpcMessage", message.Address).Set("AlpcMessageId", message.Get("PortMessage.MessageId"));
+        waiter.Waiting("WrLpcReply", userMode: true, age, waiter.AlpcSemaphore);
+        return message.Address;
+    }
+
+    private KernelStruct NewMessage(
+        KernelStruct port, KernelStruct ownPort, AlpcConnection connection, ProcessBuilder sender, bool isReceived, ulong? address)
+    {
         uint id = _nextMessage;
         _nextMessage += 4;
-        message.Set("PortQueue", port.Address).Set("OwnerPort", ownPort.Address)
-            .Set("WaitingThread", waiter.Address).Set("ServerThread", receiver?.Address ?? 0)
-            .Set("QuotaProcess", waiter.Process.Address).Set("CommunicationInfo", connection.Info.Address)
+        return _system.NewStruct("_KALPC_MESSAGE", address).Set("PortQueue", port.Address).Set("OwnerPort", ownPort.Address)
+            .Set("QuotaProcess", sender.Address).Set("CommunicationInfo", connection.Info.Address)
             .Set("ConnectionPort", connection.ConnectionPort.Address).Set("SequenceNo", id)
-            .TrySet("u1.s1.QueueType", receiver is null ? 1u : 2u).TrySet("u1.s1.QueuePortType", 1)
+            .TrySet("u1.s1.QueueType", isReceived ? 2u : 1u).TrySet("u1.s1.QueuePortType", 1)
             .TrySet("u1.s1.Ready", 1)
             .TrySet("PortMessage.u1.s1.DataLength", 0x60).TrySet("PortMessage.u1.s1.TotalLength", 0x88)
             // LPC_REQUEST
             .TrySet("PortMessage.u2.s2.Type", 1)
-            .Set("PortMessage.ClientId.UniqueProcess", waiter.Process.Pid)
-            .Set("PortMessage.ClientId.UniqueThread", waiter.Tid).Set("PortMessage.MessageId", id);
-        if (queue == "CanceledQueue")
-            message.TrySet("u1.s1.Canceled", 1);
-        Queue(port, receiver is null ? queue : "PendingQueue", message);
-        waiter.Struct.Set("AlpcMessage", at).Set("AlpcMessageId", id);
-        waiter.Waiting("WrLpcReply", userMode: true, age, waiter.AlpcSemaphore);
-        return at;
+            .Set("PortMessage.ClientId.UniqueProcess", sender.Pid).Set("PortMessage.MessageId", id);
     }
 
     internal void Finish()

@@ -20,6 +20,7 @@ public sealed class ForgedModule
     private readonly SortedDictionary<uint, (string? Symbol, FunctionFrame Frame)> _sites = [];
     private readonly List<(uint Begin, uint End)> _claims = [];
     private readonly HashSet<uint> _labels = [];
+    private readonly Dictionary<string, FunctionFrame> _frames = new(StringComparer.Ordinal);
     private readonly List<(string Name, uint Rva, int Size)> _variables = [];
     private readonly SortedSet<string> _exports = new(StringComparer.Ordinal);
     private uint _nextVariable;
@@ -113,10 +114,15 @@ public sealed class ForgedModule
         return Base + rva;
     }
 
-    /// <summary>Puts a return address into the module and says where, and what its frame is like.</summary>
-    public StackFrame PlaceFrame(string? symbol, uint offset, ulong? address, string text)
+    /// <summary>
+    /// Puts a return address into the module and says where, and what its frame is like; the first place in a function may
+    /// say how large its frame is with the return address.
+    /// </summary>
+    public StackFrame PlaceFrame(string? symbol, uint offset, ulong? address, string text, int? extent = null)
     {
         uint rva;
+        if (extent is { } bytes && symbol is not null && !_rvas.ContainsKey(symbol))
+            _frames.Add(symbol, bytes == 8 ? FunctionFrame.Leaf : FunctionFrame.Sub(bytes - 8));
         if (symbol is null)
         {
             rva = offset;
@@ -244,6 +250,8 @@ public sealed class ForgedModule
 
     private FunctionFrame FrameOf(string? symbol, uint rva)
     {
+        if (symbol is not null && _frames.TryGetValue(symbol, out FunctionFrame? given))
+            return given;
         if (symbol is "KiSwapContext")
             // The next Child-SP is 0x140 above: KEXCEPTION_FRAME with its return address.
             return FunctionFrame.Sub(0x138);
@@ -257,9 +265,10 @@ public sealed class ForgedModule
             // The same without an error code, for which the code leaves room.
             return FunctionFrame.Interrupt(errorCode: false).Allocate(8).Push(X64Register.Rbp).Allocate(0x158)
                 .SetFrame(X64Register.Rbp, 0x80);
-        bool isStub = Name is "ntdll" or "win32u"
-            && symbol is not null && (symbol.StartsWith("Nt", StringComparison.Ordinal)
-            || symbol.StartsWith("Zw", StringComparison.Ordinal));
+        // Before 10.0 the window manager's system calls are in USER32.
+        bool isStub = symbol is not null && (Name is "ntdll" or "win32u"
+            ? symbol.StartsWith("Nt", StringComparison.Ordinal) || symbol.StartsWith("Zw", StringComparison.Ordinal)
+            : Name is "USER32" && symbol.StartsWith("NtUser", StringComparison.Ordinal));
         if (isStub)
             return FunctionFrame.Leaf;
         return FunctionFrame.Sub(0x28 + 0x10 * (int)(Hash(symbol ?? $"{Name}+{rva:x}") % 12));
@@ -337,9 +346,13 @@ public sealed class ForgedModule
     }
 }
 
-/// <summary>A frame of a stack: where it returns to, in which module, and how large it is.</summary>
-public sealed record StackFrame(ForgedModule Module, string Text, ulong Address, FunctionFrame Frame)
+/// <summary>A frame of a stack: where it returns to, in which module (null for none), and how large it is.</summary>
+public sealed record StackFrame(ForgedModule? Module, string Text, ulong Address, FunctionFrame Frame)
 {
+    /// <summary>A frame in no module: of code whose image nobody knows.</summary>
+    public static StackFrame Nowhere(ulong address, string text) =>
+        new(null, text, address, FunctionFrame.Leaf) { Function = address };
+
     /// <summary>Name of the function; null where the module has none.</summary>
     public string? Symbol { get; init; }
 

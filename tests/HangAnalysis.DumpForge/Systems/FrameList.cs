@@ -8,8 +8,9 @@ namespace HangAnalysis.DumpForge.Systems;
 /// </summary>
 public sealed class FrameList
 {
-    private FrameList(StackFrame[] frames)
+    private FrameList(StackFrame[] frames, ulong systemCallPointer = 0, ulong userPointer = 0)
     {
+        (SystemCallPointer, UserPointer) = (systemCallPointer, userPointer);
         int call = Array.FindIndex(frames, frame => frame.IsSystemCall);
         int kernel = call < 0 ? frames.Length : call;
         Frames = frames;
@@ -27,6 +28,12 @@ public sealed class FrameList
 
     public StackFrame[] User { get; }
 
+    /// <summary>Stack pointer of the system call's frame; 0 where any will do.</summary>
+    public ulong SystemCallPointer { get; }
+
+    /// <summary>Stack pointer of the innermost user frame; 0 where any will do.</summary>
+    public ulong UserPointer { get; }
+
     public static FrameList Parse(SystemBuilder system, string text)
     {
         List<StackFrame> frames = [];
@@ -36,7 +43,32 @@ public sealed class FrameList
         return new FrameList([.. frames]);
     }
 
-    private static StackFrame ParseFrame(SystemBuilder system, string line)
+    /// <summary>
+    /// Reads a listing with stack pointers: <c>ffffd000215847f0 fffff801feaa5999 nt!KiSwapThread+0x14e</c>, where the second
+    /// number is the return address, which is the address of the frame on the next line.
+    /// </summary>
+    public static FrameList ParseListing(SystemBuilder system, string text)
+    {
+        string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        ulong[] pointers = [.. lines.Select(line => Hex(line[..16]))];
+        ulong systemCall = 0, user = 0;
+        List<StackFrame> frames = [];
+        for (int i = 0; i < lines.Length; i++)
+        {
+            bool isCall = lines[i].Contains("!KiSystemServiceCopyEnd", StringComparison.Ordinal);
+            // The stacks of kernel and user mode lie apart; the frame between them is a trap frame.
+            int? extent = isCall || i + 1 == lines.Length ? null : (int)(pointers[i + 1] - pointers[i]);
+            string place = lines[i][34..];
+            frames.Add(ParseFrame(system, i == 0 ? place : $"{lines[i - 1][17..33]} {place}", extent));
+            if (isCall)
+                (systemCall, user) = (pointers[i], pointers[i + 1]);
+        }
+        return new FrameList([.. frames], systemCall, user);
+    }
+
+    private static ulong Hex(string text) => ulong.Parse(text, NumberStyles.HexNumber);
+
+    private static StackFrame ParseFrame(SystemBuilder system, string line, int? extent = null)
     {
         ulong? address = null;
         string text = line;
@@ -60,6 +92,8 @@ public sealed class FrameList
         // Only the name is known of some frames: any place well inside the function will do.
         if (plus < 0 && address is null && symbol is not null)
             offset = 0x20 + (uint)(ForgedModule.Hash(symbol) % 0x1d0);
-        return system.Modules.ByName(module).PlaceFrame(symbol, offset, address, text);
+        if (symbol is null && plus < 0 && address is { } nowhere)
+            return StackFrame.Nowhere(nowhere, text);
+        return system.Modules.ByName(module).PlaceFrame(symbol, offset, address, text, extent);
     }
 }

@@ -26,6 +26,7 @@ public sealed class ProcessBuilder
         Struct = system.Objects.New("_EPROCESS", "Process", null, address);
         // Everything that a process has of its own lies in one region of 2 MB: one page table.
         _region = 0x8_0000_0000 + ((ulong)pid << 24);
+        Peb = IsSystem ? 0 : _region;
         _nextUser = _region + FirstUserStack;
         Write(parent);
     }
@@ -52,8 +53,37 @@ public sealed class ProcessBuilder
 
     public ulong Address => Struct.Address;
 
-    /// <summary>The process environment block; 0 for a system process.</summary>
-    public ulong Peb => IsSystem ? 0 : _region;
+    /// <summary>The process environment block; 0 for a system process. It may be put at another address.</summary>
+    public ulong Peb
+    {
+        get;
+        set
+        {
+            field = value;
+            Struct.Set("Peb", value);
+        }
+    }
+
+    /// <summary>Where the process has its loader list and parameters.</summary>
+    internal ulong LoaderAddress => _region + 0x1000;
+
+    /// <summary>When the process was started; null for soon after the system.</summary>
+    public DateTime? CreateTime { get; set; }
+
+    /// <summary>Who the process runs as; null for whom the name and the session suggest.</summary>
+    public Account? Account { get; set; }
+
+    /// <summary>What the memory manager has counted; null for something plausible.</summary>
+    public ProcessMemory? Memory { get; set; }
+
+    /// <summary>Number of open handles; null for something plausible.</summary>
+    public uint? HandleCount { get; set; }
+
+    /// <summary>Address of the handle table; 0 for any.</summary>
+    public ulong HandleTable { get; set; }
+
+    /// <summary>Modules in the loader list, filled up by ones whose images are not in memory; 0 for those that are.</summary>
+    public int ModuleCount { get; set; }
 
     public IReadOnlyList<ForgedModule> UserModules => _modules;
 
@@ -97,6 +127,8 @@ public sealed class ProcessBuilder
         if (IsExited)
             Struct.Set("ExitTime", _system.Options.FileTime - 600_000_000)
                 .TrySet("Flags", Struct.Get("Flags") | 0xc);
+        if (CreateTime is { } created)
+            Struct.Set("CreateTime", (ulong)created.ToFileTimeUtc());
         if (IsSystem)
             return;
         if (Executable is not null)
@@ -107,7 +139,7 @@ public sealed class ProcessBuilder
         foreach (ForgedModule module in _modules)
             _system.Modules.Map(module, Space);
         if (!IsUserModeAbsent)
-            WriteLoaderData();
+            ProcessEnvironment.Write(_system, this);
     }
 
     private void Write(uint parent)
@@ -115,7 +147,7 @@ public sealed class ProcessBuilder
         SystemOptions options = _system.Options;
         _system.Objects.WriteDispatcher(Address, "ProcessObject", _system.Layout.Size("_KPROCESS") / 4, 0);
         Struct.Set("Pcb.DirectoryTableBase", Space.DirectoryTableBase).Set("UniqueProcessId", Pid)
-            .Set("InheritedFromUniqueProcessId", parent).Set("Peb", Peb)
+            .Set("InheritedFromUniqueProcessId", parent).Set("Pcb.BasePriority", 8)
             .Set("CreateTime", options.FileTime - (ulong)options.Uptime.Ticks + 10_000_000ul * (Pid + 1ul))
             .Set("SectionBaseAddress", IsSystem ? 0 : 0x7ff700000000ul)
             .EmptyLists("ThreadListHead", "Pcb.ThreadListHead", "Pcb.ReadyListHead", "Pcb.ProfileListHead");
@@ -138,54 +170,4 @@ public sealed class ProcessBuilder
         }
         _system.Kernel.AppendToList(_system.Variables["PsActiveProcessHead"], Struct.At("ActiveProcessLinks"));
     }
-
-    private void WriteLoaderData()
-    {
-        ulong loader = _region + 0x1000, at = loader + 0x100;
-        StructureWriter writer = _system.Writer;
-        void Set(ulong address, string type, string path, ulong value) =>
-            writer.TrySet(address, type, path, value, Space);
-        ulong executable = Executable?.Base ?? 0x7ff700000000;
-        Set(Peb, "_PEB", "ImageBaseAddress", executable);
-        Set(Peb, "_PEB", "Ldr", loader);
-        Set(Peb, "_PEB", "SessionId", Session);
-        Set(Peb, "_PEB", "NumberOfProcessors", (ulong)_system.Options.Processors);
-        Set(loader, "_PEB_LDR_DATA", "Length", 0x58);
-        Set(loader, "_PEB_LDR_DATA", "Initialized", 1);
-        string[] lists = ["InLoadOrder", "InMemoryOrder", "InInitializationOrder"];
-        foreach (string list in lists)
-            Space.InitializeList(loader + Offset("_PEB_LDR_DATA", list + "ModuleList"));
-        List<(string File, string Path, ulong Base, uint Size, uint Time)> entries = [];
-        string dosPath = DosPath ?? Path.Replace(@"\Device\HarddiskVolume1", "C:", StringComparison.Ordinal);
-        if (Executable is null)
-            entries.Add((Name, dosPath, executable, 0x20000, 0x57899921));
-        foreach (ForgedModule module in _modules)
-            entries.Add((module.FileName, module == Executable ? dosPath : module.FullPath, module.Base,
-                module.Image!.SizeOfImage, module.TimeDateStamp));
-        foreach ((string file, string path, ulong imageBase, uint size, uint time) in entries)
-        {
-            const string Entry = "_LDR_DATA_TABLE_ENTRY";
-            Set(at, Entry, "DllBase", imageBase);
-            Set(at, Entry, "EntryPoint", imageBase + 0x1000);
-            Set(at, Entry, "SizeOfImage", size);
-            Set(at, Entry, "TimeDateStamp", time);
-            ulong text = at + (ulong)_system.Layout.Size(Entry);
-            Space.WriteUnicodeString(at + Offset(Entry, "FullDllName"), text, path);
-            text += 2 * (ulong)path.Length + 2;
-            Space.WriteUnicodeString(at + Offset(Entry, "BaseDllName"), text, file);
-            for (int i = 0; i < lists.Length; i++)
-                Space.AppendToList(
-                    loader + Offset("_PEB_LDR_DATA", lists[i] + "ModuleList"), at + Offset(Entry, lists[i] + "Links"));
-            at = text + 2 * (ulong)file.Length + 17 & ~15ul;
-        }
-        ulong parameters = at;
-        const string Parameters = "_RTL_USER_PROCESS_PARAMETERS";
-        Set(Peb, "_PEB", "ProcessParameters", parameters);
-        ulong buffer = parameters + (ulong)_system.Layout.Size(Parameters);
-        Space.WriteUnicodeString(parameters + Offset(Parameters, "ImagePathName"), buffer, dosPath);
-        buffer += 2 * (ulong)dosPath.Length + 2;
-        Space.WriteUnicodeString(parameters + Offset(Parameters, "CommandLine"), buffer, CommandLine ?? dosPath);
-    }
-
-    private ulong Offset(string type, string path) => (ulong)_system.Layout.Offset(type, path);
 }

@@ -32,17 +32,24 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
         FrameList? frames = thread.Frames;
         int size = frames is null ? 0 : SizeOf(frames.Kernel);
         bool hasUser = !thread.Process.IsSystem;
-        ulong trap = StackBase - (ulong)system.Layout.Size("_KTRAP_FRAME");
+        ulong trapSize = (ulong)system.Layout.Size("_KTRAP_FRAME"), initial = StackBase;
+        if (frames is { SystemCallPointer: > 0 })
+        {
+            initial = frames.SystemCallPointer + trapSize;
+            StackBase = initial + 0xfff & ~0xffful;
+            StackLimit = StackBase - StackSize;
+        }
+        ulong trap = initial - trapSize;
         bool entered = frames?.SystemCall is not null;
         ulong top = entered ? trap : StackBase - 0x60;
         ulong pointer = top - (ulong)size;
         if (pointer < StackLimit + SwitchFrameSize)
             throw new InvalidOperationException($"the stack of thread {thread.Tid:x} does not fit");
-        thread.Struct.Set("Tcb.InitialStack", StackBase).Set("Tcb.StackBase", StackBase)
+        thread.Struct.Set("Tcb.InitialStack", initial).Set("Tcb.StackBase", StackBase)
             .Set("Tcb.StackLimit", StackLimit).Set("Tcb.KernelStack", pointer - SwitchFrameSize)
             .Set("Tcb.TrapFrame", entered ? trap : 0);
         if (hasUser)
-            Teb = thread.Process.TakeUser(0x2000);
+            Teb = thread.GivenTeb != 0 ? thread.GivenTeb : thread.Process.TakeUser(0x2000);
         thread.Struct.Set("Tcb.Teb", Teb);
         if (frames is null)
             return;
@@ -53,7 +60,7 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
         if (isAbsent)
             _stackPointers.Clear();
         _stackPointers.Add(trap);
-        ulong user = WriteUser(frames.User);
+        ulong user = WriteUser(frames);
         if (!isAbsent)
             WriteTrapFrame(trap, frames.User.Length > 0 ? frames.User[0].Address : 0, user);
     }
@@ -134,15 +141,31 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
         return rbp;
     }
 
-    private ulong WriteUser(StackFrame[] frames)
+    private ulong WriteUser(FrameList list)
     {
+        StackFrame[] frames = list.User;
         int size = SizeOf(frames) + 0x40;
         int pages = size + 0xfff & ~0xfff;
-        ulong limit = thread.Process.TakeUser(pages), stackBase = limit + (ulong)pages;
-        ulong pointer = stackBase - (ulong)size & ~0xful;
-        // A stub's frame is its return address alone, at an address that is 8 above a multiple of 16.
-        if (frames.Length > 0 && frames[0].Frame.IsLeaf)
-            pointer -= 8;
+        // Frames in no module have a stack that is not in memory either.
+        if (frames.Length > 0 && frames[0].Module is null)
+            return thread.Process.TakeUser(pages) + (ulong)pages - (ulong)size;
+        ulong limit, stackBase, pointer;
+        if (list.UserPointer != 0)
+        {
+            pointer = list.UserPointer;
+            stackBase = pointer + (ulong)size + 0xffff & ~0xfffful;
+            limit = pointer & ~0xffful;
+            pages = (int)(stackBase - limit);
+        }
+        else
+        {
+            limit = thread.Process.TakeUser(pages);
+            stackBase = limit + (ulong)pages;
+            pointer = stackBase - (ulong)size & ~0xful;
+            // A stub's frame is its return address alone, at an address that is 8 above a multiple of 16.
+            if (frames.Length > 0 && frames[0].Frame.IsLeaf)
+                pointer -= 8;
+        }
         byte[] bytes = new byte[SizeOf(frames)];
         PutReturns(bytes, frames, pointer, 0);
         foreach ((int frame, ulong value) in thread.Locals)
@@ -164,6 +187,13 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
         Set("ClientId.UniqueProcess", thread.Process.Pid);
         Set("ClientId.UniqueThread", thread.Tid);
         Set("ProcessEnvironmentBlock", thread.Process.Peb);
+        if (thread.ApartmentFlags == 0)
+            return;
+        // SOleTlsData of combase: two pointers, the apartment's number, and its flags at +14 (x64).
+        ulong ole = thread.Process.TakeUser(0x100);
+        thread.Process.Space.WriteUInt32(ole + 0x10, thread.Tid);
+        thread.Process.Space.WriteUInt32(ole + 0x14, thread.ApartmentFlags);
+        Set("ReservedForOle", ole);
     }
 
     private void WriteTrapFrame(ulong trap, ulong instruction, ulong pointer) =>

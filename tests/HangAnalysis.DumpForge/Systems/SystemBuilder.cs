@@ -192,6 +192,8 @@ public sealed class SystemBuilder
         DebuggerData.Write(this);
         SharedUserData.Write(this);
         Modules.WriteImages();
+        // Last, so that nothing else lies elsewhere for it.
+        ProcessAccounting.Write(this);
     }
 }
 

@@ -83,6 +83,15 @@ public sealed class ThreadBuilder
     /// <summary>Thread environment block; 0 for a thread without user mode.</summary>
     public ulong Teb { get; private set; }
 
+    /// <summary>Address that the thread environment block is to have; 0 for any.</summary>
+    public ulong GivenTeb { get; set; }
+
+    /// <summary>Flags that COM keeps of the thread: 0x80 in a single-threaded apartment, 0x100 in the process's; 0 for no COM.</summary>
+    public uint ApartmentFlags { get; set; }
+
+    /// <summary>What the scheduler and the accounting know of the thread.</summary>
+    public ThreadSchedule Schedule { get; } = new();
+
     /// <summary>Object that ALPC and keyed events make this thread wait for.</summary>
     public ulong AlpcSemaphore => Struct.At("AlpcWaitSemaphore");
 
@@ -145,7 +154,7 @@ public sealed class ThreadBuilder
     public ThreadBuilder ReadyOn(int processor, TimeSpan age)
     {
         ReadyProcessor = processor;
-        Struct.TrySet("Tcb.IdealProcessor", (ulong)processor);
+        Schedule.IdealProcessor = processor;
         return State("Ready", age);
     }
 
@@ -207,7 +216,8 @@ public sealed class ThreadBuilder
         if (Frames is null)
             return;
         foreach (StackFrame frame in Frames.User)
-            Process.Use(frame.Module);
+            if (frame.Module is { } module)
+                Process.Use(module);
     }
 
     internal void Finish()
@@ -239,11 +249,10 @@ public sealed class ThreadBuilder
             .Set("Tcb.State", _system.Enum("_KTHREAD_STATE", IsAtGate ? "GateWait" : _state))
             .Set("Tcb.WaitReason", _system.Enum("_KWAIT_REASON", _reason))
             .Set("Tcb.WaitMode", _isUserWait ? 1u : 0u).Set("Tcb.WaitTime", (uint)ticks)
-            .Set("Tcb.Priority", (byte)_priority).Set("Tcb.BasePriority", (byte)_priority)
             .Set("Tcb.PreviousMode", system ? 0u : 1u).TrySet("Tcb.SystemThread", system ? 1u : 0u)
             .Set("Tcb.ContextSwitches", _contextSwitches != 0 ? _contextSwitches : 17 + Tid)
-            .Set("Tcb.KernelTime", _kernelTicks).Set("Tcb.UserTime", system ? 0u : 2u)
-            .Set("Tcb.Running", Processor is null ? 0u : 1u).TrySet("Tcb.NextProcessor", (ulong)(Processor ?? ReadyProcessor ?? 0))
+            .Set("Tcb.KernelTime", _kernelTicks).Set("Tcb.UserTime", Schedule.UserTicks ?? (system ? 0u : 2u))
+            .Set("Tcb.Running", Processor is null ? 0u : 1u)
             .TrySet("Tcb.AbEntrySummary", FreeLockEntries)
             .Set("CreateTime", _system.Options.FileTime - (ulong)_system.Options.Uptime.Ticks + 20_000_000ul + Tid);
         ulong start = _start;
@@ -258,6 +267,7 @@ public sealed class ThreadBuilder
         else if (system)
             // ETHREAD.CrossThreadFlags.SystemThread is not in all symbols' bit fields: bit 4, as in public headers.
             Struct.Set("CrossThreadFlags", 0x12);
+        Schedule.Write(this, _system.Options.Processors);
     }
 
     /// <summary>

@@ -177,7 +177,7 @@ internal sealed class ForgedSystemTests
     {
         foreach (StackFrame frame in thread.Frames!.Frames)
         {
-            PeImage image = frame.Module.Image!;
+            PeImage image = frame.Module!.Image!;
             uint rva = (uint)(frame.Address - image.Base);
             PeSection section = image.Sections.Last(one => one.Rva <= rva);
             Assert.That(rva - section.Rva, Is.LessThan(section.VirtualSize), frame.Text);
