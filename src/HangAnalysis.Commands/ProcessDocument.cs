@@ -9,20 +9,26 @@ internal static class ProcessDocument
     /// <summary>Columns before the text of a labelled line.</summary>
     private const int LabelWidth = 14;
 
+    private const int EnvironmentBlockColumn = 5;
+
     /// <summary>Characters of a command line that are shown: some hold whole scripts.</summary>
     private const int LongestCommandLine = 2048;
 
-    private static readonly IReadOnlyList<Column> s_columns =
+    private static readonly IReadOnlyList<Column> s_listColumns =
     [
-        new("Name", CanShrink: true), new("Address"), new("Ses", Align.Right), new("PID"), new("Parent"), new("PEB"),
+        new("Name", CanShrink: true), new("Address"), new("Ses", Align.Right), new("PID"), new("Parent"),
         new("Mods", Align.Right), new("Handle", Align.Right), new("Thrd", Align.Right), new("User", CanShrink: true),
     ];
+
+    /// <summary>One process has its environment block in the row, too; names of several need that room.</summary>
+    private static readonly IReadOnlyList<Column> s_columns =
+        [.. s_listColumns.Take(EnvironmentBlockColumn), new("PEB"), .. s_listColumns.Skip(EnvironmentBlockColumn)];
 
     /// <summary>Several processes: a row for each.</summary>
     public static Document List(IReadOnlyList<ProcessView> views)
     {
         Document document = new();
-        document.Add(new TableBlock(s_columns, views.Select(Row)));
+        document.Add(new TableBlock(s_listColumns, views.Select(v => (IReadOnlyList<Span>)Row(v))));
         document.Blank();
         return document.Add($"{views.Count:N0} processes have this name; !p ADDRESS shows one of them");
     }
@@ -31,7 +37,11 @@ internal static class ProcessDocument
     public static Document Of(ProcessView view)
     {
         Document document = new();
-        document.Add(new TableBlock(s_columns, [Row(view)]));
+        List<Span> row = Row(view);
+        row.Insert(EnvironmentBlockColumn, view.Process.EnvironmentBlock == 0
+            ? ThreadCells.NotRecorded
+            : $"{view.Process.EnvironmentBlock:x16}");
+        document.Add(new TableBlock(s_columns, [row]));
         document.Blank();
         AddOrigin(document, view);
         document.Blank();
@@ -45,7 +55,7 @@ internal static class ProcessDocument
         return document;
     }
 
-    private static IReadOnlyList<Span> Row(ProcessView view)
+    private static List<Span> Row(ProcessView view)
     {
         ProcessFacts process = view.Process;
         return
@@ -55,7 +65,6 @@ internal static class ProcessDocument
             ProcessCells.Session(process), ProcessCells.BothIds(process.Id),
             new Span(ProcessCells.BothIds(process.ParentId), Tone.Normal,
                 view.Parent.Process is { } parent ? Links.CommandFor(parent) : null),
-            process.EnvironmentBlock == 0 ? ThreadCells.NotRecorded : $"{process.EnvironmentBlock:x16}",
             Number(view.Program.Modules), Number(view.Details.Handles), $"{view.Activity.Threads:N0}", User(view),
         ];
     }
@@ -73,9 +82,8 @@ internal static class ProcessDocument
         Add(document, "Parent", Parent(view));
         Add(document, "User", Account(view));
         Add(document, "State", State(view));
-        string priority = details.BasePriority is { } number ? $"{details.PriorityClass ?? "class not recorded"}, base {number}"
-            : details.PriorityClass ?? ThreadCells.NotRecorded;
-        Add(document, "Priority", priority);
+        string priority = details.PriorityClass is { } name ? $"class {name}, " : "";
+        Add(document, "Priority", details.BasePriority is { } number ? $"{priority}base {number}" : ThreadCells.NotRecorded);
         if (details.Protection is { } protection)
             Add(document, "Protection", protection);
         if (view.Process.Group != 0)
@@ -125,7 +133,7 @@ internal static class ProcessDocument
     {
         string account = view.Details.Account is not { } known ? "token not recorded"
             : known.Name is { } name ? $"{known.Id} {name}" : known.Id;
-        return view.Program.EnvironmentUser is { } told
+        return view.Program.EnvironmentUser is { } told && !told.Equals(view.Details.Account?.Name, StringComparison.OrdinalIgnoreCase)
             ? $"{account}; {told} by its environment, which is what it was told and no proof"
             : account;
     }
@@ -137,7 +145,8 @@ internal static class ProcessDocument
             return $"has exited{(view.Details.ExitTime is { } time ? $" at {TimeText.Format(time)}" : "")}" +
                 $"{(view.Details.ExitStatus is { } status ? $" with status 0x{status:x8}" : "")}; somebody still refers to its object";
         if (view.Process.IsEnding)
-            return $"ending: somebody has asked for its end, and {ChainDocument.Count(threads, "thread")} have not ended yet";
+            return $"ending: somebody has asked for its end, and {ChainDocument.Count(threads, "thread")} " +
+                $"{(threads == 1 ? "is" : "are")} still there";
         return view.Process.IsFrozen ? "frozen: the system keeps its threads from running, as applications in the background" : "active";
     }
 
@@ -156,10 +165,17 @@ internal static class ProcessDocument
     private static void AddThreads(Document document, ProcessView view)
     {
         Analysis.ProcessActivity activity = view.Activity;
-        string ended = activity.Ended == 0 ? "" : $"; {activity.Ended:N0} more have ended and are still listed";
-        Add(document, "Threads", $"{activity.Threads:N0}: {activity.Running:N0} running, {activity.Ready:N0} ready, " +
-            $"{activity.OnLocks:N0} on locks, {activity.OnReplies:N0} on LPC replies, {activity.OnRequests:N0} on I/O, " +
-            $"{activity.OnMemory:N0} on memory, {activity.Suspended:N0} suspended{ended}");
+        List<string> states = [];
+        foreach ((int count, string state) in (ReadOnlySpan<(int, string)>)
+        [
+            (activity.Running, "running"), (activity.Ready, "ready"), (activity.OnLocks, "on locks"),
+            (activity.OnReplies, "on LPC replies"), (activity.OnRequests, "on I/O"), (activity.OnMemory, "on memory"),
+            (activity.Suspended, "suspended"),
+        ])
+            if (count > 0)
+                states.Add($"{count:N0} {state}");
+        Add(document, "Threads", $"{activity.Threads:N0}{(states.Count == 0 ? "" : $": {string.Join(", ", states)}")}" +
+            (activity.Ended == 0 ? "" : $"; {activity.Ended:N0} more ended and still listed"));
         MainThreadFacts? main = view.MainThread;
         if (main is not null)
         {

@@ -28,11 +28,16 @@ internal static class CommandLines
             "!owners", "!owners /q", "!owners /json", "!owners -k ERESOURCE", "!owners -k nothing", "!owners 123456789",
             "!deadlocks", "!deadlocks /q", "!deadlocks /json", "!irps", "!irps /q", "!irps /json", "!irps nothing",
             "!workers", "!workers /q", "!workers /json", "!cpus", "!cpus -v", "!cpus /q", "!cpus /json",
+            "!p", "!p /q", "!p /json", "!p -t", "!p -t -z /q", "!p -p 4", "!p -p 4 /json", "!p System", "!p svchost", "!p svchost /q",
+            "!p svchost -t /json", "!p -p 123456789", "!p nothing", "!p a b", "!p -p",
+            "!tl", "!tl /q", "!tl /json", "!tl -z", "!tl -b", "!tl svchost", "!tl -s 0", "!tl -s none", "!tl -s x", "!tl -sort Thr",
+            "!tl -sort nothing", "!tl -mem", "!tl -mem -sort Commit /json", "!tl -proc", "!tl -v /json", "!tl -mem -proc", "!tl a b",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
             lines.AddRange([$"!us -p {process.Address.Value:x16}", $"!us /json -p {process.Id:x}",
-                $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}"]);
+                $"!us /q -p 0x{process.Address.Value:x}", $"!p {process.Address.Value:x16}", $"!p /json {process.Id:x} -t -z",
+                $"!lpcchain {process.Address.Value:x16}"]);
         if (thread is not null)
             lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
                 $"!why {thread.Address.Value:x16}", $"!why -v {thread.Address.Value:x16}", $"!owners {thread.Address.Value:x16}"]);

@@ -41,7 +41,7 @@ public sealed class ProcessActivity
     /// <summary>Suspended, or in a process that is frozen.</summary>
     public int Suspended { get; private set; }
 
-    /// <summary>Wait in the middle of an operation.</summary>
+    /// <summary>Wait in the middle of an operation, or for a lock, which may be one of their own program.</summary>
     public int Blocked { get; private set; }
 
     /// <summary>The thread that has been blocked for the longest time; null where none is, or ages are unknown.</summary>
@@ -111,7 +111,8 @@ public sealed class ProcessActivity
 
     private void CountWait(ThreadFacts thread, HashSet<ulong> onLocks)
     {
-        if (thread.WaitGroup == WaitGroup.Lock || onLocks.Contains(thread.Address.Value))
+        bool onLock = thread.WaitGroup == WaitGroup.Lock || onLocks.Contains(thread.Address.Value);
+        if (onLock)
             OnLocks++;
         else if (thread.WaitGroup == WaitGroup.Reply)
             OnReplies++;
@@ -119,7 +120,7 @@ public sealed class ProcessActivity
             OnMemory++;
         else if (thread.HasRequests && thread.Role != WaitRole.Idle)
             OnRequests++;
-        if (thread.Role != WaitRole.Blocked)
+        if (!onLock && thread.Role != WaitRole.Blocked)
             return;
         Blocked++;
         IsNoteworthy |= WaitEvidence.HasLasted(thread);
