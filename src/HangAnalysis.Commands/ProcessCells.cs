@@ -7,7 +7,9 @@ namespace HangAnalysis.Commands;
 /// <summary>What commands on processes have in common: how processes are named, found and shown.</summary>
 internal static class ProcessCells
 {
-    /// <summary>The name of a process with what it hosts, and a mark on 32-bit programs: <c>svchost.exe(RPCSS)</c>, <c>old.exe*32</c>.</summary>
+    /// <summary>
+    /// The name of a process with what it hosts, and a mark on 32-bit programs: <c>svchost.exe(RPCSS)</c>, <c>old.exe*32</c>.
+    /// </summary>
     public static string NameOf(ProcessFacts process, WindowsSystem system)
     {
         string hosted = system.DescribeHosted(process) is { } services ? $"({services})" : "";
@@ -18,7 +20,8 @@ internal static class ProcessCells
     public static string BothIds(ulong id) => $"{id:x} (0n{id})";
 
     /// <summary>The session of a process, or a dash.</summary>
-    public static string Session(ProcessFacts process) => process.SessionId is { } session ? $"{session}" : ThreadCells.NotRecorded;
+    public static string Session(ProcessFacts process) =>
+        process.SessionId is { } session ? $"{session}" : ThreadCells.NotRecorded;
 
     /// <summary>
     /// The processes of a name: those that have it, with or without its extension; else those that have it as a part.

@@ -90,7 +90,8 @@ internal static class ProcessDocument
         {
             string id = details.GroupId is { } jobId ? $", number {jobId}" : "";
             string members = details.GroupProcesses is { } count ? $", {count:N0} running process(es)" : "";
-            Add(document, "Job", new Span($"{view.Process.Group:x16}", Tone.Normal, $"!job {view.Process.Group:x16}"), id + members);
+            string job = $"{view.Process.Group:x16}";
+            Add(document, "Job", new Span(job, Tone.Normal, $"!job {job}"), id + members);
         }
         if (program.WhyMissing is { } why && view.Process.EnvironmentBlock != 0)
             Add(document, "Not known", $"command line, environment and images: {why}");
@@ -119,7 +120,7 @@ internal static class ProcessDocument
             : [gone];
     }
 
-    /// <summary>The user in one cell: by the account where that tells, else what the environment says, else the identifier.</summary>
+    /// <summary>The user in one cell: a well-known account, else what the environment says, else the identifier.</summary>
     private static string User(ProcessView view)
     {
         if (view.Details.Account?.Name is { } name)
@@ -133,7 +134,8 @@ internal static class ProcessDocument
     {
         string account = view.Details.Account is not { } known ? "token not recorded"
             : known.Name is { } name ? $"{known.Id} {name}" : known.Id;
-        return view.Program.EnvironmentUser is { } told && !told.Equals(view.Details.Account?.Name, StringComparison.OrdinalIgnoreCase)
+        return view.Program.EnvironmentUser is { } told
+            && !told.Equals(view.Details.Account?.Name, StringComparison.OrdinalIgnoreCase)
             ? $"{account}; {told} by its environment, which is what it was told and no proof"
             : account;
     }
@@ -142,12 +144,17 @@ internal static class ProcessDocument
     {
         int threads = view.Activity.Threads;
         if (view.Process.HasExited)
-            return $"has exited{(view.Details.ExitTime is { } time ? $" at {TimeText.Format(time)}" : "")}" +
-                $"{(view.Details.ExitStatus is { } status ? $" with status 0x{status:x8}" : "")}; somebody still refers to its object";
+        {
+            string when = view.Details.ExitTime is { } time ? $" at {TimeText.Format(time)}" : "";
+            string how = view.Details.ExitStatus is { } status ? $" with status 0x{status:x8}" : "";
+            return $"has exited{when}{how}; somebody still refers to its object";
+        }
         if (view.Process.IsEnding)
             return $"ending: somebody has asked for its end, and {ChainDocument.Count(threads, "thread")} " +
                 $"{(threads == 1 ? "is" : "are")} still there";
-        return view.Process.IsFrozen ? "frozen: the system keeps its threads from running, as applications in the background" : "active";
+        return view.Process.IsFrozen
+            ? "frozen: the system keeps its threads from running, as it does with applications in the background"
+            : "active";
     }
 
     private static TableBlock Memory(MemoryUse use)
@@ -179,10 +186,10 @@ internal static class ProcessDocument
         MainThreadFacts? main = view.MainThread;
         if (main is not null)
         {
-            string by = main.Function is { } function ? $"  {function}" : "  the oldest; no main function is on a stack that could be read";
+            string by = main.Function ?? "the oldest; no main function is on a stack that could be read";
             Add(document, "Main thread",
-                [Links.To(main.Thread.Address), $" {main.Thread.ClientId}{by}  {main.Thread.State} {AgeText.Format(main.Thread.Age)}",
-                    .. WaitsFor(main.Thread, view)]);
+                [Links.To(main.Thread.Address),
+                    $" {main.Thread.ClientId}  {by}  {main.Thread.State} {AgeText.Format(main.Thread.Age)}", .. WaitsFor(main.Thread, view)]);
         }
         if (activity.Blocked == 0)
         {
@@ -217,7 +224,8 @@ internal static class ProcessDocument
         document.Blank();
         document.Add(new TableBlock(ThreadCells.Columns, view.ListedThreads.Select(ThreadCells.Of)));
         int hidden = view.Process.Threads.Count - view.ListedThreads.Count;
-        document.Add($"Thread Count: {view.ListedThreads.Count:N0}{(hidden == 0 ? "" : $"; {hidden:N0} that have ended are not shown: -z")}");
+        string rest = hidden == 0 ? "" : $"; {hidden:N0} that have ended are not shown: -z";
+        document.Add($"Thread Count: {view.ListedThreads.Count:N0}{rest}");
     }
 
     private static void Add(Document document, string label, params IReadOnlyList<Span> text) => document.Add(new LineBlock(

@@ -27,8 +27,8 @@ internal sealed class ProcessListCommand : ICommand
             new("v", null, "the same as -proc"),
             .. CommandHelp.ListingOptions,
         ],
-        [("!tl", "all processes; Rn running, Ry ready, Bk on locks, Lc on LPC replies, IO with a request pending, Pg on memory, " +
-            "Su suspended, !! worth a look"),
+        [("!tl", "all processes; Rn running, Ry ready, Bk on locks, Lc on LPC replies, IO with a request pending, " +
+            "Pg on memory, Su suspended, !! worth a look"),
             ("!tl svchost -sort Thr", "those whose name holds a text, the one with the most threads first"),
             ("!tl -mem -sort Commit", "who needs the memory")]);
 
@@ -46,7 +46,7 @@ internal sealed class ProcessListCommand : ICommand
             chosen.RemoveAll(a => a.Process.HasExited);
         table.Sort(chosen, arguments.Value("sort"));
         int hidden = arguments.Has("z") ? 0 : exited;
-        return new CommandOutput(Arrange(table, chosen, all.Count, exited, hidden),
+        return new CommandOutput(Arrange(table, chosen, all.Count, exited, hidden, system),
             () => JsonSerializer.Serialize(
                 new ProcessListJson("hanganalysis-tl/1", [.. chosen.Select(table.ToJson)], Totals(chosen), exited, hidden),
                 ReportJsonContext.Default.ProcessListJson),
@@ -68,7 +68,7 @@ internal sealed class ProcessListCommand : ICommand
     }
 
     private static Document Arrange(
-        ProcessTable table, List<ProcessActivity> chosen, int all, int exited, int hidden)
+        ProcessTable table, List<ProcessActivity> chosen, int all, int exited, int hidden, WindowsSystem system)
     {
         Document document = new();
         if (chosen.Count > 0)
@@ -78,7 +78,8 @@ internal sealed class ProcessListCommand : ICommand
         }
         ListedTotalsJson totals = Totals(chosen);
         document.Add($"{chosen.Count:N0} of {all:N0} processes with {ChainDocument.Count(totals.All, "thread")}: " +
-            $"{totals.Running:N0} running, {totals.Ready:N0} ready, {totals.Blocked:N0} blocked, {totals.Suspended:N0} suspended");
+            $"{totals.Running:N0} running, {totals.Ready:N0} ready, {totals.Blocked:N0} blocked, " +
+            $"{totals.Suspended:N0} suspended");
         int noteworthy = chosen.Count(a => a.IsNoteworthy);
         if (noteworthy > 0)
             document.Add($"!! {noteworthy:N0} with a thread that has been blocked, or ready without running, for " +
@@ -87,6 +88,11 @@ internal sealed class ProcessListCommand : ICommand
             document.Add(new Span($"{hidden:N0} exited process(es) that are still listed are not shown: -z", Tone.Caution));
         else if (exited > 0)
             document.Add($"{exited:N0} of them have exited: somebody still refers to their objects");
+        if (!system.HoldsThreads)
+            document.Add(new Span("this kind of dump holds the crashing thread and its process, and not the system's",
+                Tone.Caution));
+        else if (system.WasInterrupted)
+            document.Add(new Span("reading the system was interrupted: processes and threads may be missing", Tone.Caution));
         return document;
     }
 

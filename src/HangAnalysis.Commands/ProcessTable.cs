@@ -29,8 +29,8 @@ internal sealed class ProcessTable
                 Sum = null,
             },
             Number("PID", a => a.Process.Id) with { Cell = a => ThreadCells.Id(a.Process.Id), Sum = null, SortsUpwards = true },
-            new(new Column("Address"), a => new Span($"{a.Process.Address.Value:x16}", Tone.Normal, $"!p {a.Process.Address.Value:x16}"),
-                a => a.Process.Address.Value, null, SortsUpwards: true),
+            new(new Column("Address"),
+                a => new Span($"{a.Process.Address.Value:x16}", Tone.Normal, $"!p {a.Process.Address.Value:x16}"), a => a.Process.Address.Value, null, SortsUpwards: true),
             new(new Column("Name", CanShrink: true), a => NameCell(a.Process), null, null, SortsUpwards: true),
             Number("Ses", a => a.Process.SessionId is { } session ? session + 1UL : 0) with
             {
@@ -136,8 +136,8 @@ internal sealed class ProcessTable
         },
         new(new Column("Created"), a => TimeText.Format(Details(a).CreateTime),
             a => (ulong)(Details(a).CreateTime?.UtcTicks ?? 0), null, SortsUpwards: true),
-        new(new Column("Command line", CanShrink: true), a => _system.GetCommandLine(a.Process) ?? ThreadCells.NotRecorded, null, null,
-            SortsUpwards: true),
+        new(new Column("Command line", CanShrink: true),
+            a => _system.GetCommandLine(a.Process) ?? ThreadCells.NotRecorded, null, null, SortsUpwards: true),
     ];
 
     private TableColumn Bytes(string title, Func<MemoryUse, ulong?> value) => new(new Column(title, Align.Right),

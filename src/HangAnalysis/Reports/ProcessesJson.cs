@@ -11,7 +11,7 @@ public sealed record ProcessJson(
     string? PriorityClass, int? BasePriority, string? Protection, JobJson? Job, MainThreadJson? MainThread, BlockedJson Blocked,
     IReadOnlyList<ProcessThreadJson>? ThreadList, string? WhyMissing);
 
-/// <summary>The process that created another: its name if it is still there, else the younger one that has its identifier.</summary>
+/// <summary>The process that created another; else the younger one that has its identifier now.</summary>
 public sealed record ParentJson(string Address, string Name, bool IsSuccessor);
 
 /// <summary>A user: identifier, name where that is the same everywhere, and what the environment variables say.</summary>

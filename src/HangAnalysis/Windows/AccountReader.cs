@@ -30,7 +30,8 @@ internal sealed class AccountReader
     {
         ulong token = fastReference & ~ReferenceMask;
         if (!_users.IsPresent || !KernelSession.IsKernelObject(token)
-            || !_session.Memory.TryReadUInt64(token + (ulong)_users.Offset, out ulong users) || !KernelSession.IsKernelObject(users)
+            || !_session.Memory.TryReadUInt64(token + (ulong)_users.Offset, out ulong users)
+            || !KernelSession.IsKernelObject(users)
             || !_session.Memory.TryReadUInt64(users, out ulong sid) || !KernelSession.IsKernelAddress(sid))
             return null;
         Span<byte> bytes = stackalloc byte[SidHeaderBytes + MostSubAuthorities * sizeof(uint)];

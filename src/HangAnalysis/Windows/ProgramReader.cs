@@ -56,7 +56,8 @@ internal sealed class ProgramReader
         if (!_commandLines.TryGetValue(process.Address, out string? line))
         {
             if (IsUserPointer(process.EnvironmentBlock)
-                && _session.Target.OpenAddressSpace(process.DirectoryTableBase) is var memory && TryReadParameters(process, memory))
+                && _session.Target.OpenAddressSpace(process.DirectoryTableBase) is var memory
+                && TryReadParameters(process, memory))
                 line = UnicodeStrings.Read(memory, _commandLine.Slice(_buffer));
             _commandLines.Add(process.Address, line);
         }

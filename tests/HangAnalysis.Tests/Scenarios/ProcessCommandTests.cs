@@ -51,8 +51,9 @@ public class ProcessCommandTests
         using CommandSession session = forged.Open();
 
         JsonElement explorer = One(session, "!p explorer");
-        Assert.That(explorer.GetProperty("user").GetRawText(), Does.Contain("S-1-5-21-2726512140-888677503-3125549036-1001")
-            .And.Contain(@"MyPC\\admin"));
+        Assert.That(explorer.GetProperty("user").GetProperty("sid").GetString(),
+            Is.EqualTo("S-1-5-21-2726512140-888677503-3125549036-1001"));
+        Assert.That(explorer.GetProperty("user").GetProperty("environment").GetString(), Is.EqualTo(@"MyPC\admin"));
         Assert.That(explorer.GetProperty("user").GetProperty("wellKnownName").ValueKind, Is.EqualTo(JsonValueKind.Null));
         Assert.That(One(session, "!p lsass").GetProperty("user").GetProperty("sid").GetString(), Is.EqualTo("S-1-5-18"));
         Assert.That(One(session, "!p lsass").GetProperty("user").GetProperty("wellKnownName").GetString(),

@@ -8,8 +8,8 @@ namespace HangAnalysis.Tests.Scenarios;
 public class ProcessListTests
 {
     /// <summary>
-    /// How many threads of one process of a scenario do what. The numbers are those that the scenarios put in: 12 and 2 threads at
-    /// one ERESOURCE each and so on; of layouts with other wait reasons and structures, too.
+    /// How many threads of a scenario do what: the numbers that the scenarios put in, such as 12 and 2 threads at one ERESOURCE
+    /// each; also with layouts that have other wait reasons and structures.
     /// </summary>
     [TestCase("two-roots", "10.0.14393", "locks", 14)]
     [TestCase("pushlock-crowd", "10.0.14393", "locks", 769)]
@@ -31,8 +31,8 @@ public class ProcessListTests
         JsonElement list = ForgedFolder.RunJson(session, "!tl");
 
         Assert.That(list.GetProperty("totals").GetProperty(column).GetInt32(), Is.EqualTo(expected));
-        Assert.That(list.GetProperty("processes").EnumerateArray().Sum(p => p.GetProperty("threads").GetProperty(column).GetInt32()),
-            Is.EqualTo(expected));
+        Assert.That(list.GetProperty("processes").EnumerateArray()
+            .Sum(p => p.GetProperty("threads").GetProperty(column).GetInt32()), Is.EqualTo(expected));
     }
 
     [TestCase("mutant-deadlock", "c40,c80")]
@@ -62,7 +62,8 @@ public class ProcessListTests
         string[] lines = ForgedFolder.Run(session, "!tl -b").Split('\n');
 
         Assert.That(Words(lines[0]), Is.EqualTo("!! PID Address Name Ses Thr Rn Ry Bk Lc IO Pg Su Oldest"));
-        Assert.That(Words(lines[2]), Does.StartWith("!! 3a4 ffffab06").And.EndsWith("svchost.exe(LocalService) 0 1 . . . 1 . . . 1m:25.406"));
+        Assert.That(Words(lines[2]), Does.StartWith("!! 3a4 ffffab06")
+            .And.EndsWith("svchost.exe(LocalService) 0 1 . . . 1 . . . 1m:25.406"));
         Assert.That(Words(lines[3]), Is.EqualTo("!! c1c ffffab06b8137800 explorer.exe 1 1 . . . . . . . 1m:24.906"));
         Assert.That(lines, Has.Some.StartsWith("2 of 26 processes with 2 threads"));
     }
@@ -74,7 +75,8 @@ public class ProcessListTests
         using CommandSession session = forged.Open();
 
         string text = ForgedFolder.Run(session, "!tl");
-        Assert.That(text, Does.Not.Contain("setup.exe").And.Contain("1 exited process(es) that are still listed are not shown: -z"));
+        Assert.That(text, Does.Not.Contain("setup.exe")
+            .And.Contain("1 exited process(es) that are still listed are not shown: -z"));
         Assert.That(ForgedFolder.Run(session, "!tl -z"), Does.Contain("setup.exe (exited)").And.Not.Contain("not shown"));
         JsonElement json = ForgedFolder.RunJson(session, "!tl setup");
         Assert.That(json.GetProperty("processes").GetArrayLength(), Is.Zero);
@@ -139,6 +141,17 @@ public class ProcessListTests
         JsonElement plain = ForgedFolder.RunJson(session, "!tl explorer").GetProperty("processes")[0];
         Assert.That(plain.GetProperty("memory").ValueKind, Is.EqualTo(JsonValueKind.Null));
         Assert.That(plain.GetProperty("commandLine").ValueKind, Is.EqualTo(JsonValueKind.Null));
+    }
+
+    [Test]
+    public void A_small_dump_says_that_it_holds_one_process()
+    {
+        using ForgedFolder forged = new("crash-triage");
+        using CommandSession session = forged.Open();
+
+        Assert.That(ForgedFolder.Run(session, "!tl"), Does.Contain("1 of 1 processes with 1 thread")
+            .And.Contain("holds the crashing thread and its process, and not the system's"));
+        Assert.That(ForgedFolder.Run(session, "!tl -mem"), Does.Contain("1 of 1 processes"));
     }
 
     private static string Words(string line) => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries));

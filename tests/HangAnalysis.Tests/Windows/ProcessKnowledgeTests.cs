@@ -21,7 +21,7 @@ public class ProcessKnowledgeTests
     [Test]
     public void Numbers_of_another_authority_mean_another_account() => Assert.That(WellKnownAccounts.NameOf(16, [18]), Is.Null);
 
-    /// <summary>Published levels: csrss.exe 0x61, lsass.exe as a protected light process 0x41, MsMpEng.exe 0x31, System 0x72.</summary>
+    /// <summary>Published levels: csrss.exe 0x61, lsass.exe where protected 0x41, MsMpEng.exe 0x31, System 0x72.</summary>
     [TestCase((byte)0x61, "PPL, WinTcb")]
     [TestCase((byte)0x41, "PPL, Lsa")]
     [TestCase((byte)0x31, "PPL, Antimalware")]
