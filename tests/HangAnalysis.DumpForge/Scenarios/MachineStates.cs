@@ -31,7 +31,7 @@ internal static class MachineStates
         });
         Population population = setup.Population;
         ProcessBuilder process = population.New("leaky.exe", 0xc40, 1, 0xc1c);
-        process.Struct.TrySet("CommitCharge", 3_900_000);
+        process.Memory = new ProcessMemory(0x203_c000_0000, 0x203_c000_0000, 3_800_000, 3_800_000, 3_900_000, 0x24000, 0x4800);
         ulong pages = setup.System.Objects.Event(isNotification: true);
         process.AddThread(population.TakeTid()).Stack(StandardMachine.WaitSingle + """
             nt!MiWaitForFreePage+0x1c4

@@ -99,6 +99,9 @@ public static class ScenarioSet
         ["healthy-program-locks"] = HealthySystems.ProgramLocks,
         ["four-hangs"] = IndependentHangs.Build,
         ["explorer-desktop"] = ExplorerDesktop.Build,
+        ["unique-stacks"] = UniqueStacks.Build,
+        ["ready-queues"] = ReadyThreads.Build,
+        ["wait-objects"] = WaitObjects.Build,
     };
 
     /// <summary>Names of all scenarios; "threads-N" and "locks-N" stand for any number of threads.</summary>

@@ -14,7 +14,7 @@ namespace HangAnalysis.DumpForge.Systems;
 /// </summary>
 public sealed class ForgedModule
 {
-    private const uint FarDistance = 0x2000, LeadIn = 0x30, LeadOut = 0x20, SystemCallLead = 0x200;
+    private const uint FarDistance = 0x2000, LeadIn = 0x30, LeadOut = 0x20;
     private readonly SortedDictionary<uint, string> _symbols = [];
     private readonly Dictionary<string, uint> _rvas = new(StringComparer.Ordinal);
     private readonly SortedDictionary<uint, (string? Symbol, FunctionFrame Frame)> _sites = [];
@@ -140,7 +140,7 @@ public sealed class ForgedModule
             }
             else
             {
-                uint start = symbol == SystemCallLabel ? rva - offset - SystemCallLead : rva - offset;
+                uint start = rva - offset - (s_entries.TryGetValue(symbol, out (string, uint Lead) entry) ? entry.Lead : 0);
                 AddSymbol(symbol, rva - offset);
                 Claim(start, rva + LeadOut, text);
             }
@@ -199,7 +199,15 @@ public sealed class ForgedModule
         return pdb.Build();
     }
 
-    private const string SystemCallLabel = "KiSystemServiceCopyEnd";
+    // Labels to which the kernel returns on the way to user mode, the functions whose frames they are in, and the distance.
+    private static readonly Dictionary<string, (string Function, uint Lead)> s_entries = new(StringComparer.Ordinal)
+    {
+        ["KiSystemServiceCopyEnd"] = ("KiSystemCall64", 0x200),
+        ["KiStartUserThreadReturn"] = ("KxStartUserThread", 0x40),
+    };
+
+    /// <summary>Whether a symbol's frame is that between kernel and user mode.</summary>
+    internal static bool IsEntry(string symbol) => s_entries.ContainsKey(symbol);
 
     private uint SymbolRva(string symbol, uint offset)
     {
@@ -210,7 +218,7 @@ public sealed class ForgedModule
                     throw new ArgumentException($"{FileName}: {between} lies before {symbol}+{offset:x}");
             return rva;
         }
-        uint lead = symbol == SystemCallLabel ? SystemCallLead : 0;
+        uint lead = s_entries.TryGetValue(symbol, out (string, uint Lead) entry) ? entry.Lead : 0;
         // Room for larger offsets of later frames.
         uint size = lead + Math.Max(Spacing, offset + 0x240 & ~0x1ffu);
         uint at = 0x1000;
@@ -227,10 +235,10 @@ public sealed class ForgedModule
 
     private void AddSymbol(string symbol, uint rva)
     {
-        if (symbol == SystemCallLabel)
+        if (s_entries.TryGetValue(symbol, out (string Function, uint Lead) entry))
         {
-            _symbols[rva - SystemCallLead] = "KiSystemCall64";
-            _rvas["KiSystemCall64"] = rva - SystemCallLead;
+            _symbols[rva - entry.Lead] = entry.Function;
+            _rvas[entry.Function] = rva - entry.Lead;
             _labels.Add(rva);
         }
         if (!_symbols.TryAdd(rva, symbol))
@@ -255,13 +263,14 @@ public sealed class ForgedModule
         if (symbol is "KiSwapContext")
             // The next Child-SP is 0x140 above: KEXCEPTION_FRAME with its return address.
             return FunctionFrame.Sub(0x138);
-        if (symbol is SystemCallLabel)
+        if (symbol is not null && IsEntry(symbol))
             return FunctionFrame.SystemCall;
         if (symbol is "KiPageFault")
             // A trap frame that the processor began, with an error code.
             return FunctionFrame.Interrupt(errorCode: true).Push(X64Register.Rbp).Allocate(0x158)
                 .SetFrame(X64Register.Rbp, 0x80);
-        if (symbol is "KiNmiInterrupt" or "KiIpiInterrupt" or "KiInterruptDispatchNoLockNoEtw" or "KiDpcInterrupt")
+        if (symbol is "KiNmiInterrupt" or "KiIpiInterrupt" or "KiInterruptDispatchNoLockNoEtw" or "KiDpcInterrupt"
+            or "KiApcInterrupt")
             // The same without an error code, for which the code leaves room.
             return FunctionFrame.Interrupt(errorCode: false).Allocate(8).Push(X64Register.Rbp).Allocate(0x158)
                 .SetFrame(X64Register.Rbp, 0x80);
@@ -283,12 +292,14 @@ public sealed class ForgedModule
         {
             string symbol = _symbols[start];
             byName[symbol] = functions.Count;
-            FunctionFrame frame = symbol == "KiSystemCall64" ? FunctionFrame.SystemCall : FrameOf(symbol, start);
+            FunctionFrame frame = s_entries.Any(entry => entry.Value.Function == symbol)
+                ? FunctionFrame.SystemCall : FrameOf(symbol, start);
             functions.Add((start, start + LeadOut, frame));
         }
         foreach ((uint site, (string? symbol, FunctionFrame frame)) in _sites)
         {
-            string? owner = symbol == SystemCallLabel ? "KiSystemCall64" : symbol;
+            string? owner = symbol is not null && s_entries.TryGetValue(symbol, out (string Function, uint) entry)
+                ? entry.Function : symbol;
             if (owner is not null)
             {
                 uint start = _rvas[owner];
@@ -312,7 +323,7 @@ public sealed class ForgedModule
         foreach ((uint site, (string? symbol, FunctionFrame frame)) in _sites)
             if (frame.IsLeaf)
                 builder.AddData(site - 2, [0x0f, 0x05]);
-            else if (symbol != SystemCallLabel)
+            else if (symbol is null || !IsEntry(symbol))
                 builder.AddCall(site, functions[0].Begin);
     }
 
@@ -344,28 +355,4 @@ public sealed class ForgedModule
             hash = (hash ^ c) * 0x100000001b3;
         return hash;
     }
-}
-
-/// <summary>A frame of a stack: where it returns to, in which module (null for none), and how large it is.</summary>
-public sealed record StackFrame(ForgedModule? Module, string Text, ulong Address, FunctionFrame Frame)
-{
-    /// <summary>A frame in no module: of code whose image nobody knows.</summary>
-    public static StackFrame Nowhere(ulong address, string text) =>
-        new(null, text, address, FunctionFrame.Leaf) { Function = address };
-
-    /// <summary>Name of the function; null where the module has none.</summary>
-    public string? Symbol { get; init; }
-
-    /// <summary>Address where the function begins.</summary>
-    public ulong Function { get; init; }
-
-    /// <summary>Whether this is the frame between kernel and user mode.</summary>
-    public bool IsSystemCall => Text.Contains("!KiSystemServiceCopyEnd", StringComparison.Ordinal);
-
-    /// <summary>Whether the code of the next frame was interrupted there.</summary>
-    public bool IsTrap { get; } = Frame.Steps.Count > 0 && Frame.Steps[0].Kind == FrameStepKind.MachineFrame;
-
-    /// <summary>Bytes from this frame's stack pointer to the next one's.</summary>
-    public int Extent { get; } = Frame.Size
-        + (Frame.Steps.Count > 0 && Frame.Steps[0].Kind == FrameStepKind.MachineFrame ? 0 : 8);
 }

@@ -55,7 +55,7 @@ public sealed class FrameList
         List<StackFrame> frames = [];
         for (int i = 0; i < lines.Length; i++)
         {
-            bool isCall = lines[i].Contains("!KiSystemServiceCopyEnd", StringComparison.Ordinal);
+            bool isCall = i + 1 < lines.Length && pointers[i] >> 63 != 0 && pointers[i + 1] >> 63 == 0;
             // The stacks of kernel and user mode lie apart; the frame between them is a trap frame.
             int? extent = isCall || i + 1 == lines.Length ? null : (int)(pointers[i + 1] - pointers[i]);
             string place = lines[i][34..];

@@ -82,6 +82,17 @@ public sealed class KernelObjects
         return made.Address;
     }
 
+    /// <summary>A timer that is set, due in a while.</summary>
+    public ulong Timer(TimeSpan due, string? name = null)
+    {
+        KernelStruct made = New("_KTIMER", "Timer", name);
+        WriteDispatcher(made.Address, "TimerNotificationObject", _system.Layout.Size("_KTIMER") / 4, 0);
+        // In units of 100 ns since the start.
+        _system.Kernel.WriteUInt64(made.At("DueTime"), (ulong)(_system.Options.Uptime + due).Ticks);
+        _system.Struct("_DISPATCHER_HEADER", made.Address).TrySet("Inserted", 1);
+        return made.Address;
+    }
+
     /// <summary>A queue as completion ports are, with no entries.</summary>
     public ulong Queue(uint maximum = 4)
     {

@@ -52,14 +52,7 @@ internal static class Processors
             .TrySet("KernelTime", (uint)system.Options.TickCount).TrySet("CpuType", 6).TrySet("CpuID", 1);
         system.Kernel.Write(prcb.At("VendorString"), "GenuineIntel\0"u8);
         prcb.EmptyLists("WaitListHead");
-        EmptyQueues(system, prcb.At("DispatcherReadyListHead"));
-        if (prcb.Has("LocalSharedReadyQueue"))
-        {
-            ulong shared = prcb.At("LocalSharedReadyQueue");
-            EmptyQueues(system, shared + (ulong)system.Layout.Offset("_KSHARED_READY_QUEUE", "ReadyListHead"));
-            prcb.TrySet("SharedReadyQueue", shared);
-        }
-        QueueReady(system, prcb, number);
+        ReadyQueues.Write(system, prcb, number);
         WriteSpecialRegisters(system, prcb, gdt);
         byte[] context = Context(current);
         ulong frame = prcb.At("ProcessorState.ContextFrame");
@@ -73,25 +66,6 @@ internal static class Processors
             if (processor == number)
                 write(prcb);
         return new ProcessorState(number, kpcr, kprcb, current, idle, context);
-    }
-
-    private static void EmptyQueues(SystemBuilder system, ulong heads)
-    {
-        for (int i = 0; i < 32; i++)
-            system.Kernel.InitializeList(heads + 16 * (ulong)i);
-    }
-
-    /// <summary>Puts ready threads into the queues of their priorities.</summary>
-    private static void QueueReady(SystemBuilder system, KernelStruct prcb, int number)
-    {
-        foreach (ThreadBuilder thread in system.Threads)
-        {
-            if (thread.ReadyProcessor != number)
-                continue;
-            ulong head = prcb.At("DispatcherReadyListHead") + 16 * (ulong)thread.CurrentPriority;
-            system.Kernel.AppendToList(head, thread.Struct.At("Tcb.WaitListEntry"));
-            prcb.Set("ReadySummary", prcb.Get("ReadySummary") | 1ul << thread.CurrentPriority);
-        }
     }
 
     private static void WriteSpecialRegisters(SystemBuilder system, KernelStruct prcb, ulong gdt)

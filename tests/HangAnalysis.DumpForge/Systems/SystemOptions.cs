@@ -11,6 +11,9 @@ public sealed record SystemOptions(KernelLayout Layout)
 
     public int Processors { get; init; } = 1;
 
+    /// <summary>How many processors share one queue of ready threads, where the build has such queues (since 8).</summary>
+    public int ProcessorsPerQueue { get; init; } = 1;
+
     /// <summary>Few modules and close addresses, for dumps that are as small as can be.</summary>
     public bool IsMinimal { get; init; }
 

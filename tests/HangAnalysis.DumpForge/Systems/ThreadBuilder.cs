@@ -44,8 +44,11 @@ public sealed class ThreadBuilder
     /// <summary>The processor that the thread runs on; null for none.</summary>
     public int? Processor { get; private set; }
 
-    /// <summary>The processor in whose ready queue the thread is; null for none.</summary>
+    /// <summary>The processor for which the thread is ready; null for none.</summary>
     public int? ReadyProcessor { get; private set; }
+
+    /// <summary>Where a ready thread is.</summary>
+    public ReadyPlace ReadyPlace { get; private set; }
 
     /// <summary>Current priority.</summary>
     public int CurrentPriority => _priority;
@@ -150,12 +153,16 @@ public sealed class ThreadBuilder
         return this;
     }
 
-    /// <summary>The thread could run, and is in the queue of the one processor that may run it.</summary>
-    public ThreadBuilder ReadyOn(int processor, TimeSpan age)
+    /// <summary>The thread could run, and is in the queue of the one processor that may run it, or elsewhere.</summary>
+    public ThreadBuilder ReadyOn(int processor, TimeSpan age, ReadyPlace place = ReadyPlace.Own)
     {
-        ReadyProcessor = processor;
-        Schedule.IdealProcessor = processor;
-        return State("Ready", age);
+        (ReadyProcessor, ReadyPlace, Schedule.IdealProcessor) = (processor, place, processor);
+        return State(place switch
+        {
+            ReadyPlace.Next => "Standby",
+            ReadyPlace.Deferred => "DeferredReady",
+            _ => "Ready",
+        }, age);
     }
 
     /// <summary>Somebody has suspended the thread, which then waits in the kernel.</summary>
