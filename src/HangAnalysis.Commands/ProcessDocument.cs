@@ -189,7 +189,8 @@ internal static class ProcessDocument
             string by = main.Function ?? "the oldest; no main function is on a stack that could be read";
             Add(document, "Main thread",
                 [Links.To(main.Thread.Address),
-                    $" {main.Thread.ClientId}  {by}  {main.Thread.State} {AgeText.Format(main.Thread.Age)}", .. WaitsFor(main.Thread, view)]);
+                    $" {main.Thread.ClientId}  {by}  {main.Thread.State} {AgeText.Format(main.Thread.Age)}",
+                    .. WaitsFor(main.Thread, view)]);
         }
         if (activity.Blocked == 0)
         {

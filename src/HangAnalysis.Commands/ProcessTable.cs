@@ -30,7 +30,8 @@ internal sealed class ProcessTable
             },
             Number("PID", a => a.Process.Id) with { Cell = a => ThreadCells.Id(a.Process.Id), Sum = null, SortsUpwards = true },
             new(new Column("Address"),
-                a => new Span($"{a.Process.Address.Value:x16}", Tone.Normal, $"!p {a.Process.Address.Value:x16}"), a => a.Process.Address.Value, null, SortsUpwards: true),
+                a => new Span($"{a.Process.Address.Value:x16}", Tone.Normal, $"!p {a.Process.Address.Value:x16}"),
+                a => a.Process.Address.Value, null, SortsUpwards: true),
             new(new Column("Name", CanShrink: true), a => NameCell(a.Process), null, null, SortsUpwards: true),
             Number("Ses", a => a.Process.SessionId is { } session ? session + 1UL : 0) with
             {

@@ -62,8 +62,8 @@ public class ProcessCommandTests
         Assert.That(One(session, "!p dwm").GetProperty("user").GetProperty("wellKnownName").GetString(),
             Is.EqualTo(@"Window Manager\DWM-1"));
         string services = ForgedFolder.Run(session, "!p svchost");
-        Assert.That(services, Does.Contain("svchost.exe(LocalService)").And.Contain("LOCAL SERVICE").And.Contain("NETWORK SERVICE")
-            .And.Contain("6 processes have this name"));
+        Assert.That(services, Does.Contain("svchost.exe(LocalService)").And.Contain("LOCAL SERVICE")
+            .And.Contain("NETWORK SERVICE").And.Contain("6 processes have this name"));
     }
 
     [TestCase("!p ffffe001`00fda900")]
@@ -128,7 +128,7 @@ public class ProcessCommandTests
             .And.Contain("the oldest; no main function is on a stack that could be read"));
     }
 
-    /// <summary>Level 0x61 is protected light by WinTcb (1 and 6 of the public enumerations), as csrss.exe has it since 8.1.</summary>
+    /// <summary>Level 0x61 is protected light by WinTcb (1 and 6 of the public enumerations), as of csrss.exe since 8.1.</summary>
     [TestCase("6.3.9600")]
     [TestCase("10.0.22000")]
     public void Class_protection_job_and_32_bit_programs_are_recorded_in_the_process(string layout)
