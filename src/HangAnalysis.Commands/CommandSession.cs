@@ -104,20 +104,14 @@ public sealed class CommandSession : IDisposable
     public ProcessFacts? CurrentProcess => Evaluator?.Invoke("@$proc") is { } address ? System.FindProcess(address) : null;
 
     /// <summary>
-    /// The threads of the process that the user looks at: the host's, else that of the crash or of the first processor; all
-    /// threads where there is no such process.
+    /// The process that commands show unless told otherwise: the host's, else that of the crash or of the first processor; null
+    /// where there is none.
     /// </summary>
-    public IReadOnlyList<ThreadFacts> CurrentThreads
-    {
-        get
-        {
-            if (CurrentProcess is { } process)
-                return process.Threads;
-            ThreadFacts? current = System.GetStopStack()?.Thread
-                ?? (System.Processors.Count > 0 ? System.Processors[0].Current : null);
-            return current?.Process.Threads ?? System.Threads;
-        }
-    }
+    public ProcessFacts? DefaultProcess => CurrentProcess
+        ?? (System.GetStopStack()?.Thread ?? (System.Processors.Count > 0 ? System.Processors[0].Current : null))?.Process;
+
+    /// <summary>The threads of <see cref="DefaultProcess"/>; all threads where there is no such process.</summary>
+    public IReadOnlyList<ThreadFacts> CurrentThreads => DefaultProcess?.Threads ?? System.Threads;
 
     /// <summary>The address that an argument means. Plain numbers are hexadecimal, whatever radix a debugger is set to.</summary>
     public ulong ParseAddress(string text)

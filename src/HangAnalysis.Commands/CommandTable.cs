@@ -12,6 +12,7 @@ public static class CommandTable
             new FemsCommand(),
             new LtCommand(), new RunningCommand(), new ReadyCommand(),
             new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
+            new ProcessCommand(), new ProcessListCommand(),
             new HelpCommand(),
         ];
 

@@ -78,7 +78,6 @@ internal static class ThreadJsonMapper
     private static ThreadPlaceJson? Place(FrameFacts? frame) =>
         frame is null ? null : new ThreadPlaceJson(VerdictJsonMapper.Hex(frame.InstructionPointer), frame.Text);
 
-
     private static string? Age(TimeSpan? time) => time is null ? null : AgeText.Format(time);
 
     private static string? DueIn(TimeSpan? due) => due >= TimeSpan.Zero ? AgeText.Format(due) : null;

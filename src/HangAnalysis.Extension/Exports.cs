@@ -114,6 +114,13 @@ internal static unsafe class Exports
     /// <summary><c>!msg</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "msg")]
     public static int Msg(nint client, byte* arguments) => Run("msg", client, arguments);
+    /// <summary><c>!p</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "p")]
+    public static int Process(nint client, byte* arguments) => Run("p", client, arguments);
+
+    /// <summary><c>!tl</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "tl")]
+    public static int ProcessList(nint client, byte* arguments) => Run("tl", client, arguments);
 
     /// <summary><c>!hahelp</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "hahelp")]

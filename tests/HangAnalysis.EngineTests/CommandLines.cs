@@ -44,12 +44,18 @@ internal static class CommandLines
             "!lpcports", "!lpcports /q", "!lpcports /json", "!lpcports -a", "!lpcports -a /q", "!lpcports -a /json",
             "!lpcports 123456789", "!lpcports fffff80012345678", "!lpcports 1 2", "!msg", "!msg zzz", "!msg 1 2",
             "!msg fffff80012345678", "!msg /json fffff80012345678",
+            "!p", "!p /q", "!p /json", "!p -t", "!p -t -z /q", "!p -p 4", "!p -p 4 /json", "!p System", "!p svchost", "!p svchost /q",
+            "!p svchost -t /json", "!p -p 123456789", "!p nothing", "!p a b", "!p -p",
+            "!tl", "!tl /q", "!tl /json", "!tl -z", "!tl -b", "!tl svchost", "!tl -s 0", "!tl -s none", "!tl -s x", "!tl -sort Thr",
+            "!tl -sort nothing", "!tl -mem", "!tl -mem -sort Commit /json", "!tl -proc", "!tl -v /json", "!tl -mem -proc", "!tl a b",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
             lines.AddRange([$"!us -p {process.Address.Value:x16}", $"!us /json -p {process.Id:x}",
                 $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}",
                 $"!lt {process.Address.Value:x16}", $"!lt {process.Id:x} -wf", $"!lt -p {process.Address.Value:x16} /json"]);
+                $"!us /q -p 0x{process.Address.Value:x}", $"!p {process.Address.Value:x16}", $"!p /json {process.Id:x} -t -z",
+                $"!lpcchain {process.Address.Value:x16}"]);
         if (thread is not null)
             lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
                 $"!us -stats {thread.Address.Value:x16}", $"!us -stats {thread.Address.Value:x16} -k -l 2",

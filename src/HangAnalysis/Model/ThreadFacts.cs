@@ -62,6 +62,9 @@ public sealed class ThreadFacts
     /// <summary>Wait reason by the operating system's own name; null unless the thread waits: otherwise it is stale.</summary>
     public string? WaitReason { get; init; }
 
+    /// <summary>What kind of thing it waits for, by that reason.</summary>
+    public WaitGroup WaitGroup { get; init; }
+
     /// <summary>How long it has been in this state; null where the dump does not tell.</summary>
     public TimeSpan? Age { get; init; }
 

@@ -87,6 +87,8 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(LpcPortsJson))]
 [JsonSerializable(typeof(LpcWaitJson))]
 [JsonSerializable(typeof(MsgJson))]
+[JsonSerializable(typeof(ProcessesJson))]
+[JsonSerializable(typeof(ProcessListJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>

@@ -36,6 +36,9 @@ public static class Limits
     /// <summary>Characters of one string of a dump: UNICODE_STRING holds at most 32,767.</summary>
     public const int StringCharacters = 32_767;
 
+    /// <summary>Bytes of a program's environment variables that are searched: 32,767 characters were the most for long.</summary>
+    public const int EnvironmentBytes = 128 * 1024;
+
     /// <summary>Processors: Windows runs on at most 2,048.</summary>
     public const int Processors = 2_048;
 

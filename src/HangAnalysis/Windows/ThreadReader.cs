@@ -116,6 +116,8 @@ internal sealed class ThreadReader
             Activity = ToActivity(state),
             State = Name(_stateNames, state, "state"),
             WaitReason = reason,
+            // Not waiting for an object: 6 (Transition) for its kernel stack, 9 for its process to be read in.
+            WaitGroup = state is 6 or 9 ? WaitGroup.Memory : WaitReasonGroups.Of(reason),
             Age = _clock.Since(tick),
             Priority = (sbyte)_priority.Read(thread),
             WaitsInKernelMode = waiting ? _waitMode.Read(thread) == 0 : null,

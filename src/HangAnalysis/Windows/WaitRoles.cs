@@ -18,12 +18,6 @@ internal static class WaitRoles
         "WrQueue", "WrLpcReceive", "DelayExecution", "WrDelayExecution", "Suspended", "WrSuspended", "WrTerminated",
     ];
 
-    private static readonly HashSet<string> s_blockedReasons =
-    [
-        "WrLpcReply", "WrResource", "WrPushLock", "WrFastMutex", "WrGuardedMutex", "WrMutex", "WrRundown", "WrPageIn", "PageIn",
-        "WrFreePage", "FreePage", "WrPageOut", "WrVirtualMemory", "PoolAllocation", "WrPoolAllocation", "WrPhysicalFault",
-    ];
-
     /// <summary>System calls in which a thread waits for its next work or for what its program chose to wait for.</summary>
     private static readonly HashSet<string> s_idleCalls =
     [
@@ -51,7 +45,7 @@ internal static class WaitRoles
             return WaitRole.Blocked;
         if (s_idleReasons.Contains(thread.WaitReason))
             return WaitRole.Idle;
-        if (s_blockedReasons.Contains(thread.WaitReason))
+        if (WaitReasonGroups.MeansBlocked(thread.WaitReason))
             return WaitRole.Blocked;
         foreach (string frame in frames)
             if (s_idleCalls.Contains(frame))

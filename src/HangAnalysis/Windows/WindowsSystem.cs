@@ -17,8 +17,11 @@ public sealed class WindowsSystem : ISystemFacts
     private readonly StackSweep _sweep;
     private readonly ThreadReader _threadReader;
     private readonly ProcessReader _processReader;
+    private readonly UserModules _userModules;
     private ThreadDetailsReader? _threadDetails;
     private ThreadExaminer? _examiner;
+    private ProcessDetailsReader? _processDetails;
+    private ProgramReader? _programs;
     private readonly WaitGraphBuilder _graph = new();
     private List<ProcessFacts> _processes = [];
     private MessagePorts? _messagePorts;
@@ -36,10 +39,10 @@ public sealed class WindowsSystem : ISystemFacts
         Session = new KernelSession(target) { Cancellation = cancellation };
         Stop = BugChecks.Describe(target.Description.BugCheck);
         _kernelModules = new ModuleIndex(target, target.KernelModules);
-        UserModules userModules = new(Session);
+        _userModules = new UserModules(Session);
         Catalog = new ModuleCatalog(target);
-        _stacks = new StackReader(Session, _kernelModules, userModules);
-        _names = new FrameNames(target, _kernelModules, userModules, Catalog);
+        _stacks = new StackReader(Session, _kernelModules, _userModules);
+        _names = new FrameNames(target, _kernelModules, _userModules, Catalog);
         _sweep = new StackSweep(_stacks, _names);
         Clock = new SystemClock(Session);
         _threadReader = new ThreadReader(Session, Clock);
@@ -116,6 +119,10 @@ public sealed class WindowsSystem : ISystemFacts
     internal SystemClock Clock { get; }
 
     internal ModuleCatalog Catalog { get; }
+
+    private ProcessDetailsReader DetailsReader => _processDetails ??= new ProcessDetailsReader(Session);
+
+    private ProgramReader Programs => _programs ??= new ProgramReader(Session, _userModules);
 
     /// <inheritdoc/>
     public ThreadFacts? FindThread(ulong address) => _threadIndex.GetValueOrDefault(address);
@@ -240,6 +247,42 @@ public sealed class WindowsSystem : ISystemFacts
     /// </summary>
     public (string? Function, string? Why) FindWaitFunction(ThreadFacts thread) =>
         thread.Activity == ThreadActivity.Waiting ? _sweep.FindWaitCaller(thread) : (null, null);
+
+    /// <summary>What the kernel records of a process beyond its facts. Read when asked for.</summary>
+    public ProcessDetails GetDetails(ProcessFacts process) => DetailsReader.Read(process);
+
+    /// <summary>What a process's own memory says of it. Read when asked for.</summary>
+    public ProgramDetails GetProgram(ProcessFacts process) => Programs.Read(process);
+
+    /// <summary>How a process was called, by its own memory; null where the dump does not hold that.</summary>
+    public string? GetCommandLine(ProcessFacts process) => Programs.ReadCommandLine(process);
+
+    /// <summary>
+    /// What a process that hosts others' code was started for: the services of a service host; null for other processes, and
+    /// where its command line is not in the dump.
+    /// </summary>
+    public string? DescribeHosted(ProcessFacts process) =>
+        ProcessKnowledge.IsServiceHost(process.Name) && GetCommandLine(process) is { } line
+            ? ProcessKnowledge.HostedBy(line)
+            : null;
+
+    /// <summary>The thread that people mean by the main thread of a process; null where no thread is left.</summary>
+    public MainThreadFacts? FindMainThread(ProcessFacts process) => MainThreads.Find(this, process);
+
+    /// <summary>
+    /// The process that created another. Identifiers are used again: one that was created later than its child is not the
+    /// parent.
+    /// </summary>
+    public ParentFacts FindParent(ProcessFacts process)
+    {
+        foreach (ProcessFacts candidate in _processes)
+            if (candidate.Id == process.ParentId && process.ParentId != 0)
+                return DetailsReader.ReadCreateTime(candidate) is { } created
+                    && DetailsReader.ReadCreateTime(process) is { } child && created > child
+                        ? new ParentFacts(null, candidate)
+                        : new ParentFacts(candidate, null);
+        return new ParentFacts(null, null);
+    }
 
     /// <summary>What is known of a module: version, company, origin.</summary>
     public ModuleFacts DescribeModule(TargetModule module) => Catalog.Describe(module);

@@ -16,6 +16,19 @@ public class TextTests
     public void Times_are_written_as_engineers_know_them(int d, int h, int m, int s, int ms, string expected) =>
         Assert.That(AgeText.Format(new TimeSpan(d, h, m, s, ms)), Is.EqualTo(expected));
 
+    /// <summary>Sizes of published debugger output, from the pages and bytes that give them.</summary>
+    [TestCase(2199023255552UL, "2 TB")]
+    [TestCase(37361 * 4096UL, "145.94 MB")]
+    [TestCase(14984 * 4096UL, "58.53 MB")]
+    [TestCase(1405248UL, "1.34 MB")]
+    [TestCase(93696UL, "91.5 KB")]
+    [TestCase(1023UL, "1023 B")]
+    [TestCase(1048575UL, "1 MB")]
+    [TestCase(0UL, "0 B")]
+    [TestCase(ulong.MaxValue, "16 EB")]
+    public void Sizes_are_written_in_their_largest_unit(ulong bytes, string expected) =>
+        Assert.That(ByteText.Format(bytes), Is.EqualTo(expected));
+
     [Test]
     public void An_unknown_time_is_a_dash() => Assert.That(AgeText.Format(null), Is.EqualTo("-"));
 

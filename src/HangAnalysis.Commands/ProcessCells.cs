@@ -1,0 +1,50 @@
+using HangAnalysis.Model;
+using HangAnalysis.Reports;
+using HangAnalysis.Windows;
+
+namespace HangAnalysis.Commands;
+
+/// <summary>What commands on processes have in common: how processes are named, found and shown.</summary>
+internal static class ProcessCells
+{
+    /// <summary>
+    /// The name of a process with what it hosts, and a mark on 32-bit programs: <c>svchost.exe(RPCSS)</c>, <c>old.exe*32</c>.
+    /// </summary>
+    public static string NameOf(ProcessFacts process, WindowsSystem system)
+    {
+        string hosted = system.DescribeHosted(process) is { } services ? $"({services})" : "";
+        return $"{process.Name}{hosted}{(process.Is32Bit ? "*32" : "")}";
+    }
+
+    /// <summary>An identifier in hexadecimal and decimal: <c>c8c (0n3212)</c>.</summary>
+    public static string BothIds(ulong id) => $"{id:x} (0n{id})";
+
+    /// <summary>The session of a process, or a dash.</summary>
+    public static string Session(ProcessFacts process) =>
+        process.SessionId is { } session ? $"{session}" : ThreadCells.NotRecorded;
+
+    /// <summary>
+    /// The processes of a name: those that have it, with or without its extension; else those that have it as a part.
+    /// </summary>
+    public static List<ProcessFacts> Named(string name, WindowsSystem system)
+    {
+        List<ProcessFacts> found = [.. system.Processes.Where(p => p.Name.Equals(name, StringComparison.OrdinalIgnoreCase)
+            || p.Name.Equals($"{name}.exe", StringComparison.OrdinalIgnoreCase))];
+        return found.Count > 0
+            ? found
+            : [.. system.Processes.Where(p => NameOf(p, system).Contains(name, StringComparison.OrdinalIgnoreCase))];
+    }
+
+    /// <summary>What a thread waits for: the first step of its chain, or its wait where nothing further is known.</summary>
+    public static Phrase? WaitOf(ThreadFacts thread, CommandSession session) => session.Chains.HasSteps(thread)
+        ? session.Chains.Follow(thread).Links[0].WaitsFor
+        : session.System.DescribeWait(thread);
+
+    /// <summary>Memory for programs.</summary>
+    public static ProcessMemoryJson ToJson(MemoryUse use) => new(
+        use.Virtual, use.VirtualPeak, use.WorkingSet, use.WorkingSetPeak, use.Committed, use.CommittedPeak, use.PagedQuota,
+        use.NonPagedQuota);
+
+    /// <summary>A time for programs; null where it is unknown.</summary>
+    public static string? ToJson(DateTimeOffset? time) => time is null ? null : TimeText.Format(time);
+}
