@@ -20,10 +20,12 @@ internal sealed class AccountsTests
         {
             KernelStruct one = process.Struct;
             string command = CommandLine(process);
-            sids[process.Name == "svchost.exe" ? command : $"{process.Name} {process.Session}"] = Sid(system, one.Get("Token") & ~0xful);
+            string key = process.Name == "svchost.exe" ? command : $"{process.Name} {process.Session}";
+            sids[key] = Sid(system, one.Get("Token") & ~0xful);
             Assert.That(Handles(system, one.Get("ObjectTable")), Is.InRange(40, 5000), process.Name);
             bool isInstance = system.Layout.Has("_EPROCESS", "Vm.Instance.WorkingSetSize");
-            Assert.That(one.Get(isInstance ? "Vm.Instance.WorkingSetSize" : "Vm.WorkingSetSize"), Is.GreaterThan(0), process.Name);
+            string workingSet = isInstance ? "Vm.Instance.WorkingSetSize" : "Vm.WorkingSetSize";
+            Assert.That(one.Get(workingSet), Is.GreaterThan(0), process.Name);
             Assert.That(one.Get("PeakVirtualSize"), Is.GreaterThanOrEqualTo(one.Get("VirtualSize")).And.GreaterThan(0));
             Assert.That(one.Get("CommitCharge"), Is.GreaterThan(0));
         }
@@ -38,7 +40,8 @@ internal sealed class AccountsTests
     }
 
     [Test]
-    public void Threads_may_run_on_all_processors_and_prefer_one([Values("6.1.7601", "10.0.19041", "10.0.20348", "10.0.22000")] string version)
+    public void Threads_may_run_on_all_processors_and_prefer_one(
+        [Values("6.1.7601", "10.0.19041", "10.0.20348", "10.0.22000")] string version)
     {
         SystemBuilder system = ScenarioSet.Build("idle", KernelLayout.BuiltIn(version));
         system.Finish();
@@ -57,8 +60,8 @@ internal sealed class AccountsTests
     {
         ulong sid = system.Kernel.ReadUInt64(system.Struct("_TOKEN", token).Get("UserAndGroups"));
         byte[] head = system.Kernel.Read(sid, 8);
-        IEnumerable<string> parts = Enumerable.Range(0, head[1]).Select(i => $"-{system.Kernel.ReadUInt32(sid + 8 + 4 * (ulong)i)}");
-        return $"S-{head[0]}-{head[7]}{string.Concat(parts)}";
+        IEnumerable<uint> parts = Enumerable.Range(0, head[1]).Select(i => system.Kernel.ReadUInt32(sid + 8 + 4 * (ulong)i));
+        return $"S-{head[0]}-{head[7]}-{string.Join('-', parts)}";
     }
 
     // Up to 7601 a field of the table; later one of the list of free entries that ends it, at +18 there (published types).

@@ -5,8 +5,8 @@ namespace HangAnalysis.Tests.DumpForge;
 /// <summary>The published transcripts that the forge rebuilds, as lines of one command's output.</summary>
 internal static class Article
 {
-    /// <summary>Lines behind the one that ends with a command, without empty ones, up to a line of which a test says that it ends them.</summary>
-    public static List<string> Output(string command, Func<string, bool> ends)
+    /// <summary>Lines between a command and the next one, without empty ones: its output, and what is said of it.</summary>
+    public static List<string> Output(string command)
     {
         string path = SharedMaterial.Require("seeds/001_e1bc695d02428917.txt");
         List<string> lines = [];
@@ -14,16 +14,18 @@ internal static class Article
         foreach (string line in File.ReadLines(path).Select(line => line.Replace('\u00a0', ' ').Trim()))
             if (!isInside)
                 isInside = line.EndsWith("kd> " + command, StringComparison.Ordinal);
-            else if (ends(line))
-                return lines;
+            else if (line.Contains("kd> ", StringComparison.Ordinal))
+                break;
             else if (line.Length > 0)
                 lines.Add(line);
-        throw new InvalidOperationException($"the article has no output of {command} with this end");
+        return lines.Count > 0 ? lines : throw new InvalidOperationException($"the article has no output of {command}");
     }
 
     public static ulong Hex(string text) => ulong.Parse(text, NumberStyles.HexNumber);
 
-    /// <summary>A time as the article prints it (765ms, 42s.937, 6m:30.718, 23h:56:06.250, 1d.00:48:53.796) in ticks of 15.625 ms.</summary>
+    /// <summary>
+    /// A time as the article prints it (765ms, 42s.937, 6m:30.718, 23h:56:06.250, 1d.00:48:53.796) in ticks of 15.625 ms.
+    /// </summary>
     public static long Ticks(string time)
     {
         if (time.EndsWith("ms", StringComparison.Ordinal))

@@ -29,7 +29,7 @@ internal sealed class ExplorerDesktopTests
     [Test]
     public void Threads_are_those_of_the_article_in_its_order()
     {
-        List<string> published = Article.Output("!mex.lt ffffe00100fda900", line => line.StartsWith("Thread Count: 47", StringComparison.Ordinal));
+        List<string> published = Article.Output("!mex.lt ffffe00100fda900");
         ulong link = (ulong)_system.Layout.Offset("_ETHREAD", "ThreadListEntry");
         ulong now = _system.Kernel.ReadUInt64(0xfffff78000000320);
         List<ulong> listed = ForgedSystemTests.Ring(_system.Kernel, _explorer.Struct.At("ThreadListHead"));
@@ -38,7 +38,8 @@ internal sealed class ExplorerDesktopTests
         {
             Assert.That(thread.Get("Tcb.State"), Is.EqualTo(5), "Waiting");
             Assert.That(thread.Get("Cid.UniqueProcess"), Is.EqualTo(0xc8c));
-            forged.Add($"{thread.Address:x16} {thread.Get("Cid.UniqueThread"):x} {now - thread.Get("Tcb.WaitTime")} {thread.Get("Tcb.WaitReason")}");
+            ulong ticks = now - thread.Get("Tcb.WaitTime"), reason = thread.Get("Tcb.WaitReason");
+            forged.Add($"{thread.Address:x16} {thread.Get("Cid.UniqueThread"):x} {ticks} {reason}");
         }
         // Numbers of KWAIT_REASON (wdm.h).
         Dictionary<string, int> reasons = new() { ["UserRequest"] = 6, ["WrUserRequest"] = 13, ["WrQueue"] = 15 };
@@ -52,13 +53,14 @@ internal sealed class ExplorerDesktopTests
     [Test]
     public void Stack_of_the_main_thread_is_the_published_one_with_its_stack_pointers()
     {
-        List<string[]> published = [.. Article.Output("!mex.fems -s Explorer!.*WinMain !mex.t", line => line.StartsWith("Explorer 의", StringComparison.Ordinal))
-            .SkipWhile(line => !line.StartsWith("# Child-SP", StringComparison.Ordinal)).Skip(1).Select(line => line.Split(' ', 4))];
-        Assert.That(published, Has.Count.EqualTo(15));
+        List<string[]> published = [.. Article.Output("!mex.fems -s Explorer!.*WinMain !mex.t")
+            .SkipWhile(line => !line.StartsWith("# Child-SP", StringComparison.Ordinal)).Skip(1).Take(15)
+            .Select(line => line.Split(' ', 4))];
         List<(ulong StackPointer, ulong Address)> walked = new ForgedWalk(_system).Walk(Main);
         Assert.That(walked.Select(frame => frame.StackPointer), Is.EqualTo(published.Select(row => Article.Hex(row[1]))));
         // A frame's return address is where the next frame's code goes on.
-        Assert.That(walked.Skip(1).Select(frame => frame.Address), Is.EqualTo(published.SkipLast(1).Select(row => Article.Hex(row[2]))));
+        Assert.That(walked.Skip(1).Select(frame => frame.Address),
+            Is.EqualTo(published.SkipLast(1).Select(row => Article.Hex(row[2]))));
         Assert.That(Main.Struct.Get("Tcb.StackBase"), Is.EqualTo(0xffffd00021585000));
     }
 
@@ -69,7 +71,8 @@ internal sealed class ExplorerDesktopTests
         // 5s.641 and 11s.984 in ticks of 15.625 ms.
         Assert.That((thread.Get("Tcb.UserTime"), thread.Get("Tcb.KernelTime")), Is.EqualTo((361ul, 767ul)));
         Assert.That(thread.Get("Tcb.ContextSwitches"), Is.EqualTo(939044));
-        Assert.That((thread.Get("Tcb.Priority"), thread.Get("Tcb.BasePriority"), thread.Get("Tcb.PriorityDecrement")), Is.EqualTo((10ul, 8ul, 0ul)));
+        Assert.That((thread.Get("Tcb.Priority"), thread.Get("Tcb.BasePriority")), Is.EqualTo((10ul, 8ul)));
+        Assert.That(thread.Get("Tcb.PriorityDecrement"), Is.Zero, "decrement and foreground boost");
         Assert.That((thread.Get("ThreadIoPriority"), thread.Get("ThreadPagePriority")), Is.EqualTo((0ul, 5ul)));
         Assert.That(thread.Get("Tcb.Teb"), Is.EqualTo(0x7ff66a12e000));
         ulong block = thread.At("Tcb.WaitBlock"), waited = thread.Get("Tcb.WaitBlock[0].Object");
@@ -93,17 +96,19 @@ internal sealed class ExplorerDesktopTests
     public void Process_has_the_published_identity()
     {
         KernelStruct process = _explorer.Struct;
-        Assert.That((process.Get("UniqueProcessId"), process.Get("InheritedFromUniqueProcessId")), Is.EqualTo((0xc8cul, 0xdb8ul)));
+        Assert.That(process.Get("UniqueProcessId"), Is.EqualTo(0xc8c));
+        Assert.That(process.Get("InheritedFromUniqueProcessId"), Is.EqualTo(0xdb8));
         Assert.That(process.Get("Peb"), Is.EqualTo(0x7ff66a125000));
-        Assert.That(DateTime.FromFileTimeUtc((long)process.Get("CreateTime")), Is.EqualTo(new DateTime(2017, 7, 10, 8, 39, 8, 606)));
+        DateTime created = DateTime.FromFileTimeUtc((long)process.Get("CreateTime"));
+        Assert.That(created, Is.EqualTo(new DateTime(2017, 7, 10, 8, 39, 8, 606)));
         Assert.That(process.Get("ObjectTable"), Is.EqualTo(0xffffc001ce3e1c80));
         // EX_FAST_REF: the low bits count. S-1-5-21-… is in the name of one of the ports.
         ulong token = process.Get("Token") & ~0xful;
         ulong user = _system.Kernel.ReadUInt64(_system.Struct("_TOKEN", token).Get("UserAndGroups"));
         Assert.That(_system.Kernel.Read(user, 28), Is.EqualTo((byte[])
         [
-            1, 5, 0, 0, 0, 0, 0, 5, .. BitConverter.GetBytes(21u), .. BitConverter.GetBytes(2726512140u), .. BitConverter.GetBytes(888677503u),
-            .. BitConverter.GetBytes(3125549036u), .. BitConverter.GetBytes(1001u),
+            1, 5, 0, 0, 0, 0, 0, 5, .. BitConverter.GetBytes(21u), .. BitConverter.GetBytes(2726512140u),
+            .. BitConverter.GetBytes(888677503u), .. BitConverter.GetBytes(3125549036u), .. BitConverter.GetBytes(1001u),
         ]));
     }
 
@@ -123,7 +128,8 @@ internal sealed class ExplorerDesktopTests
     [Test]
     public void Environment_names_modules_command_line_and_user()
     {
-        ulong peb = 0x7ff66a125000, loader = _explorer.Space.ReadUInt64(peb + 0x18), parameters = _explorer.Space.ReadUInt64(peb + 0x20);
+        const ulong Peb = 0x7ff66a125000;
+        ulong loader = _explorer.Space.ReadUInt64(Peb + 0x18), parameters = _explorer.Space.ReadUInt64(Peb + 0x20);
         Assert.That(ForgedSystemTests.Ring(_explorer.Space, loader + 0x10), Has.Count.EqualTo(184));
         Assert.That(Text(parameters + 0x70), Is.EqualTo(@"C:\Windows\Explorer.EXE"));
         int size = (int)_explorer.Space.ReadUInt64(parameters + 0x3f0);
@@ -131,6 +137,7 @@ internal sealed class ExplorerDesktopTests
         Assert.That(block, Does.EndWith("\0\0"));
         string[] variables = block.Split('\0');
         Assert.That(variables, Does.Contain("USERNAME=admin").And.Contain("USERDOMAIN=MyPC"));
-        Assert.That(variables.TakeWhile(variable => variable.Length > 0), Is.Ordered.Using((IComparer<string>)StringComparer.OrdinalIgnoreCase));
+        Assert.That(variables.TakeWhile(variable => variable.Length > 0),
+            Is.Ordered.Using((IComparer<string>)StringComparer.OrdinalIgnoreCase));
     }
 }

@@ -65,7 +65,10 @@ internal sealed class LogoffHangTests
     [Test]
     public void Idle_threads_have_the_published_counters()
     {
-        List<string> published = Article.Output("!running", line => line.StartsWith("Count: 4", StringComparison.Ordinal));
+        string[] fields =
+        [
+            "Cid.UniqueThread", "Tcb.Priority", "Tcb.BasePriority", "Tcb.NextProcessor", "Tcb.ContextSwitches", "Tcb.UserTime",
+        ];
         ulong now = _system.Kernel.ReadUInt64(0xfffff78000000320);
         ulong executive = _system.Enum("_KWAIT_REASON", "Executive"), callout = _system.Enum("_KWAIT_REASON", "WrCalloutStack");
         List<string> forged = [];
@@ -73,12 +76,11 @@ internal sealed class LogoffHangTests
         {
             KernelStruct thread = processor.Current.Struct;
             Assert.That(thread.Get("Tcb.WaitReason"), Is.EqualTo(processor.Number == 1 ? callout : executive));
-            string row = $"{thread.Address:x16}";
-            foreach (string field in (string[])["Cid.UniqueThread", "Tcb.Priority", "Tcb.BasePriority", "Tcb.NextProcessor", "Tcb.ContextSwitches", "Tcb.UserTime"])
-                row += $" {thread.Get(field)}";
-            forged.Add($"{row} {thread.Get("Tcb.KernelTime")} {now - thread.Get("Tcb.WaitTime")}");
+            string row = string.Join(' ', fields.Select(field => thread.Get(field)));
+            forged.Add($"{thread.Address:x16} {row} {thread.Get("Tcb.KernelTime")} {now - thread.Get("Tcb.WaitTime")}");
         }
-        IEnumerable<string> expected = published.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        IEnumerable<string> expected = Article.Output("!running")
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .Where(parts => parts[0] == "Idle")
             .Select(parts => $"{string.Join(' ', parts[2..9])} {Article.Ticks(parts[9])} {Article.Ticks(parts[11])}");
         Assert.That(forged, Has.Count.EqualTo(4).And.EqualTo(expected));

@@ -54,7 +54,9 @@ internal sealed class ReadyThreadsTests
         return Queue(shared, shared.At("ReadyListHead"));
     }
 
-    /// <summary>Threads of the 32 lists, the highest priority first; the summary has a bit for each list that is not empty.</summary>
+    /// <summary>
+    /// Threads of the 32 lists, the highest priority first; the summary has a bit for each list that is not empty.
+    /// </summary>
     private string[] Queue(KernelStruct queue, ulong heads)
     {
         List<string> threads = [];

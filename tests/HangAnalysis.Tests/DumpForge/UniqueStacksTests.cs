@@ -45,7 +45,9 @@ internal sealed class UniqueStacksTests
     {
         List<string> groups = [];
         string frames = "", head = "";
-        foreach (string line in Article.Output("!us -p ffffad8ad052a080", line => line.StartsWith("8 stack(s) with 80", StringComparison.Ordinal)).Append("0 thread "))
+        IEnumerable<string> output = Article.Output("!us -p ffffad8ad052a080")
+            .TakeWhile(line => !line.StartsWith("8 stack(s) with 80", StringComparison.Ordinal));
+        foreach (string line in output.Append("0 thread "))
         {
             if (!line.Contains(" thread", StringComparison.Ordinal))
             {
@@ -55,7 +57,7 @@ internal sealed class UniqueStacksTests
             if (head.Length > 0)
                 groups.Add($"{head}: {frames}");
             int names = line.IndexOf("]: ", StringComparison.Ordinal);
-            head = names < 0 ? "" : $"{line[..line.IndexOf(' ', StringComparison.Ordinal)]}: {line[(names + 3)..].Replace(" ...", "", StringComparison.Ordinal)}";
+            head = names < 0 ? "" : $"{line.Split(' ')[0]}: {line[(names + 3)..].Replace(" ...", "", StringComparison.Ordinal)}";
             frames = "";
         }
         Assert.That(groups, Has.Count.EqualTo(8));

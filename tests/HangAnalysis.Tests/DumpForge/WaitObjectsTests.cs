@@ -21,20 +21,25 @@ internal sealed class WaitObjectsTests
         for (int i = 0; i < 6; i++)
         {
             KernelStruct block = system.Struct("_KWAIT_BLOCK", thread.Get("Tcb.WaitBlockList") + (ulong)(i * size));
-            Assert.That((block.Get("Thread"), block.Get("WaitKey"), block.Get("WaitType")), Is.EqualTo((thread.Address, (ulong)i, 1ul)), "WaitAny");
+            Assert.That((block.Get("Thread"), block.Get("WaitKey")), Is.EqualTo((thread.Address, (ulong)i)));
+            Assert.That(block.Get("WaitType"), Is.EqualTo(1), "WaitAny");
             objects.Add(block.Get("Object"));
         }
         // KOBJECTS: mutant, notification event, thread, process, semaphore, notification timer.
-        Assert.That(objects.Select(one => system.Struct("_DISPATCHER_HEADER", one).Get("Type")), Is.EqualTo((ulong[])[2, 0, 6, 3, 5, 8]));
+        IEnumerable<ulong> kinds = objects.Select(one => system.Struct("_DISPATCHER_HEADER", one).Get("Type"));
+        Assert.That(kinds, Is.EqualTo((ulong[])[2, 0, 6, 3, 5, 8]));
         Assert.That(system.Struct("_KMUTANT", objects[0]).Get("OwnerThread"), Is.EqualTo(owner));
-        Assert.That(objects.Select(one => ForgedSystemTests.Ring(system.Kernel, one + 8).Count), Is.EqualTo((int[])[4, 1, 1, 1, 1, 1]));
+        IEnumerable<int> waiters = objects.Select(one => ForgedSystemTests.Ring(system.Kernel, one + 8).Count);
+        Assert.That(waiters, Is.EqualTo((int[])[4, 1, 1, 1, 1, 1]));
         ulong link = (ulong)system.Layout.Offset("_IRP", "ThreadListEntry");
         List<string> requests = [];
         foreach (ulong entry in ForgedSystemTests.Ring(system.Kernel, thread.At("IrpList")))
         {
-            KernelStruct location = system.Struct("_IO_STACK_LOCATION", system.Struct("_IRP", entry - link).Get("Tail.Overlay.CurrentStackLocation"));
-            KernelStruct driver = system.Struct("_DRIVER_OBJECT", system.Struct("_DEVICE_OBJECT", location.Get("DeviceObject")).Get("DriverObject"));
-            requests.Add($"{location.Get("MajorFunction")} {system.Modules.All.Single(module => module.Base == driver.Get("DriverStart")).FileName}");
+            ulong current = system.Struct("_IRP", entry - link).Get("Tail.Overlay.CurrentStackLocation");
+            KernelStruct location = system.Struct("_IO_STACK_LOCATION", current);
+            ulong driver = system.Struct("_DEVICE_OBJECT", location.Get("DeviceObject")).Get("DriverObject");
+            ulong start = system.Struct("_DRIVER_OBJECT", driver).Get("DriverStart");
+            requests.Add($"{location.Get("MajorFunction")} {system.Modules.All.Single(module => module.Base == start).FileName}");
         }
         Assert.That(requests, Is.EqualTo((string[])["13 Npfs.SYS", "12 Ntfs.sys"]));
     }
