@@ -93,6 +93,8 @@ internal sealed class LtCommand : ICommand
                 : $"{selection.Terminated:N0} threads have ended and are not shown; -z shows them");
         if (selection.HasFunctions && !onlyStatistics)
             document.Add(new DeferredBlock(MissingFunctions(selection.Threads, session)));
+        if (!session.System.HoldsThreads)
+            document.Add("this kind of dump holds no threads but that of the crash");
         if (session.System.WasInterrupted)
             document.Add(new Span("interrupted: there may be more", Tone.Caution));
         return document;

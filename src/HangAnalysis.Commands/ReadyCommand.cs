@@ -53,6 +53,8 @@ internal sealed class ReadyCommand : ICommand
     private static Document Arrange(ReadyOverview ready, WindowsSystem system, bool isVerbose)
     {
         Document document = new();
+        if (ready.Queues.Count == 0 && system.Processors.Count == 0)
+            return document.Add("which threads are ready is not in the dump");
         if (ready.Queues.Count > 0)
             document.Add(new TableBlock(isVerbose ? s_verboseColumns : s_columns, Rows(ready, system, isVerbose))).Blank();
         document.Add(new Span($"Thread Count: {ready.Queues.Sum(q => q.Threads.Count)}", Tone.Strong));

@@ -153,6 +153,18 @@ public class ReadyThreadsTests
     }
 
     [Test]
+    public void A_small_dump_does_not_say_that_none_is_ready()
+    {
+        using ForgedFolder forged = new("crash-triage");
+        using CommandSession session = forged.Open();
+
+        Assert.That(ForgedFolder.Run(session, "!ready"), Is.EqualTo("which threads are ready is not in the dump\n"));
+        Assert.That(ForgedFolder.Run(session, "!running"), Is.EqualTo("what the processors do is not in the dump\n"));
+        Assert.That(ForgedFolder.Run(session, "!lt -a"), Does.Contain("Thread Count: 1\n")
+            .And.Contain("this kind of dump holds no threads but that of the crash"));
+    }
+
+    [Test]
     public void A_deferred_thread_counts_as_waiting_for_its_processor()
     {
         Machine machine = new("10.0.19041");
