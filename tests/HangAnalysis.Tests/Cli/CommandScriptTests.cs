@@ -1,5 +1,6 @@
 using System.Text.Json;
 using HangAnalysis.Cli;
+using HangAnalysis.Cli.Prompting;
 using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Cli;
@@ -138,6 +139,32 @@ public class CommandScriptTests
         Assert.That(CommandLine.RunAsync([typeof(CommandScriptTests).Assembly.Location, "-i"], streams).GetAwaiter().GetResult(),
             Is.EqualTo(CommandLine.ExitUnreadable));
         Assert.That(output.ToString(), Is.Empty);
+    }
+
+    [Test]
+    public void Control_C_ends_the_script_and_says_where()
+    {
+        using PromptFixture prompt = new();
+        using PressingWriter output = new(prompt.Interruption);
+        using StringWriter error = new();
+
+        int exitCode = new CommandScript(prompt.Dump, new ConsoleStreams(output, error, true, true), json: false)
+            .Run(new StringReader("# c\nhangwhy\nus /q\n"), "hang.txt");
+
+        Assert.That(exitCode, Is.EqualTo(CommandLine.ExitInterrupted));
+        Assert.That(error.ToString(), Is.EqualTo("hangwhy: hang.txt:2: interrupted: what is shown is what was read until then\n"));
+        Assert.That(output.ToString(), Does.Contain("HANG").And.Not.Contain("Next ").And.Not.Contain("us /q"));
+    }
+
+    /// <summary>Presses Ctrl+C when the verdict's second part is printed.</summary>
+    private sealed class PressingWriter(Interruption interruption) : StringWriter
+    {
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            if (value?.StartsWith("Ruled out", StringComparison.Ordinal) == true)
+                interruption.Press();
+        }
     }
 
     private static (int ExitCode, string Output, string Error) Run(string input, params string[] options)
