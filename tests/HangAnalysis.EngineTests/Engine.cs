@@ -10,7 +10,7 @@ internal static class Engine
     private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(8);
 
     /// <summary>The folder that holds HangAnalysis.sln.</summary>
-    public static string Root { get; } = FindRoot();
+    public static string Root => Repository.Root;
 
     /// <summary>
     /// Skips the running test, with the reason, where the engine cannot be had. In continuous integration (CI is set) it has
@@ -88,13 +88,5 @@ internal static class Engine
         {
             folder.Delete(recursive: true);
         }
-    }
-
-    private static string FindRoot()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "HangAnalysis.sln")))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new InvalidOperationException("HangAnalysis.sln is not above the tests");
     }
 }

@@ -42,7 +42,7 @@ public sealed record ForgedCase(string Name, string Layout)
         KernelLayout.BuiltInVersions[name.Sum(c => c) % KernelLayout.BuiltInVersions.Count];
 
     /// <summary>The sample's dump.</summary>
-    public static string SampleDump { get; } = Path.Combine(Engine.Root, "samples", "logoff-hang", "memory.dmp");
+    public static string SampleDump { get; } = Path.Combine(Repository.Root, "samples", "logoff-hang", "memory.dmp");
 
     /// <summary>Types and symbols that the kernel was forged with.</summary>
     public KernelLayout Kernel => KernelLayout.BuiltIn(Layout);

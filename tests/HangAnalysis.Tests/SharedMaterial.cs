@@ -16,14 +16,6 @@ internal static class SharedMaterial
         return Path.GetFullPath(path);
     }
 
-    /// <summary>The folder that holds HangAnalysis.sln, found upwards from the test assembly.</summary>
-    public static string RepositoryRoot { get; } = FindRoot();
-
-    private static string FindRoot()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "HangAnalysis.sln")))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new InvalidOperationException("HangAnalysis.sln is not above the tests");
-    }
+    /// <summary>The folder that holds HangAnalysis.sln.</summary>
+    public static string RepositoryRoot => EngineTests.Repository.Root;
 }

@@ -17,6 +17,7 @@ public sealed class WindowsSystem : ISystemFacts
     private readonly StackSweep _sweep;
     private readonly ThreadReader _threadReader;
     private readonly ProcessReader _processReader;
+    private ThreadDetailsReader? _threadDetails;
     private readonly WaitGraphBuilder _graph = new();
     private List<ProcessFacts> _processes = [];
 
@@ -209,6 +210,10 @@ public sealed class WindowsSystem : ISystemFacts
 
     /// <inheritdoc/>
     public string? DescribePurpose(StackFacts stack) => OperationKnowledge.Purpose(stack);
+
+    /// <summary>What is recorded of a thread beyond its facts. Read when asked for.</summary>
+    public ThreadDetails GetDetails(ThreadFacts thread) =>
+        (_threadDetails ??= new ThreadDetailsReader(Session, Clock)).Read(thread);
 
     /// <summary>What is known of a module: version, company, origin.</summary>
     public ModuleFacts DescribeModule(TargetModule module) => Catalog.Describe(module);

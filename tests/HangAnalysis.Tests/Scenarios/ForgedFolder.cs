@@ -40,8 +40,14 @@ internal sealed class ForgedFolder : IDisposable
     public static string Run(CommandSession session, string line)
     {
         CommandArguments arguments = CommandArguments.Parse(line);
+        return Print(CommandTable.Require(arguments).Run(session, arguments).Document);
+    }
+
+    /// <summary>A document as text.</summary>
+    public static string Print(Document document)
+    {
         using StringWriter writer = new();
-        new TextLayout(new PlainTextSink(writer)).Write(CommandTable.Require(arguments).Run(session, arguments).Document);
+        new TextLayout(new PlainTextSink(writer)).Write(document);
         return writer.ToString();
     }
 

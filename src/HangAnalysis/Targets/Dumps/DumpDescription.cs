@@ -64,7 +64,8 @@ internal static class DumpDescription
         return end <= 0 ? "" : Encoding.Latin1.GetString(text[..end]);
     }
 
-    private static DateTimeOffset? ToTime(ulong fileTime)
+    /// <summary>A FILETIME as a time; null for one that no clock ever showed.</summary>
+    internal static DateTimeOffset? ToTime(ulong fileTime)
     {
         // 1990 to 2200: what lies outside was never a clock's.
         const ulong Earliest = 122_700_000_000_000_000;

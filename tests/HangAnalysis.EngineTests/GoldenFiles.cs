@@ -1,0 +1,28 @@
+namespace HangAnalysis.EngineTests;
+
+/// <summary>
+/// Files that hold what was read and found good: a change of any character is a decision. HANGANALYSIS_UPDATE_GOLDEN=1 lets
+/// the tests inside the engine write them anew (docs/extension.md). Both test projects compile this file.
+/// </summary>
+public static class GoldenFiles
+{
+    private static readonly (string File, string Line) s_verdict = ("hangwhy", "!hangwhy");
+
+    /// <summary>Of these dumps more than the verdict is kept: file names without their end, and commands.</summary>
+    private static readonly Dictionary<string, (string File, string Line)[]> s_lines = new(StringComparer.Ordinal)
+    {
+        [ForgedCase.Sample] =
+        [
+            ("us-process", "!us -p ffffab06b8137800"), ("us-cpu", "!us -cpu"), ("lpcchain", "!lpcchain"), ("mods", "!mods"),
+            ("mods-driver", "!mods TmXPFlt"), ("hahelp", "!hahelp"), ("us-help", "!us /?"),
+        ],
+    };
+
+    /// <summary>The folder of a dump's files.</summary>
+    public static string FolderOf(ForgedCase forged) =>
+        Path.Combine(Repository.Root, "tests", "HangAnalysis.EngineTests", "Golden", forged.Name);
+
+    /// <summary>The commands of a dump whose output is kept, and the names of the files without their end.</summary>
+    public static IEnumerable<(string File, string Line)> Of(ForgedCase forged) =>
+        s_lines.GetValueOrDefault(forged.Name, []).Prepend(s_verdict);
+}
