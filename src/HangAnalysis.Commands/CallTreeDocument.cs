@@ -3,7 +3,7 @@ using HangAnalysis.Reports;
 
 namespace HangAnalysis.Commands;
 
-/// <summary>Arranges a tree of calls: one paragraph for each piece on which nothing branches off, below the piece it comes from.</summary>
+/// <summary>Arranges a tree of calls: a paragraph for each piece without a branch, below the one it comes from.</summary>
 internal static class CallTreeDocument
 {
     private const int Step = 3;
@@ -22,8 +22,9 @@ internal static class CallTreeDocument
             if (at.Next == at.Parent.Branches.Count)
             {
                 if (at.Parent.HiddenBranches > 0)
-                    yield return new LineBlock([new Span($"… {at.Parent.HiddenBranches:N0} more with {Threads(at.Parent.HiddenThreads)}",
-                        Tone.Muted)], [], at.Indent);
+                    yield return new LineBlock(
+                        [new Span($"… {at.Parent.HiddenBranches:N0} more with {Threads(at.Parent.HiddenThreads)}", Tone.Muted)],
+                        [], at.Indent);
                 continue;
             }
             open.Push((at.Parent, at.Next + 1, at.Indent));

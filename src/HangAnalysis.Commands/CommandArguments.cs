@@ -124,8 +124,8 @@ public sealed class CommandArguments
     }
 
     /// <summary>
-    /// Words of a line, and where each begins. What is in parentheses or quotation marks is one word, so that an expression may have spaces; the
-    /// marks around a whole word are taken off.
+    /// Words of a line, and where each begins. What is in parentheses or quotation marks is one word, so that an expression may
+    /// have spaces; the marks around a whole word are taken off.
     /// </summary>
     private static List<(string Word, int Start)> Split(string line)
     {

@@ -16,11 +16,13 @@ internal sealed class FemsCommand : ICommand
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "fems",
         "runs a command of this extension for each thread whose stack has a text",
-        "!fems [-r] [-e TEXT] [-p PROCESS | -k] [-w] [-wr REASON] [-state STATE] [-b] [-1] [-l N] [/json] [/q] (TEXT | -s TEXT) COMMAND",
+        "!fems [-r] [-e TEXT] [-p PROCESS | -k] [-w] [-wr REASON] [-state STATE] [-b] [-1] [-l N] [/json] [/q] " +
+        "(TEXT | -s TEXT) COMMAND",
         [
             ThreadSelection.ProcessOption,
             new("k", null, "all threads of the system"),
-            .. ThreadSelection.FilterOptions.Select(o => o.Name == ThreadSelection.StateOption ? o with { Name = StateOption } : o),
+            .. ThreadSelection.FilterOptions.Select(
+                o => o.Name == ThreadSelection.StateOption ? o with { Name = StateOption } : o),
             new("s", "TEXT", "the text, as a regular expression: as MEX has it"),
             .. StackSelection.TextOptions,
             new("1", null, "of threads with the same stack only the one that is longest in its state"),
@@ -28,7 +30,7 @@ internal sealed class FemsCommand : ICommand
             .. CommandHelp.ListingOptions,
         ],
         [
-            ("!fems -k TmXPFlt !why", "why each thread waits that has the text in a frame; its address is put behind the command"),
+            ("!fems -k TmXPFlt !why", "why each thread waits that has the text in a frame: its address is put behind"),
             ("!fems -s Explorer!.*WinMain !us -p ${p}", "${t} and ${p} are the addresses of the thread and of its process"),
             ("!fems -k -1 AlpcpSignalAndWait !lpcchain", "the chain of one thread of each stack"),
             (".foreach (t {!us /q -k TmXPFlt}) {.thread ${t}; k}",
@@ -72,8 +74,8 @@ internal sealed class FemsCommand : ICommand
         if (command.Length == 0)
             throw new CommandUsageException($"!fems: no command for the threads that have '{text}'; see !fems /?");
         if (command[0] is '-' or '/')
-            throw new CommandUsageException(
-                $"!fems: options stand before the text, a command behind it: '{CommandArguments.SplitFirst(command).Word}' is neither");
+            throw new CommandUsageException("!fems: options stand before the text, a command behind it: " +
+                $"'{CommandArguments.SplitFirst(command).Word}' is neither");
         return (new StackMatcher(Help.Name, [text], arguments.Value("e"), arguments.Has("r") || arguments.Has("s")), command);
     }
 
@@ -83,8 +85,8 @@ internal sealed class FemsCommand : ICommand
         CommandArguments arguments = CommandArguments.Parse(Insert(command, 0, 0));
         if (CommandTable.Find(arguments.Name) is not { } found)
             throw new CommandUsageException(
-                $"!fems: '{arguments.Name}' is no command of this extension (!hahelp lists them); for commands of the debugger: " +
-                ".foreach (t {!us /q -k TEXT}) {.thread ${t}; COMMAND}");
+                $"!fems: '{arguments.Name}' is no command of this extension (!hahelp lists them); " +
+                "for commands of the debugger: .foreach (t {!us /q -k TEXT}) {.thread ${t}; COMMAND}");
         if (found == this)
             throw new CommandUsageException("!fems: does not run itself");
         if (arguments.WantsHelp)
@@ -93,7 +95,8 @@ internal sealed class FemsCommand : ICommand
             throw new CommandUsageException("!fems: /q and /json stand before the text: they are for the output as a whole");
     }
 
-    private static Document Arrange(CommandSession session, StackSelection stacks, List<ThreadFacts> shown, int count, string command)
+    private static Document Arrange(
+        CommandSession session, StackSelection stacks, List<ThreadFacts> shown, int count, string command)
     {
         Document document = new();
         document.Add(new DeferredBlock(shown.SelectMany(t => RunFor(session, t, command))));
@@ -119,7 +122,7 @@ internal sealed class FemsCommand : ICommand
             ],
             []);
         CommandOutput? output = TryRun(session, thread, command, out string? error);
-        foreach (Block block in output is not null ? output.Document.Blocks : [new LineBlock([new Span(error!, Tone.Caution)], [])])
+        foreach (Block block in output?.Document.Blocks ?? [new LineBlock([new Span(error!, Tone.Caution)], [])])
             yield return block;
         yield return new BlankBlock();
     }
@@ -133,8 +136,9 @@ internal sealed class FemsCommand : ICommand
             using JsonDocument parsed = JsonDocument.Parse(output.Json());
             json = parsed.RootElement.Clone();
         }
-        return new CommandRunJson(VerdictJsonMapper.Hex(thread.Address.Value), thread.Process.Name, thread.Process.Id, thread.Id,
-            thread.State, thread.WaitReason, StackGroupsMapper.Time(thread.Age), json, error);
+        return new CommandRunJson(
+            VerdictJsonMapper.Hex(thread.Address.Value), thread.Process.Name, thread.Process.Id, thread.Id, thread.State,
+            thread.WaitReason, StackGroupsMapper.Time(thread.Age), json, error);
     }
 
     /// <summary>What a command cannot do for one thread it may do for the next.</summary>

@@ -12,7 +12,7 @@ internal static class StackGroupDocument
     /// <summary>A group: its threads, its frames, and an empty line.</summary>
     /// <param name="system">Names the frames.</param>
     /// <param name="group">The group.</param>
-    /// <param name="scope">Options that choose the group's threads again, for a link to figures of them; null for no link.</param>
+    /// <param name="scope">Options that choose the threads again, for a link to figures of them; null for no link.</param>
     public static Document Arrange(ISystemFacts system, StackGroup group, string? scope)
     {
         int count = group.Threads.Count;

@@ -3,7 +3,7 @@ using HangAnalysis.Model;
 
 namespace HangAnalysis.Commands;
 
-/// <summary>Tells by the text of frames which stacks are wanted: those that have every text, and not one that is unwanted.</summary>
+/// <summary>Tells by the text of frames which stacks are wanted: those that have every text, and not an unwanted one.</summary>
 internal sealed class StackMatcher
 {
     /// <summary>Texts of one call.</summary>
@@ -20,7 +20,8 @@ internal sealed class StackMatcher
     public StackMatcher(string command, IReadOnlyList<string> wanted, string? unwanted, bool isPattern)
     {
         if (wanted.Count > MostTexts)
-            throw new CommandUsageException($"!{command}: at most {MostTexts} texts; a text with spaces stands in quotation marks");
+            throw new CommandUsageException(
+                $"!{command}: at most {MostTexts} texts; a text with spaces stands in quotation marks");
         _wanted = [.. wanted.Select(text => Matcher(command, text, isPattern))];
         _unwanted = unwanted is null ? null : Matcher(command, unwanted, isPattern);
     }
@@ -56,7 +57,8 @@ internal sealed class StackMatcher
             return frame => frame.Contains(text, StringComparison.OrdinalIgnoreCase);
         try
         {
-            return new Regex(text, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking).IsMatch;
+            return new Regex(
+                text, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking).IsMatch;
         }
         catch (RegexParseException exception)
         {
@@ -72,6 +74,6 @@ internal sealed class StackMatcher
     }
 
     /// <summary>Such as <c>insufficient closing parentheses</c>.</summary>
-    private static string Words(RegexParseError error) =>
-        string.Concat(error.ToString().Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : " ") + char.ToLowerInvariant(c) : $"{c}"));
+    private static string Words(RegexParseError error) => string.Concat(
+        error.ToString().Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : " ") + char.ToLowerInvariant(c) : $"{c}"));
 }

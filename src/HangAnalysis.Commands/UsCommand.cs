@@ -27,13 +27,15 @@ internal sealed class UsCommand : ICommand
             new("t", null, "behind the stacks a tree of the calls that they have in common, from the outermost function"),
             new("sort", "ORDER", "count (the fewest threads first, as without this) or wait (the longest wait first)"),
             new("l", "N", "at most so many stacks; 0 with -t for the tree alone"),
-            new("stats", "THREAD", "the threads that have this thread's stack: states, reasons and times; in its process, or by -p or -k"),
+            new("stats", "THREAD", "the threads with this one's stack: states, reasons, times; in its process, or by -p or -k"),
             .. CommandHelp.ListingOptions,
         ],
         [
             ("!us -p ffffab06b8137800", "the stacks of one process"), ("!us -cpu", "what the processors do"),
-            ("!us -k TmXPFlt", "stacks that have this text in any frame, such as module!function; of several texts, all of them"),
-            ("!us -k -r -e ExpWorkerThread|KiIdleLoop -sort wait -l 10", "the ten longest waits, without worker and idle threads"),
+            ("!us -k TmXPFlt",
+                "stacks that have this text in any frame, such as module!function; of several texts, all of them"),
+            ("!us -k -r -e ExpWorkerThread|KiIdleLoop -sort wait -l 10",
+                "the ten longest waits, without worker and idle threads"),
             ("!us -k -t -l 0", "the calls that all threads have in common, as one tree"),
             (".foreach (t {!us /q -k}) {!lpcchain ${t}}", "runs a command for each thread"),
         ]);
@@ -77,7 +79,8 @@ internal sealed class UsCommand : ICommand
         if (tree is not null)
             document.Add(new DeferredBlock(CallTreeDocument.Arrange(tree)));
         int threads = shown.Sum(g => g.Threads.Count);
-        document.Add($"{shown.Count:N0} stack(s) with {threads:N0} threads displayed ({stacks.Threads.Considered.Count:N0} Total threads)");
+        document.Add($"{shown.Count:N0} stack(s) with {threads:N0} threads displayed " +
+            $"({stacks.Threads.Considered.Count:N0} Total threads)");
         if (shown.Count < stacks.Groups.Count)
             document.Add($"{stacks.Groups.Count - shown.Count:N0} more stack(s) with " +
                 $"{stacks.Groups.Sum(g => g.Threads.Count) - threads:N0} threads are beyond the limit (-l {shown.Count})");
@@ -94,7 +97,8 @@ internal sealed class UsCommand : ICommand
         ThreadSelection threads = hasScope
             ? ThreadSelection.Of(session, arguments, "k")
             : ThreadSelection.Among(session, arguments, thread.Process.Threads);
-        StackSelection stacks = new(session, threads, ThreadSelection.HasFilter(arguments), new StackMatcher(Help.Name, [], null, false));
+        StackSelection stacks = new(
+            session, threads, ThreadSelection.HasFilter(arguments), new StackMatcher(Help.Name, [], null, false));
         StackGroup? group = stacks.Groups.FirstOrDefault(g => g.Threads.Contains(thread));
         if (group is null)
             throw new CommandUsageException(threads.Threads.Contains(thread)
@@ -113,7 +117,7 @@ internal sealed class UsCommand : ICommand
             : $"-p {threads.Considered[0].Process.Address.Value:x16}";
         foreach (OptionHelp option in ThreadSelection.FilterOptions)
             if (arguments.Has(option.Name))
-                scope += arguments.Value(option.Name) is { } value ? $" -{option.Name} \"{value}\"" : $" -{option.Name}";
+                scope += $" -{option.Name} {arguments.Value(option.Name)?.Replace(" ", "", StringComparison.Ordinal)}".TrimEnd();
         return scope;
     }
 

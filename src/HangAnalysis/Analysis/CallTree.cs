@@ -118,7 +118,7 @@ public sealed class CallTree
         }
     }
 
-    /// <summary>Children have higher numbers than their parents: from the last to the first every branch finds its own made.</summary>
+    /// <summary>Children have higher numbers than parents: from the last to the first every branch finds its own made.</summary>
     private CallBranch Compress()
     {
         CallBranch?[] made = new CallBranch?[_nodes.Count];

@@ -137,7 +137,7 @@ public sealed class StackGroups
         return order != 0 ? order : a.Address.Value.CompareTo(b.Address.Value);
     }
 
-    /// <summary>Reasons that differ only by an address or a number are one kind: damage would fill the screen otherwise.</summary>
+    /// <summary>Reasons that differ only by an address or a number are one kind: damage would fill screens otherwise.</summary>
     private static void AddMissing(Dictionary<string, MissingStacks> missing, string reason)
     {
         ref MissingStacks? kind = ref CollectionsMarshal.GetValueRefOrAddDefault(missing, KindOf(reason), out _);

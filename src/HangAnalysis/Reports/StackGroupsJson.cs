@@ -31,7 +31,9 @@ public sealed record CallTreeJson(int Threads, int Roots, int CutThreads, IReadO
 public sealed record CallBranchJson(int Threads, int EndingThreads, IReadOnlyList<string> Functions,
     IReadOnlyList<CallBranchJson> Branches, int HiddenBranches, int HiddenThreads);
 
-/// <summary>The JSON of <c>!fems</c>: the command, among how many threads was chosen, how many match, and what it said of each.</summary>
+/// <summary>
+/// The JSON of <c>!fems</c>: the command, among how many threads was chosen, how many match, and what it said of each.
+/// </summary>
 public sealed record MatchingThreadsJson(
     string Schema, string Command, int Threads, int Matching, int MoreThreads, IReadOnlyList<ReasonJson> NotShown,
     IReadOnlyList<CommandRunJson> Runs);

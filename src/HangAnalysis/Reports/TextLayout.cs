@@ -97,6 +97,7 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
                     lines[^1].Add(span with { Text = text[..cut] });
                     text = text[cut..].TrimStart(' ');
                 }
+                TrimEnd(lines[^1]);
                 lines.Add([]);
                 room = Math.Max(laterWidth, NarrowestCell);
             }
@@ -107,6 +108,20 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
             }
         }
         return lines;
+    }
+
+    private static void TrimEnd(List<Span> line)
+    {
+        while (line.Count > 0)
+        {
+            string text = line[^1].Text.TrimEnd(' ');
+            if (text.Length > 0)
+            {
+                line[^1] = line[^1] with { Text = text };
+                return;
+            }
+            line.RemoveAt(line.Count - 1);
+        }
     }
 
     private void WriteTable(TableBlock table)

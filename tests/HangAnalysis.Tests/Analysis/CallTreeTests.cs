@@ -61,7 +61,8 @@ public class CallTreeTests
     [Test]
     public void Too_many_branches_are_counted()
     {
-        CallTree tree = CallTree.Build(Enumerable.Range(0, CallTree.MostBranches + 7).Select(i => (Stack($"f{i:000} root"), i < 7 ? 1 : 2)));
+        CallTree tree = CallTree.Build(
+            Enumerable.Range(0, CallTree.MostBranches + 7).Select(i => (Stack($"f{i:000} root"), i < 7 ? 1 : 2)));
 
         CallBranch root = tree.Top.Branches.Single();
         Assert.That(root.Branches, Has.Count.EqualTo(CallTree.MostBranches));

@@ -30,7 +30,8 @@ public class StackGroupsTests
     {
         ThreadFacts[] threads = [.. Enumerable.Range(1, 3).Select(i => _system.AddThread((ulong)i, seconds: i))];
 
-        StackGroup group = StackGroups.Group(threads, t => ([1, 2, 3], t.Address.Value == 2 ? "no unwind data" : null)).Groups.Single();
+        StackGroup group = StackGroups.Group(
+            threads, t => ([1, 2, 3], t.Address.Value == 2 ? "no unwind data" : null)).Groups.Single();
 
         Assert.That((group.Threads.Count, group.CutThreads, group.EndNote), Is.EqualTo((3, 1, "no unwind data")));
         Assert.That(group.Threads.Select(t => t.Address.Value), Is.EqualTo(new ulong[] { 3, 2, 1 }), "the longest first");
@@ -46,7 +47,8 @@ public class StackGroupsTests
         IReadOnlyList<StackGroup> groups = StackGroups.Group([running, waiting, other],
             t => t == other ? ([7], null) : ([8], null), StackOrder.Wait).Groups;
 
-        Assert.That(groups.Select(g => g.LongestWait), Is.EqualTo(new TimeSpan?[] { TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(10) }));
+        Assert.That(groups.Select(g => g.LongestWait),
+            Is.EqualTo(new TimeSpan?[] { TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(10) }));
         Assert.That(groups[0].Threads, Is.EqualTo(new[] { other }));
     }
 

@@ -35,7 +35,8 @@ public class MatchingThreadsTests
         using ForgedFolder forged = new("logoff-hang");
         using CommandSession session = forged.Open();
 
-        JsonElement run = ForgedFolder.RunJson(session, "!fems -k -r NetProfileManUserLogOff|TmXPFlt !us -p ${p} -l 0").GetProperty("runs");
+        const string Line = "!fems -k -r NetProfileManUserLogOff|TmXPFlt !us -p ${p} -l 0";
+        JsonElement run = ForgedFolder.RunJson(session, Line).GetProperty("runs");
         Assert.That(run.EnumerateArray().Select(r => r.GetProperty("thread").GetString()),
             Is.EqualTo(new[] { $"0x{Service}", $"0x{Explorer}" }), "the longest wait first");
         Assert.That(run[1].GetProperty("output").GetProperty("schema").GetString(), Is.EqualTo("hanganalysis-us/1"));
@@ -115,7 +116,7 @@ public class MatchingThreadsTests
     [TestCase("!fems TmXPFlt !why -zzz", "!why: unknown option -zzz")]
     [TestCase("!fems TmXPFlt -k !why", "options stand before the text, a command behind it: '-k' is neither")]
     [TestCase("!fems -zzz TmXPFlt !why", "!fems: unknown option -zzz")]
-    [TestCase("!fems -s (( !why", "nothing of the stacks|no command|is no regular expression")]
+    [TestCase("!fems -s \"((\" !why", "'((' is no regular expression")]
     [TestCase("!fems -l x TmXPFlt !why", "'x' is no number of threads")]
     [TestCase("!fems -state nonsense TmXPFlt !why", "'nonsense' is no state")]
     public void What_is_wrong_is_told_before_anything_is_run(string line, string expected)
@@ -123,8 +124,8 @@ public class MatchingThreadsTests
         using ForgedFolder forged = new("small");
         using CommandSession session = forged.Open();
 
-        Assert.That(() => ForgedFolder.Run(session, line), Throws.TypeOf<CommandUsageException>()
-            .With.Message.Matches(expected.Contains('|', StringComparison.Ordinal) ? expected : System.Text.RegularExpressions.Regex.Escape(expected)));
+        Assert.That(() => ForgedFolder.Run(session, line),
+            Throws.TypeOf<CommandUsageException>().With.Message.Contains(expected).And.Message.Not.Contains("\n"));
     }
 
     private static List<ulong> Addresses(CommandSession session, string line)

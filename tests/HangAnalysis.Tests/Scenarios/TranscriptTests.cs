@@ -44,6 +44,105 @@ public class TranscriptTests
 
         """;
 
+    private const string UniqueStacks = """
+        1 thread [stats]: ffffad8ad0528080
+            fffff801f79f52f6 nt!KiSwapContext+0x76
+            fffff801f78b7a9a nt!KiSwapThread+0x16a
+            fffff801f78b7461 nt!KiCommitThreadWait+0x101
+            fffff801f78b6d78 nt!KeWaitForSingleObject+0x2b8
+            fffffbb43e64d6f8 win32kfull!xxxRealSleepThread+0x2d8
+            fffffbb43e64d377 win32kfull!xxxSleepThread2+0x97
+            fffffbb43e6e4242 win32kfull!NtUserWaitMessage+0x42
+            fffff801f79fb413 nt!KiSystemServiceCopyEnd+0x13
+            00007ffc14211204 0x7ffc14211204
+
+        1 thread [stats]: ffffad8ad22ac080
+            fffff801f79f52f6 nt!KiSwapContext+0x76
+            fffff801f78b7a9a nt!KiSwapThread+0x16a
+            fffff801f78b7461 nt!KiCommitThreadWait+0x101
+            fffff801f78b56b7 nt!KeWaitForMultipleObjects+0x217
+            fffffbb43e64d6f8 win32kfull!xxxRealSleepThread+0x2d8
+            fffffbb43e64d377 win32kfull!xxxSleepThread2+0x97
+            fffffbb43e6509c9 win32kfull!xxxRealInternalGetMessage+0x919
+            fffffbb43e64df5c win32kfull!NtUserGetMessage+0x8c
+            fffff801f79fb413 nt!KiSystemServiceCopyEnd+0x13
+            00007ffc14211144 0x7ffc14211144
+
+        4 threads [stats]: ffffad8ad0677080 ffffad8ad0a8d080 ffffad8ad0a8e080 ffffad8ad0a95700
+            fffff801f79f52f6 nt!KiSwapContext+0x76
+            fffff801f78b7a9a nt!KiSwapThread+0x16a
+            fffff801f78b7461 nt!KiCommitThreadWait+0x101
+            fffff801f78b6d78 nt!KeWaitForSingleObject+0x2b8
+            fffff801f7d0cdb8 nt!NtWaitForSingleObject+0xf8
+            fffff801f79fb413 nt!KiSystemServiceCopyEnd+0x13
+            00007ffc177b5424 0x7ffc177b5424
+
+        5 threads [stats]: ffffad8ad0688080 ffffad8acdfe3080 ffffad8ad09f3080 ffffad8ad1b0a700 ffffad8ad061f080
+            fffff801f79f52f6 nt!KiSwapContext+0x76
+            fffff801f78b7a9a nt!KiSwapThread+0x16a
+            fffff801f78b7461 nt!KiCommitThreadWait+0x101
+            fffff801f78b6d78 nt!KeWaitForSingleObject+0x2b8
+            fffff801f7d0c7d1 nt!ObWaitForMultipleObjects+0x2c1
+            fffff801f7d0c4d9 nt!NtWaitForMultipleObjects+0xf9
+            fffff801f79fb413 nt!KiSystemServiceCopyEnd+0x13
+            00007ffc177b5ef4 0x7ffc177b5ef4
+
+        7 threads [stats]: ffffad8ad1de1080 ffffad8ad0aa6080 ffffad8ad05dd080 ffffad8acdfcd080 ffffad8acce87080
+                            ffffad8ad08a3080 ffffad8acd0b8700
+            fffff801f79f52f6 nt!KiSwapContext+0x76
+            fffff801f78b7a9a nt!KiSwapThread+0x16a
+            fffff801f78b7461 nt!KiCommitThreadWait+0x101
+            fffff801f78b6d78 nt!KeWaitForSingleObject+0x2b8
+            fffffbb43e64d6f8 win32kfull!xxxRealSleepThread+0x2d8
+            fffffbb43e64d377 win32kfull!xxxSleepThread2+0x97
+            fffffbb43e6509c9 win32kfull!xxxRealInternalGetMessage+0x919
+            fffffbb43e64df5c win32kfull!NtUserGetMessage+0x8c
+            fffff801f79fb413 nt!KiSystemServiceCopyEnd+0x13
+            00007ffc14211144 0x7ffc14211144
+
+        10 threads [stats]: ffffad8acccfa700 ffffad8ad06fc080 ffffad8ac8ed1700 ffffad8ad15f0080 ffffad8ad0365080
+                            ffffad8ad085c700 ffffad8ad0a63080 ffffad8ad0354080 ffffad8ace0ee080 ffffad8ad2736080
+            fffff801f79f52f6 nt!KiSwapContext+0x76
+            fffff801f78b7a9a nt!KiSwapThread+0x16a
+            fffff801f78b7461 nt!KiCommitThreadWait+0x101
+            fffff801f78b6d78 nt!KeWaitForSingleObject+0x2b8
+            fffff801f789f104 nt!KiSchedulerApc+0x304
+            fffff801f78b94fe nt!KiDeliverApc+0x23e
+            fffff801f79f39a3 nt!KiApcInterrupt+0xc3
+            fffff801f7cc0405 nt!PspUserThreadStartup+0x35
+            fffff801f79f5a86 nt!KiStartUserThread+0x16
+            fffff801f79f5a00 nt!KiStartUserThreadReturn
+            00007ffc17780d30 0x7ffc17780d30
+
+        22 threads [stats]: ffffad8ad4141080 ffffad8ad412d040 ffffad8acba56080 ffffad8ad06a5080 ffffad8ad249b080
+                            ffffad8ad09f6700 ffffad8ad1b8c700 ffffad8ace697080 ffffad8acba54080 ffffad8ad40a1080 ...
+            fffff801f79f52f6 nt!KiSwapContext+0x76
+            fffff801f78b7a9a nt!KiSwapThread+0x16a
+            fffff801f78b7461 nt!KiCommitThreadWait+0x101
+            fffff801f78b62e8 nt!KeRemoveQueueEx+0x238
+            fffff801f78b5dfd nt!IoRemoveIoCompletion+0x8d
+            fffff801f78b4beb nt!NtWaitForWorkViaWorkerFactory+0x30b
+            fffff801f79fb413 nt!KiSystemServiceCopyEnd+0x13
+            00007ffc177b8c34 0x7ffc177b8c34
+
+        30 threads [stats]: ffffad8ad06a1080 ffffad8ad08bc280 ffffad8ad09f4080 ffffad8ad06a6080 ffffad8acd02c080
+                            ffffad8acba60080 ffffad8ad02b1080 ffffad8acba68080 ffffad8ad11c5700 ffffad8ad06643c0 ...
+            fffff801f79f52f6 nt!KiSwapContext+0x76
+            fffff801f78b7a9a nt!KiSwapThread+0x16a
+            fffff801f78b7461 nt!KiCommitThreadWait+0x101
+            fffff801f78b56b7 nt!KeWaitForMultipleObjects+0x217
+            fffff801f7d0c7d1 nt!ObWaitForMultipleObjects+0x2c1
+            fffff801f7d0c4d9 nt!NtWaitForMultipleObjects+0xf9
+            fffff801f79fb413 nt!KiSystemServiceCopyEnd+0x13
+            00007ffc177b5ef4 0x7ffc177b5ef4
+
+        8 stack(s) with 80 threads displayed (100 Total threads)
+        11 stack(s) were not displayed because the kernel stack is paged out
+        5 stack(s) were not displayed because the thread has ended
+        4 stack(s) were not displayed because the thread has not started
+
+        """;
+
     private const string IdleProcessors = """
         4 threads: ffffdf005f6b9000 ffffdf005f741000 fffff8035d3d5940 ffffdf005f631000
             fffff8035d223ff1 nt!PpmIdleGuestExecute+0x15
@@ -92,6 +191,30 @@ public class TranscriptTests
 
         Assert.That(ForgedFolder.Run(session, "!us -cpu"), Is.EqualTo(IdleProcessors));
     }
+
+    /// <summary>
+    /// The published process of 100 threads: every address and frame, in order. The published reason for the 20 that were not
+    /// displayed names what may have been; here each has its own line.
+    /// </summary>
+    [TestCase("10.0.14393")]
+    [TestCase("10.0.17763")]
+    [TestCase("10.0.19041")]
+    [TestCase("10.0.22000")]
+    public void The_process_of_a_hundred_threads_has_the_published_eight_stacks(string layout)
+    {
+        using ForgedFolder forged = new("unique-stacks", layout);
+        using CommandSession session = forged.Open();
+
+        string text = ForgedFolder.Run(session, "!us -p ffffad8ad052a080");
+
+        string notes = "    (the process's module list is not in the dump)\n";
+        Assert.That(text.Split(notes), Has.Length.EqualTo(9), "user mode is not in that dump: each stack ends there");
+        Assert.That(Unwrapped(text.Replace(notes, "", StringComparison.Ordinal)), Is.EqualTo(Unwrapped(UniqueStacks)));
+    }
+
+    /// <summary>The text with headers on one line: the debugger's window had no margin.</summary>
+    private static string Unwrapped(string text) =>
+        System.Text.RegularExpressions.Regex.Replace(text, "\n {5,}", " ");
 
     [Test]
     public void The_svchost_stack_has_the_published_functions()

@@ -8,7 +8,7 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Scenarios;
 
-/// <summary><c>!us</c> on a process whose threads, stacks and times are known: which are grouped, chosen, counted, left out.</summary>
+/// <summary><c>!us</c> on a process of known threads, stacks and times: which are grouped, chosen, counted, left out.</summary>
 public class UniqueStacksTests
 {
     private const string Wait = """
@@ -89,7 +89,8 @@ public class UniqueStacksTests
     [TestCase("!us -p 7770 -w", "Threads matching filter: 9 out of 10")]
     [TestCase("!us -p 7770 nt!Crowd -l 0", "Threads matching filter: 4 out of 10")]
     [TestCase("!us -p 7770 nt!Crowd -l 0", "1 more stack(s) with 4 threads are beyond the limit (-l 0)")]
-    [TestCase("!us -p 7770 -3", "1 more stack(s) with 1 threads have frames of which the dump does not tell whether they are of Windows: nobody")]
+    [TestCase("!us -p 7770 -3",
+        "1 more stack(s) with 1 threads have frames of which the dump does not tell whether they are of Windows: nobody")]
     [TestCase("!us -p 7770 -s Terminated", "1 stack(s) were not displayed because the thread has ended")]
     public void What_is_left_out_is_counted(string line, string expected)
     {
@@ -136,12 +137,15 @@ public class UniqueStacksTests
             .And.Contain("Waiting WrQueue 1 40s.000 40s.000 40s.000 9 crowded.exe 7770"));
         Assert.That(lines.Select(Words).Count(l => l.StartsWith("crowded.exe 7770 ", StringComparison.Ordinal)), Is.EqualTo(4));
         Assert.That(lines, Does.Contain("4 of 10 threads have this stack"));
-        Assert.That(Addresses(session, $"!{link}"), Is.EqualTo(_crowd.OrderByDescending(c => c.Key).Select(c => Convert.ToUInt64(c.Value, 16))));
+        Assert.That(Addresses(session, $"!{link}"),
+            Is.EqualTo(_crowd.OrderByDescending(c => c.Key).Select(c => Convert.ToUInt64(c.Value, 16))));
         Assert.That(ForgedFolder.Run(session, $"!us -stats {_crowd[10]} -l 1"), Does.Contain("3 more are not listed (-l 1)"));
         // A filter of the list is one of the link: it leads to the threads that were shown.
-        Assert.That(DmlOf(session, "!us -k -wr WrUserRequest crowd"),
-            Does.Contain($"!HangAnalysis.us -stats {_crowd[30]} -k -wr &quot;WrUserRequest&quot;"));
-        Assert.That(ForgedFolder.Run(session, $"!us -stats {_crowd[30]} -k -wr \"WrUserRequest\""), Does.StartWith("2 threads: "));
+        Assert.That(DmlOf(session, "!us -k -wr \"WrUserRequest, Executive\" -b -w crowd"), Does.Not.Contain("[stats]"));
+        Assert.That(DmlOf(session, "!us -k -wr \"WrUserRequest, Executive\" -w crowd"),
+            Does.Contain($"!HangAnalysis.us -stats {_crowd[30]} -k -w -wr WrUserRequest,Executive\">"));
+        Assert.That(ForgedFolder.Run(session, $"!us -stats {_crowd[30]} -k -w -wr WrUserRequest,Executive"),
+            Does.StartWith("2 threads: "));
     }
 
     [Test]
@@ -185,7 +189,8 @@ public class UniqueStacksTests
         }));
         Assert.That(tree.GetProperty("threads").GetInt32(), Is.EqualTo(7));
         Assert.That(tree.GetProperty("roots").GetInt32(), Is.EqualTo(3));
-        Assert.That(tree.GetProperty("branches")[0].GetProperty("branches")[0].GetProperty("endingThreads").GetInt32(), Is.EqualTo(4));
+        Assert.That(tree.GetProperty("branches")[0].GetProperty("branches")[0].GetProperty("endingThreads").GetInt32(),
+            Is.EqualTo(4));
     }
 
     [Test]
@@ -195,7 +200,8 @@ public class UniqueStacksTests
         using CommandSession session = forged.Open();
 
         Assert.That(ForgedFolder.Run(session, "!us -cpu"), Does.StartWith("4 threads: ").And.Not.Contain("[stats]"));
-        Assert.That(ForgedFolder.Run(session, "!us -cpu -w"), Does.StartWith("0 stack(s) with 0 threads displayed (4 Total threads)"));
+        Assert.That(ForgedFolder.Run(session, "!us -cpu -w"),
+            Does.StartWith("0 stack(s) with 0 threads displayed (4 Total threads)"));
     }
 
     [Test]
@@ -206,7 +212,7 @@ public class UniqueStacksTests
 
         JsonElement largest = ForgedFolder.RunJson(session, "!us -k").GetProperty("groups").EnumerateArray().Last();
         string[] threads = [.. largest.GetProperty("threads").EnumerateArray().Select(t => t.GetString()![2..])];
-        string text = string.Join(' ', ForgedFolder.Run(session, "!us -k").Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+        string text = Words(ForgedFolder.Run(session, "!us -k").Replace('\n', ' '));
 
         Assert.That(threads, Has.Length.GreaterThan(10));
         Assert.That(text, Does.Contain($"{threads.Length} threads [stats]: {string.Join(' ', threads.Take(10))} ..."));
