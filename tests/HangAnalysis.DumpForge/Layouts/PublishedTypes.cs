@@ -17,7 +17,8 @@ internal static class PublishedTypes
         yield return new TypeDefinition("_SID", false, 12,
         [
             new LayoutField("Revision", 0, Byte), new LayoutField("SubAuthorityCount", 1, Byte),
-            new LayoutField("IdentifierAuthority", 2, "_SID_IDENTIFIER_AUTHORITY"), new LayoutField("SubAuthority", 8, $"{Long}[1]"),
+            new LayoutField("IdentifierAuthority", 2, "_SID_IDENTIFIER_AUTHORITY"),
+            new LayoutField("SubAuthority", 8, $"{Long}[1]"),
         ]);
         yield return new TypeDefinition("_SID_AND_ATTRIBUTES", false, 16,
             [new LayoutField("Sid", 0, "*void"), new LayoutField("Attributes", 8, Long)]);

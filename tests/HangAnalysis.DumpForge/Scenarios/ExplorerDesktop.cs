@@ -192,13 +192,14 @@ internal static class ExplorerDesktop
             processes.Add(process.Address, process);
             for (int i = 0; i < workers + objects + windows; i++)
             {
-                string stack = process.IsSystem ? SystemWorker : i < workers ? Worker : i < workers + objects ? OneObject : Windows;
+                bool isWorker = i < workers, isWindow = i >= workers + objects;
+                string stack = process.IsSystem ? SystemWorker : isWorker ? Worker : isWindow ? Windows : OneObject;
                 ThreadBuilder thread = process.AddThread(tid += 4).Stack(stack);
                 TimeSpan age = Setup.Seconds(0.4 + tid * 37 % 900);
-                if (i < workers)
+                if (isWorker)
                     thread.Waiting("WrQueue", userMode: !process.IsSystem, age, process.Queue);
                 else
-                    thread.Waiting(i < workers + objects ? "UserRequest" : "WrUserRequest", userMode: true, age, system.Objects.Event());
+                    thread.Waiting(isWindow ? "WrUserRequest" : "UserRequest", userMode: true, age, system.Objects.Event());
             }
             return process;
         }

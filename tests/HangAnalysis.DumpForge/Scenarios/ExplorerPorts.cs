@@ -17,7 +17,9 @@ internal static class ExplorerPorts
         ffffe001012e3780 ffffe0010a9b0e40 ffffe00101fca900
         """;
 
-    /// <summary>Connections of Explorer: its side, the port, requests that the port's owner has not answered, the owner, the name.</summary>
+    /// <summary>
+    /// Connections of Explorer: its side, the port, requests that the port's owner has not answered, the owner, the name.
+    /// </summary>
     private const string Servers = """
         ffffe000fffaa330 ffffe000fe6fdda0 0 ffffe000ffcde080 \Windows\ApiPort
         ffffe000ffd4edb0 ffffe000fffe8900 0 ffffe000fe6a5900 \ThemeApiPort
@@ -32,7 +34,8 @@ internal static class ExplorerPorts
         ffffe00101527d70 ffffe001001b7e40 0 ffffe000fffe3900 \Windows\FontCachePort
         ffffe001013d7cd0 ffffe000ffda89e0 0 ffffe000ffd736c0 \RPC Control\umpo
         ffffe000ffdafe40 ffffe000fef70070 0 ffffe000fe69d040 \PdcPort
-        ffffe000ffd80660 ffffe001014e5c80 0 ffffe001014d4900 \RPC Control\webcache_{7329ea82-0845-4e4c-bd18-02b67ac065cc}_S-1-5-21-2726512140-888677503-3125549036-1001
+        ffffe000ffd80660 ffffe001014e5c80 0 ffffe001014d4900 \RPC Control\webcache_{7329ea82-0845-4e4c-bd18-02b67ac065cc}_\
+        S-1-5-21-2726512140-888677503-3125549036-1001
         ffffe000ffd1be40 ffffe000ffb22090 0 ffffe001014d4900 \RPC Control\OLE9F792F2B42A5C2F467737E8AEF83
         ffffe000ffcb7a30 ffffe000fffcee40 0 ffffe000ffdd8840 \Sessions\1\Windows\DwmApiPort
         ffffe001014fb840 ffffe000fffe5e40 0 ffffe000fffe3900 \RPC Control\OLE613E2E13198237E01302C92BBC53
@@ -58,7 +61,8 @@ internal static class ExplorerPorts
         ProcessBuilder explorer = processes[ExplorerDesktop.Explorer];
         KernelStruct own = system.Alpc.ConnectionPort(explorer, @"\RPC Control\OLE68D95701484F75BAC07FBACD02B9", OlePort);
         foreach (string[] parts in Rows(Clients, 3))
-            system.Alpc.Connect(processes[Hex(parts[2])], explorer, own, Place(system, Hex(parts[1])), Place(system, Hex(parts[0])));
+            system.Alpc.Connect(processes[Hex(parts[2])], explorer, own, Place(system, Hex(parts[1])),
+                Place(system, Hex(parts[0])));
         Dictionary<ulong, KernelStruct> ports = [];
         foreach (string[] parts in Rows(Servers, 5))
         {
@@ -85,7 +89,9 @@ internal static class ExplorerPorts
     }
 
     private static IEnumerable<string[]> Rows(string text, int parts) =>
-        text.Split('\n', StringSplitOptions.TrimEntries).Select(line => line.Split(' ', parts));
+        // A backslash joins two lines to one.
+        text.Replace("\\\n", "", StringComparison.Ordinal).Split('\n', StringSplitOptions.TrimEntries)
+            .Select(line => line.Split(' ', parts));
 
     private static ulong Hex(string text) => ulong.Parse(text, NumberStyles.HexNumber);
 }

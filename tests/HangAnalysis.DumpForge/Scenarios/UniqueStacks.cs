@@ -61,7 +61,8 @@ internal static class UniqueStacks
         00007ffc177b5424 0x7ffc177b5424
         """;
 
-    private const string OneOfListThreads = "ffffad8ad0688080 ffffad8acdfe3080 ffffad8ad09f3080 ffffad8ad1b0a700 ffffad8ad061f080";
+    private const string OneOfListThreads =
+        "ffffad8ad0688080 ffffad8acdfe3080 ffffad8ad09f3080 ffffad8ad1b0a700 ffffad8ad061f080";
 
     private const string OneOfListStack = """
         fffff801f79f52f6 nt!KiSwapContext+0x76

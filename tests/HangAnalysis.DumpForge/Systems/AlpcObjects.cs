@@ -87,7 +87,8 @@ public sealed class AlpcObjects
     }
 
     private KernelStruct NewMessage(
-        KernelStruct port, KernelStruct ownPort, AlpcConnection connection, ProcessBuilder sender, bool isReceived, ulong? address)
+        KernelStruct port, KernelStruct ownPort, AlpcConnection connection, ProcessBuilder sender, bool isReceived,
+        ulong? address)
     {
         uint id = _nextMessage;
         _nextMessage += 4;

@@ -130,7 +130,8 @@ internal static class ProcessAccounting
             .Set("NextHandleNeedingPool", (count * 4 + 0x3ff & ~0x3fful) + 0x400).EmptyLists("HandleTableList");
         // Since 8 the number is that of its lists of free entries, of which one is part of the table.
         if (table.Has("FreeLists"))
-            system.Struct("_HANDLE_TABLE_FREE_LIST", table.At("FreeLists")).Set("HandleCount", count).Set("HighWaterMark", count + 20);
+            system.Struct("_HANDLE_TABLE_FREE_LIST", table.At("FreeLists")).Set("HandleCount", count)
+                .Set("HighWaterMark", count + 20);
         else
             table.Set("HandleCount", count).Set("HandleCountHighWatermark", count + 20);
         process.Struct.Set("ObjectTable", at);

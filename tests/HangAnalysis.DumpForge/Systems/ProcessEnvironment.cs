@@ -37,8 +37,8 @@ internal static class ProcessEnvironment
         for (int i = 0; modules.Count < process.ModuleCount; i++)
         {
             string file = $"shellpart{i:000}.dll";
-            modules.Add(new Module(file, $@"C:\Windows\System32\{file}", FirstUnseen + (ulong)i * UnseenSize, (uint)UnseenSize / 2,
-                0x55a4b000 + (uint)i));
+            modules.Add(new Module(file, $@"C:\Windows\System32\{file}", FirstUnseen + (ulong)i * UnseenSize,
+                (uint)UnseenSize / 2, 0x55a4b000 + (uint)i));
         }
         return modules;
     }

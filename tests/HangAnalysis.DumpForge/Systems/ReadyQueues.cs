@@ -71,7 +71,8 @@ internal static class ReadyQueues
         }
         else if (prcb.Has("LocalSharedReadyQueue"))
             known = prcb.At("LocalSharedReadyQueue");
-        else if (system.Threads.Any(thread => thread.ReadyPlace == ReadyPlace.Shared && thread.ReadyProcessor / count == first / count))
+        else if (system.Threads.Any(thread =>
+            thread.ReadyPlace == ReadyPlace.Shared && thread.ReadyProcessor / count == first / count))
         {
             known = system.Pool.Take(system.Layout.Size(Shared));
             system.Kernel.Write(known, new byte[system.Layout.Size(Shared)]);

@@ -89,7 +89,9 @@ public sealed class ThreadBuilder
     /// <summary>Address that the thread environment block is to have; 0 for any.</summary>
     public ulong GivenTeb { get; set; }
 
-    /// <summary>Flags that COM keeps of the thread: 0x80 in a single-threaded apartment, 0x100 in the process's; 0 for no COM.</summary>
+    /// <summary>
+    /// Flags that COM keeps of the thread: 0x80 in a single-threaded apartment, 0x100 in the multithreaded one; 0 for no COM.
+    /// </summary>
     public uint ApartmentFlags { get; set; }
 
     /// <summary>What the scheduler and the accounting know of the thread.</summary>

@@ -37,11 +37,11 @@ public sealed class ThreadSchedule
             // In the same word since 8: that the thread is in the queue which processors share.
             .TrySet("Tcb.NextProcessor", (ulong)(thread.Processor ?? thread.ReadyProcessor ?? ideal))
             .TrySet("ThreadIoPriority", (ulong)IoPriority).TrySet("ThreadPagePriority", (ulong)PagePriority);
-        if (thread.Struct.Has("Tcb.Affinity.Mask"))
-            thread.Struct.Set("Tcb.Affinity.Mask", Affinity ?? All(processors)).Set("Tcb.UserAffinity.Mask", Affinity ?? All(processors));
+        ulong mask = Affinity ?? All(processors);
+        thread.Struct.TrySet("Tcb.Affinity.Mask", mask).TrySet("Tcb.UserAffinity.Mask", mask);
     }
 
-    /// <summary>Since 20348 a thread's affinities are structures of their own, which threads with the same ones share here.</summary>
+    /// <summary>Since 20348 a thread's affinities are structures of their own, which equal ones share here.</summary>
     internal void WriteAffinity(ThreadBuilder thread, SystemBuilder system, Dictionary<ulong, ulong> known)
     {
         if (system.Layout.Has("_KTHREAD", "Affinity.Mask"))

@@ -51,6 +51,16 @@ internal sealed class ForgedWalk(SystemBuilder system) : IUnwindImages
         return found;
     }
 
+    /// <summary>Addresses of a thread's frames up to the first in user mode, of which no image is known.</summary>
+    public List<ulong> WalkToNowhere(ThreadBuilder thread)
+    {
+        _process = thread.Process;
+        RawFrame[] frames = new RawFrame[128];
+        int count = StackWalker.Walk(Start(thread), new SpaceMemory(thread.Process.Space), this, frames, out WalkEnd end);
+        Assert.That(end.Reason, Is.EqualTo(WalkEndReason.UserModeReached), $"thread {thread.Tid:x} at {end.Address:x}");
+        return [.. frames.Take(count).Select(frame => frame.InstructionPointer), end.Context.InstructionPointer];
+    }
+
     private X64Context Start(ThreadBuilder thread)
     {
         foreach (ProcessorState processor in system.ProcessorStates)

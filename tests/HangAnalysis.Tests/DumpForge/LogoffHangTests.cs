@@ -63,6 +63,43 @@ internal sealed class LogoffHangTests
     }
 
     [Test]
+    public void Idle_threads_have_the_published_counters()
+    {
+        string[] fields =
+        [
+            "Cid.UniqueThread", "Tcb.Priority", "Tcb.BasePriority", "Tcb.NextProcessor", "Tcb.ContextSwitches", "Tcb.UserTime",
+        ];
+        ulong now = _system.Kernel.ReadUInt64(0xfffff78000000320);
+        ulong executive = _system.Enum("_KWAIT_REASON", "Executive"), callout = _system.Enum("_KWAIT_REASON", "WrCalloutStack");
+        List<string> forged = [];
+        foreach (ProcessorState processor in _system.ProcessorStates)
+        {
+            KernelStruct thread = processor.Current.Struct;
+            Assert.That(thread.Get("Tcb.WaitReason"), Is.EqualTo(processor.Number == 1 ? callout : executive));
+            string row = string.Join(' ', fields.Select(field => thread.Get(field)));
+            forged.Add($"{thread.Address:x16} {row} {thread.Get("Tcb.KernelTime")} {now - thread.Get("Tcb.WaitTime")}");
+        }
+        IEnumerable<string> expected = Article.Output("!running")
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(parts => parts[0] == "Idle")
+            .Select(parts => $"{string.Join(' ', parts[2..9])} {Article.Ticks(parts[9])} {Article.Ticks(parts[11])}");
+        Assert.That(forged, Has.Count.EqualTo(4).And.EqualTo(expected));
+    }
+
+    [Test]
+    public void Processes_have_the_published_paths()
+    {
+        foreach ((ulong address, string path) in ((ulong, string)[])
+            [(0xffffab06b8137800, @"\Device\HarddiskVolume1\Windows\explorer.exe"),
+            (Thread(0xffffab06b1b28800).Struct.Get("Tcb.Process"), @"\Device\HarddiskVolume1\Windows\System32\svchost.exe")])
+        {
+            ulong text = _system.Struct("_EPROCESS", address).Get("SeAuditProcessCreationInfo.ImageFileName");
+            Assert.That(System.Text.Encoding.Unicode.GetString(
+                _system.Kernel.Read(_system.Kernel.ReadUInt64(text + 8), _system.Kernel.ReadUInt16(text))), Is.EqualTo(path));
+        }
+    }
+
+    [Test]
     public void Ages_are_those_of_the_article()
     {
         // 1:25.406 are 5466 ticks of 15.625 ms; the tick count is that of 1d.00:48:53.796.
