@@ -1,73 +1,123 @@
-using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 
 namespace HangAnalysis.Targets.Dumps;
 
-/// <summary>A file mapped read-only into our address space.</summary>
+/// <summary>A dump file, read in blocks of which the latest are kept.</summary>
 /// <remarks>
-/// Dumps are larger than memory and are read in scattered pages; a mapping costs no copy and no system call for each
-/// read, and the operating system keeps just the pages that are used. The price: a file that shrinks while it is open
-/// ends the process with a bus error, as in every tool that maps files. Nothing here writes.
+/// A mapping of the file would spare the copies, but all pages it has touched count as this program's memory: a sweep over
+/// 50,000 threads touches a whole dump of 768 MB. And a file that shrinks, or a network share that goes away, would end the
+/// program, where a read that fails is one line. The cache is direct-mapped, as a processor's. Not safe for several threads
+/// at a time. Nothing here writes.
 /// </remarks>
-internal sealed unsafe class MappedFile : IDisposable
+internal sealed class DumpFile : IDisposable
 {
-    private readonly MemoryMappedFile _file;
-    private readonly MemoryMappedViewAccessor _view;
-    private readonly byte* _start;
+    /// <summary>
+    /// What lies together in memory often lies together in the file, and a call costs as much as copying some 4 KB.
+    /// </summary>
+    private const int BlockSize = 16 * 1024;
 
-    private MappedFile(MemoryMappedFile file, MemoryMappedViewAccessor view, long length)
+    /// <summary>32 MB: the page tables of some hundred processes, and what is being read.</summary>
+    private const int Slots = 2048;
+
+    private readonly SafeFileHandle _file;
+    private readonly long[] _blocks = new long[Slots];
+    private readonly byte[]?[] _bytes = new byte[]?[Slots];
+    private readonly int[] _lengths = new int[Slots];
+
+    private DumpFile(SafeFileHandle file)
     {
         _file = file;
-        _view = view;
-        Length = length;
-        byte* start = null;
-        view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-        _start = start + view.PointerOffset;
+        Length = RandomAccess.GetLength(file);
+        Array.Fill(_blocks, -1);
     }
 
     /// <summary>Size in bytes.</summary>
     public long Length { get; }
 
+    /// <summary>Is told, once, where the file cannot be read and why.</summary>
+    public Action<string>? ReadFailed { get; set; }
+
     /// <summary>Opens a file; throws <see cref="DumpFormatException"/> with one line where it cannot.</summary>
-    public static MappedFile Open(string path)
+    public static DumpFile Open(string path)
     {
+        SafeFileHandle? handle = null;
         try
         {
-            using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            if (stream.Length == 0)
+            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            DumpFile file = new(handle);
+            if (file.Length == 0)
                 throw new DumpFormatException($"{path}: the file is empty");
-            MemoryMappedFile file = MemoryMappedFile.CreateFromFile(
-                stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-            try
-            {
-                return new MappedFile(file, file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read), stream.Length);
-            }
-            catch
-            {
-                file.Dispose();
-                throw;
-            }
+            handle = null;
+            return file;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException
             or NotSupportedException)
         {
             throw new DumpFormatException($"{path}: cannot be opened: {FirstLine(exception.Message)}", exception);
         }
+        finally
+        {
+            handle?.Dispose();
+        }
+    }
+
+    /// <summary>Copies the bytes from an offset on; returns how many the file holds of them.</summary>
+    public int Read(long offset, Span<byte> buffer)
+    {
+        if (offset < 0)
+            return 0;
+        int done = 0;
+        while (done < buffer.Length)
+        {
+            ReadOnlySpan<byte> bytes = BytesFrom(offset + done);
+            if (bytes.IsEmpty)
+                break;
+            int count = Math.Min(bytes.Length, buffer.Length - done);
+            bytes[..count].CopyTo(buffer[done..]);
+            done += count;
+        }
+        return done;
     }
 
     /// <summary>The bytes of a range; shorter than asked, or empty, where the file ends before.</summary>
-    public ReadOnlySpan<byte> Slice(long offset, int length)
+    public ReadOnlySpan<byte> ReadBytes(long offset, int length)
     {
-        if ((ulong)offset >= (ulong)Length || length <= 0)
-            return default;
-        return new ReadOnlySpan<byte>(_start + offset, (int)Math.Min(length, Length - offset));
+        byte[] bytes = new byte[offset < 0 ? 0 : Math.Clamp(Length - offset, 0, Math.Max(length, 0))];
+        return bytes.AsSpan(0, Read(offset, bytes));
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>The bytes from an offset to the end of its block; they are good until the next call.</summary>
+    private ReadOnlySpan<byte> BytesFrom(long offset)
     {
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _file.Dispose();
+        long block = offset / BlockSize;
+        int slot = (int)((block ^ block / Slots) & (Slots - 1));
+        if (_blocks[slot] != block)
+            Load(slot, block);
+        int inBlock = (int)(offset % BlockSize);
+        return inBlock < _lengths[slot] ? _bytes[slot].AsSpan(inBlock, _lengths[slot] - inBlock) : default;
+    }
+
+    private void Load(int slot, long block)
+    {
+        // Pinned arrays are never moved, so that the collector does not copy the cache.
+        byte[] bytes = _bytes[slot] ??= GC.AllocateUninitializedArray<byte>(BlockSize, pinned: true);
+        _lengths[slot] = 0;
+        _blocks[slot] = block;
+        long start = block * BlockSize;
+        try
+        {
+            while (_lengths[slot] < BlockSize
+                && RandomAccess.Read(_file, bytes.AsSpan(_lengths[slot]), start + _lengths[slot]) is int read and > 0)
+                _lengths[slot] += read;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            ReadFailed?.Invoke($"the file cannot be read at 0x{start + _lengths[slot]:x}: {FirstLine(exception.Message)}");
+            ReadFailed = null;
+        }
     }
 
     private static string FirstLine(string text)
