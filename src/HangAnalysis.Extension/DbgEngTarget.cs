@@ -148,10 +148,11 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
             return null;
         try
         {
-            using MappedFile file = MappedFile.Open(path);
+            using DumpFile file = DumpFile.Open(path);
             DumpHeader header = DumpHeader.Read(file, path);
-            if (header.Architecture == Architecture.X64)
-                context = X64Context.FromContextRecord(file.Slice(ContextOffset, X64Context.ContextSize));
+            if (header.Architecture == Architecture.X64
+                && file.ReadBytes(ContextOffset, X64Context.ContextSize) is { Length: X64Context.ContextSize } record)
+                context = X64Context.FromContextRecord(record);
             return header;
         }
         catch (DumpFormatException)

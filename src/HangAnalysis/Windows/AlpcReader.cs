@@ -109,6 +109,8 @@ internal sealed class AlpcReader
     private readonly FieldSlot _mainLength, _largeLength, _pendingLength, _directLength, _canceledLength;
     private readonly (FieldSlot Head, AlpcQueue Queue)[] _queues;
     private readonly FieldSlot _infoConnection, _infoServer, _infoClient;
+    private readonly Dictionary<(ulong Port, ulong Entry), AlpcQueue> _queueOfEntry = [];
+    private readonly List<ulong> _passed = [];
 
     public AlpcReader(KernelSession session)
     {
@@ -269,15 +271,21 @@ internal sealed class AlpcReader
 
     /// <summary>
     /// The queue that holds a message: its links are followed to the head, which lies in the port. The message's own
-    /// record of it (u1.s1.QueueType) has values that no public source defines.
+    /// record of it (u1.s1.QueueType) has values that no public source defines. What a walk passes lies in the same queue
+    /// and is remembered: thousands of messages may wait in one, and each would walk over all behind it.
     /// </summary>
     public AlpcQueue FindQueue(in AlpcMessage message)
     {
         ulong port = message.PortQueue;
         ulong first = message.Address + (ulong)_entry.Offset;
         ulong entry = first;
+        AlpcQueue found = AlpcQueue.None;
+        _passed.Clear();
         for (int i = 0; i < Limits.QueuedMessages && KernelSession.IsKernelObject(port); i++)
         {
+            if (_queueOfEntry.TryGetValue((port, entry), out found))
+                break;
+            _passed.Add(entry);
             if (!_session.Memory.TryReadUInt64(entry, out entry) || !KernelSession.IsKernelObject(entry)
                 || entry == first)
                 break;
@@ -285,10 +293,13 @@ internal sealed class AlpcReader
                 continue;
             foreach ((FieldSlot head, AlpcQueue queue) in _queues)
                 if (head.IsPresent && entry == port + (ulong)head.Offset)
-                    return queue;
+                    found = queue;
             break;
         }
-        return AlpcQueue.None;
+        if (found != AlpcQueue.None)
+            foreach (ulong passed in _passed)
+                _queueOfEntry.TryAdd((port, passed), found);
+        return found;
     }
 
     /// <summary>Reads the ports of a connection; null where the record is not in the dump.</summary>

@@ -6,14 +6,14 @@ internal readonly record struct MemoryBlock(ulong Address, long FileOffset, uint
 /// <summary>The memory of a small dump: blocks at addresses, possibly overlapping.</summary>
 internal sealed class BlockMemory : IMemory
 {
-    private readonly MappedFile _file;
+    private readonly DumpFile _file;
     private readonly MemoryBlock[] _blocks;
     private readonly ulong[] _starts;
 
     /// <summary>The highest end of any block up to each index: says when to stop looking leftwards.</summary>
     private readonly ulong[] _highestEnd;
 
-    public BlockMemory(MappedFile file, List<MemoryBlock> blocks)
+    public BlockMemory(DumpFile file, List<MemoryBlock> blocks)
     {
         _file = file;
         _blocks = [.. blocks];
@@ -35,19 +35,17 @@ internal sealed class BlockMemory : IMemory
         int done = 0;
         while (done < buffer.Length)
         {
-            ReadOnlySpan<byte> bytes = Find(address, buffer.Length - done);
-            if (bytes.IsEmpty)
-                break;
-            bytes.CopyTo(buffer[done..]);
-            done += bytes.Length;
-            address += (ulong)bytes.Length;
-            if (address == 0)
+            int read = ReadBlock(address, buffer[done..]);
+            done += read;
+            address += (ulong)read;
+            if (read == 0 || address == 0)
                 break;
         }
         return done;
     }
 
-    private ReadOnlySpan<byte> Find(ulong address, int length)
+    /// <summary>Reads from the block that holds an address, as far as it goes.</summary>
+    private int ReadBlock(ulong address, Span<byte> buffer)
     {
         int index = Array.BinarySearch(_starts, address);
         if (index < 0)
@@ -60,9 +58,11 @@ internal sealed class BlockMemory : IMemory
         {
             ulong inside = address - _blocks[index].Address;
             if (inside < _blocks[index].Size)
-                return _file.Slice(
-                    _blocks[index].FileOffset + (long)inside, (int)Math.Min((ulong)length, _blocks[index].Size - inside));
+            {
+                int count = (int)Math.Min((ulong)buffer.Length, _blocks[index].Size - inside);
+                return _file.Read(_blocks[index].FileOffset + (long)inside, buffer[..count]);
+            }
         }
-        return default;
+        return 0;
     }
 }

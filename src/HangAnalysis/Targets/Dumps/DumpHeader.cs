@@ -63,9 +63,9 @@ internal sealed class DumpHeader
     };
 
     /// <summary>Reads the header, or throws <see cref="DumpFormatException"/> saying what the file is instead.</summary>
-    public static DumpHeader Read(MappedFile file, string path)
+    public static DumpHeader Read(DumpFile file, string path)
     {
-        ReadOnlySpan<byte> bytes = file.Slice(0, Size64);
+        ReadOnlySpan<byte> bytes = file.ReadBytes(0, Size64);
         if (bytes.Length < 8 || U32(bytes, 0) != SignaturePage)
             throw new DumpFormatException($"{path}: not a kernel dump: {ForeignFile.Describe(bytes)}");
         uint valid = U32(bytes, 4);

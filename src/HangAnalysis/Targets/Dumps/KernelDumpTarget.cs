@@ -26,7 +26,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     private const int KernelCacheEntries = 16384;
     private const int ProcessCacheEntries = 128;
 
-    private readonly MappedFile _file;
+    private readonly DumpFile _file;
     private readonly DumpHeader _header;
     private readonly PhysicalPages? _physical;
     private readonly ModuleSymbols _symbols;
@@ -34,11 +34,13 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     private readonly ProcessorContexts _contexts;
     private readonly int _levels = 4;
 
-    private KernelDumpTarget(MappedFile file, string path, DumpOpenOptions options)
+    private KernelDumpTarget(DumpFile file, string path, DumpOpenOptions options)
     {
         _file = file;
+        file.ReadFailed = failure => throw new DumpFormatException($"{path}: {failure}");
         _header = DumpHeader.Read(file, path);
         List<string> damage = [];
+        file.ReadFailed = damage.Add;
         List<TargetModule> modules;
         IReadOnlyList<UnloadedModule> unloaded;
         DebuggerData? data;
@@ -104,7 +106,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     /// </summary>
     public static KernelDumpTarget Open(string path, DumpOpenOptions? options = null)
     {
-        MappedFile file = MappedFile.Open(path);
+        DumpFile file = DumpFile.Open(path);
         try
         {
             return new KernelDumpTarget(file, path, options ?? new DumpOpenOptions());
@@ -151,7 +153,10 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         const int HeaderContextOffset = 0x348;
         if (_header.Architecture != Architecture.X64)
             return false;
-        context = X64Context.FromContextRecord(_file.Slice(HeaderContextOffset, X64Context.ContextSize));
+        ReadOnlySpan<byte> record = _file.ReadBytes(HeaderContextOffset, X64Context.ContextSize);
+        if (record.Length < X64Context.ContextSize)
+            return false;
+        context = X64Context.FromContextRecord(record);
         return true;
     }
 
@@ -195,7 +200,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     /// thread name.
     /// </summary>
     private static (IMemory Memory, DebuggerData? Data, ulong Thread) OpenTriageMemory(
-        MappedFile file, DumpHeader header, TriageDump triage)
+        DumpFile file, DumpHeader header, TriageDump triage)
     {
         BlockMemory blocks = new(file, triage.Blocks);
         DebuggerData? data = DebuggerData.Read(blocks, header.KdDebuggerDataBlock);
@@ -224,12 +229,12 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         return modules;
     }
 
-    private static uint Room(MappedFile file, uint offset, ushort size) =>
+    private static uint Room(DumpFile file, uint offset, ushort size) =>
         (uint)Math.Clamp(file.Length - offset, 0, size);
 
-    private static ulong Word(MappedFile file, uint block, ushort offset)
+    private static ulong Word(DumpFile file, uint block, ushort offset)
     {
-        ReadOnlySpan<byte> bytes = block == 0 ? default : file.Slice((long)block + offset, 8);
+        ReadOnlySpan<byte> bytes = block == 0 ? default : file.ReadBytes((long)block + offset, 8);
         return bytes.Length < 8 ? 0 : System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(bytes);
     }
 

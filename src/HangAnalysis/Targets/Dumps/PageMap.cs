@@ -84,13 +84,13 @@ internal sealed class BitmapPageMap : PageMap
 {
     private const int BlockBytes = 64;
 
-    private readonly MappedFile _file;
+    private readonly DumpFile _file;
     private readonly long _bitmapOffset;
     private readonly long _firstPageOffset;
     private readonly ulong[] _setBefore;
 
     /// <summary>Reads the bitmap at <paramref name="bitmapOffset"/> of <paramref name="bits"/> bits.</summary>
-    public BitmapPageMap(MappedFile file, long bitmapOffset, ulong bits, long firstPageOffset, List<string> damage)
+    public BitmapPageMap(DumpFile file, long bitmapOffset, ulong bits, long firstPageOffset, List<string> damage)
     {
         _file = file;
         _bitmapOffset = bitmapOffset;
@@ -105,10 +105,11 @@ internal sealed class BitmapPageMap : PageMap
         int blocks = (int)((bits + BlockBytes * 8 - 1) / (BlockBytes * 8));
         _setBefore = new ulong[blocks];
         ulong set = 0;
+        Span<byte> bytes = stackalloc byte[BlockBytes];
         for (int i = 0; i < blocks; i++)
         {
             _setBefore[i] = set;
-            set += CountBits(file.Slice(bitmapOffset + (long)i * BlockBytes, BlockBytes), BlockBytes * 8);
+            set += CountBits(bytes[..file.Read(bitmapOffset + (long)i * BlockBytes, bytes)], BlockBytes * 8);
         }
         PageCount = set;
         EndOffset = (ulong)firstPageOffset + set * PageSize;
@@ -122,7 +123,8 @@ internal sealed class BitmapPageMap : PageMap
             return false;
         int block = (int)(page / (BlockBytes * 8));
         int bit = (int)(page % (BlockBytes * 8));
-        ReadOnlySpan<byte> bytes = _file.Slice(_bitmapOffset + (long)block * BlockBytes, BlockBytes);
+        Span<byte> bytes = stackalloc byte[BlockBytes];
+        bytes = bytes[.._file.Read(_bitmapOffset + (long)block * BlockBytes, bytes)];
         if (bit / 8 >= bytes.Length || (bytes[bit / 8] >> (bit % 8) & 1) == 0)
             return false;
         offset = _firstPageOffset + (long)((_setBefore[block] + CountBits(bytes, bit)) * PageSize);

@@ -11,7 +11,7 @@ internal static class PageMapReader
     private const uint SignatureRdmp = 0x504d4452;
 
     /// <summary>The page map of a dump that holds pages; throws <see cref="DumpFormatException"/> where it is not readable.</summary>
-    public static PageMap Read(MappedFile file, DumpHeader header, string path, List<string> damage)
+    public static PageMap Read(DumpFile file, DumpHeader header, string path, List<string> damage)
     {
         PageMap map = header.DumpType switch
         {
@@ -33,7 +33,7 @@ internal static class PageMapReader
         return map;
     }
 
-    private static RunPageMap ReadRuns(MappedFile file, DumpHeader header, string path, List<string> damage)
+    private static RunPageMap ReadRuns(DumpFile file, DumpHeader header, string path, List<string> damage)
     {
         if (header.Runs.Length == 0)
             throw new DumpFormatException(
@@ -41,7 +41,7 @@ internal static class PageMapReader
         return new RunPageMap(header.Runs, header.Size, file.Length, damage);
     }
 
-    private static BitmapPageMap ReadBitmap(MappedFile file, DumpHeader header, string path, List<string> damage)
+    private static BitmapPageMap ReadBitmap(DumpFile file, DumpHeader header, string path, List<string> damage)
     {
         ReadOnlySpan<byte> b = Second(file, header, path, 0x38);
         uint signature = U32(b, 0);
@@ -50,7 +50,7 @@ internal static class PageMapReader
         return Bitmap(file, path, header.Size + 0x38, U64(b, 0x30), U64(b, 0x20), damage);
     }
 
-    private static BitmapPageMap ReadSummary(MappedFile file, DumpHeader header, string path, List<string> damage)
+    private static BitmapPageMap ReadSummary(DumpFile file, DumpHeader header, string path, List<string> damage)
     {
         ReadOnlySpan<byte> b = Second(file, header, path, 0x28);
         if (U32(b, 0) != SignatureSdmp || U32(b, 4) != SignatureDump)
@@ -59,7 +59,7 @@ internal static class PageMapReader
     }
 
     private static BitmapPageMap Bitmap(
-        MappedFile file, string path, long bitmapOffset, ulong bits, ulong firstPage, List<string> damage)
+        DumpFile file, string path, long bitmapOffset, ulong bits, ulong firstPage, List<string> damage)
     {
         if (firstPage > (ulong)file.Length || firstPage < (ulong)bitmapOffset)
             throw new DumpFormatException(
@@ -67,7 +67,7 @@ internal static class PageMapReader
         return new BitmapPageMap(file, bitmapOffset, bits, (long)firstPage, damage);
     }
 
-    private static RunPageMap ReadRanges(MappedFile file, DumpHeader header, string path, List<string> damage)
+    private static RunPageMap ReadRanges(DumpFile file, DumpHeader header, string path, List<string> damage)
     {
         ReadOnlySpan<byte> b = Second(file, header, path, 0x30);
         if (U32(b, 4) != SignatureRdmp || U32(b, 8) != SignatureDump)
@@ -86,15 +86,15 @@ internal static class PageMapReader
         PageRun[] runs = new PageRun[count];
         for (int i = 0; i < runs.Length; i++)
         {
-            ReadOnlySpan<byte> range = file.Slice(header.Size + 0x30 + (long)i * 16, 16);
+            ReadOnlySpan<byte> range = file.ReadBytes(header.Size + 0x30 + (long)i * 16, 16);
             runs[i] = new PageRun(U64(range, 0), U64(range, 8));
         }
         return new RunPageMap(runs, (long)firstPage, file.Length, damage);
     }
 
-    private static ReadOnlySpan<byte> Second(MappedFile file, DumpHeader header, string path, int size)
+    private static ReadOnlySpan<byte> Second(DumpFile file, DumpHeader header, string path, int size)
     {
-        ReadOnlySpan<byte> bytes = file.Slice(header.Size, size);
+        ReadOnlySpan<byte> bytes = file.ReadBytes(header.Size, size);
         if (bytes.Length < size)
             throw new DumpFormatException(
                 $"{path}: truncated: the file ends at 0x{file.Length:x}, inside the second header at 0x{header.Size:x}");

@@ -43,10 +43,10 @@ internal sealed class PagedMemory : IMemory
             long offset = FindPage(address / PageMap.PageSize);
             if (offset == Absent)
                 break;
-            _physical.AtOffset(offset + inPage, count).CopyTo(buffer[done..]);
-            done += count;
+            int read = _physical.ReadAtOffset(offset + inPage, buffer.Slice(done, count));
+            done += read;
             address += (ulong)count;
-            if (address == 0)
+            if (read < count || address == 0)
                 break;
         }
         return done;

@@ -2,43 +2,38 @@ using System.Buffers.Binary;
 
 namespace HangAnalysis.Targets.Dumps;
 
-/// <summary>Physical memory as far as the dump holds it, served from the mapped file without a copy.</summary>
-internal sealed class PhysicalPages(MappedFile file, PageMap map) : IPhysicalMemory
+/// <summary>Physical memory as far as the dump holds it.</summary>
+internal sealed class PhysicalPages(DumpFile file, PageMap map) : IPhysicalMemory
 {
     /// <inheritdoc/>
     public ulong EndPage => map.EndPage;
-
-    /// <summary>The bytes of a page; empty where the dump or the file does not hold all of it.</summary>
-    public ReadOnlySpan<byte> GetPage(ulong page)
-    {
-        if (!map.TryGetOffset(page, out long offset))
-            return default;
-        ReadOnlySpan<byte> bytes = file.Slice(offset, PageMap.PageSize);
-        return bytes.Length == PageMap.PageSize ? bytes : default;
-    }
 
     /// <summary>File offset of a page that is wholly present.</summary>
     public bool TryGetOffset(ulong page, out long offset) =>
         map.TryGetOffset(page, out offset) && offset <= file.Length - PageMap.PageSize;
 
-    /// <summary>Bytes at an offset that <see cref="TryGetOffset"/> gave.</summary>
-    public ReadOnlySpan<byte> AtOffset(long offset, int length) => file.Slice(offset, length);
+    /// <summary>Copies bytes from an offset inside a page that <see cref="TryGetOffset"/> gave; returns how many.</summary>
+    public int ReadAtOffset(long offset, Span<byte> buffer) => file.Read(offset, buffer);
 
     /// <inheritdoc/>
     public bool TryReadEntry64(ulong physicalAddress, out ulong value)
     {
-        ReadOnlySpan<byte> page = GetPage(physicalAddress / PageMap.PageSize);
-        int offset = (int)(physicalAddress % PageMap.PageSize) & ~7;
-        value = page.IsEmpty ? 0 : BinaryPrimitives.ReadUInt64LittleEndian(page[offset..]);
-        return !page.IsEmpty;
+        Span<byte> entry = stackalloc byte[sizeof(ulong)];
+        bool read = TryReadEntry(physicalAddress & ~7UL, entry);
+        value = read ? BinaryPrimitives.ReadUInt64LittleEndian(entry) : 0;
+        return read;
     }
 
     /// <summary>Reads an aligned 4-byte value: an entry of a page table without PAE.</summary>
     public bool TryReadEntry32(ulong physicalAddress, out uint value)
     {
-        ReadOnlySpan<byte> page = GetPage(physicalAddress / PageMap.PageSize);
-        int offset = (int)(physicalAddress % PageMap.PageSize) & ~3;
-        value = page.IsEmpty ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(page[offset..]);
-        return !page.IsEmpty;
+        Span<byte> entry = stackalloc byte[sizeof(uint)];
+        bool read = TryReadEntry(physicalAddress & ~3UL, entry);
+        value = read ? BinaryPrimitives.ReadUInt32LittleEndian(entry) : 0;
+        return read;
     }
+
+    private bool TryReadEntry(ulong physicalAddress, Span<byte> entry) =>
+        TryGetOffset(physicalAddress / PageMap.PageSize, out long offset)
+        && file.Read(offset + (long)(physicalAddress % PageMap.PageSize), entry) == entry.Length;
 }

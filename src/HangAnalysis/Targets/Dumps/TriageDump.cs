@@ -14,13 +14,13 @@ internal sealed class TriageDump
     private const int DataBlockSize = 16;
     private const int UnloadedEntrySize = 0x38;
 
-    private readonly MappedFile _file;
+    private readonly DumpFile _file;
     private readonly bool _is64Bit;
     private readonly uint _driverListOffset;
     private readonly uint _driverCount;
     private readonly uint _unloadedOffset;
 
-    private TriageDump(MappedFile file, bool is64Bit, ReadOnlySpan<byte> words)
+    private TriageDump(DumpFile file, bool is64Bit, ReadOnlySpan<byte> words)
     {
         _file = file;
         _is64Bit = is64Bit;
@@ -45,15 +45,15 @@ internal sealed class TriageDump
     public required List<MemoryBlock> Blocks { get; init; }
 
     /// <summary>Reads the tables; what does not fit into the file is left out and told in <paramref name="damage"/>.</summary>
-    public static TriageDump Read(MappedFile file, DumpHeader header, string path, List<string> damage)
+    public static TriageDump Read(DumpFile file, DumpHeader header, string path, List<string> damage)
     {
         int length = header.Is64Bit ? 0x80 : 0x70;
-        ReadOnlySpan<byte> b = file.Slice(header.Size, length);
+        ReadOnlySpan<byte> b = file.ReadBytes(header.Size, length);
         if (b.Length < length)
             throw new DumpFormatException(
                 $"{path}: truncated: the file ends at 0x{file.Length:x}, inside the small dump's header at 0x{header.Size:x}");
         uint validOffset = U32(b, 2);
-        ReadOnlySpan<byte> marker = file.Slice(validOffset, 4);
+        ReadOnlySpan<byte> marker = file.ReadBytes(validOffset, 4);
         if (marker.Length < 4 || BinaryPrimitives.ReadUInt32LittleEndian(marker) != EndMarker)
             damage.Add($"truncated or damaged: no end marker 'TRGD' at 0x{validOffset:x} of 0x{file.Length:x} bytes");
         List<MemoryBlock> blocks = [];
@@ -91,7 +91,7 @@ internal sealed class TriageDump
         int unreadable = 0;
         for (int i = 0; i < count; i++)
         {
-            ReadOnlySpan<byte> entry = _file.Slice(_driverListOffset + (long)i * stride, stride);
+            ReadOnlySpan<byte> entry = _file.ReadBytes(_driverListOffset + (long)i * stride, stride);
             if (entry.Length < stride)
             {
                 damage.Add($"truncated: driver {i} of {count} lies behind the end of the file");
@@ -115,14 +115,14 @@ internal sealed class TriageDump
         List<UnloadedModule> unloaded = [];
         if (_unloadedOffset == 0 || !_is64Bit)
             return unloaded;
-        ReadOnlySpan<byte> count = _file.Slice(_unloadedOffset, 8);
+        ReadOnlySpan<byte> count = _file.ReadBytes(_unloadedOffset, 8);
         if (count.Length < 8)
             return unloaded;
         // MI_UNLOADED_DRIVERS = 50 entries: the kernel keeps no more (public documentation of lm u and !unloaded).
         uint entries = Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(count), 64);
         for (int i = 0; i < entries; i++)
         {
-            ReadOnlySpan<byte> entry = _file.Slice(_unloadedOffset + 8 + (long)i * UnloadedEntrySize, UnloadedEntrySize);
+            ReadOnlySpan<byte> entry = _file.ReadBytes(_unloadedOffset + 8 + (long)i * UnloadedEntrySize, UnloadedEntrySize);
             if (entry.Length < UnloadedEntrySize)
                 break;
             int bytes = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(entry), (ushort)24) & ~1;
@@ -161,7 +161,7 @@ internal sealed class TriageDump
             bool fits = true;
             for (int i = 1; i < Math.Min(count, 4) && fits; i++)
             {
-                ReadOnlySpan<byte> offset = _file.Slice(_driverListOffset + (long)i * stride, 4);
+                ReadOnlySpan<byte> offset = _file.ReadBytes(_driverListOffset + (long)i * stride, 4);
                 fits = offset.Length == 4 && ReadString(BinaryPrimitives.ReadUInt32LittleEndian(offset)) is not null;
             }
             if (fits)
@@ -173,17 +173,17 @@ internal sealed class TriageDump
     /// <summary>A string of the pool: its length in characters, then UTF-16; null where it cannot be one.</summary>
     private string? ReadString(uint offset)
     {
-        ReadOnlySpan<byte> length = _file.Slice(offset, 4);
+        ReadOnlySpan<byte> length = _file.ReadBytes(offset, 4);
         if (offset == 0 || length.Length < 4)
             return null;
         uint characters = BinaryPrimitives.ReadUInt32LittleEndian(length);
         if (characters is 0 or > 1024)
             return null;
-        ReadOnlySpan<byte> text = _file.Slice(offset + 4L, (int)characters * 2);
+        ReadOnlySpan<byte> text = _file.ReadBytes(offset + 4L, (int)characters * 2);
         return text.Length < characters * 2 ? null : Encoding.Unicode.GetString(text);
     }
 
-    private static void AddDataBlocks(MappedFile file, List<MemoryBlock> blocks, uint offset, uint count, List<string> damage)
+    private static void AddDataBlocks(DumpFile file, List<MemoryBlock> blocks, uint offset, uint count, List<string> damage)
     {
         uint room = (uint)Math.Min(uint.MaxValue, Math.Max(0, file.Length - offset) / DataBlockSize);
         if (count > room)
@@ -193,7 +193,7 @@ internal sealed class TriageDump
         }
         for (uint i = 0; i < count; i++)
         {
-            ReadOnlySpan<byte> entry = file.Slice(offset + (long)i * DataBlockSize, DataBlockSize);
+            ReadOnlySpan<byte> entry = file.ReadBytes(offset + (long)i * DataBlockSize, DataBlockSize);
             AddBlock(file, blocks, BinaryPrimitives.ReadUInt64LittleEndian(entry),
                 BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]), BinaryPrimitives.ReadUInt32LittleEndian(entry[12..]),
                 "data block", damage);
@@ -201,7 +201,7 @@ internal sealed class TriageDump
     }
 
     private static void AddBlock(
-        MappedFile file, List<MemoryBlock> blocks, ulong address, uint offset, uint size, string what, List<string> damage)
+        DumpFile file, List<MemoryBlock> blocks, ulong address, uint offset, uint size, string what, List<string> damage)
     {
         if (address == 0 || size == 0)
             return;
