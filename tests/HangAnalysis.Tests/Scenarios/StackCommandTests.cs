@@ -9,7 +9,7 @@ using NUnit.Framework;
 namespace HangAnalysis.Tests.Scenarios;
 
 /// <summary><c>!us</c> on a process of known threads, stacks and times: which are grouped, chosen, counted, left out.</summary>
-public class UniqueStacksTests
+public class StackCommandTests
 {
     private const string Wait = """
         nt!KiSwapContext+0x76

@@ -5,7 +5,7 @@ using NUnit.Framework;
 namespace HangAnalysis.Tests.Scenarios;
 
 /// <summary><c>!fems</c>: for which threads the command is run, with what, and what is said of it.</summary>
-public class MatchingThreadsTests
+public class MatchingThreadsCommandTests
 {
     private const string Explorer = "ffffab06b8121080", ExplorerProcess = "ffffab06b8137800", Service = "ffffab06b1b28800";
 
