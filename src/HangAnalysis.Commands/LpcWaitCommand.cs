@@ -114,9 +114,8 @@ internal sealed class LpcWaitCommand : ICommand
         if (port is { IsClosed: true })
             text += ", which is closed";
         // Which threads of a client receive calls of its server is its own affair.
-        if (port is not null && !server.IsCallback
-            && MessageWords.Describe(port, system.MessagePorts.ServersOf(port)) is { } served)
-            text += $": {served}";
+        if (port is not null && !server.IsCallback)
+            text += $": {MessageWords.Describe(port, system.MessagePorts.ServersOf(port))}";
         document.Add(new LineBlock([text], [], 2));
     }
 

@@ -69,16 +69,17 @@ internal static class MessageWords
         ? new Span(owner.Title, Tone.Normal, Links.CommandFor(owner))
         : port is { OwnerAddress: not 0 } ? "in no list of processes" : ThreadCells.NotRecorded;
 
-    /// <summary>How many threads serve a port; null where nothing is known of that.</summary>
-    public static string? Describe(PortFacts port, PortServers? servers)
+    /// <summary>How many threads serve a port.</summary>
+    public static string Describe(PortFacts port, PortServers? servers)
     {
         if (servers is { Threads.Count: > 0 })
             return $"{ChainDocument.Count(servers.Threads.Count, "thread")} serve{(servers.Threads.Count == 1 ? "s" : "")} it, " +
                 $"{(servers.Free == 0 ? "none" : servers.Free.ToString("N0"))} free";
         if (port.HasCallback)
             return "a driver's routine is called for arrivals";
-        return servers is null && port.Receivers == 0 ? "no thread waits to receive from it"
-            : servers is not null ? "its completion queue has no thread" : null;
+        return servers is not null ? "its completion queue has no thread"
+            : port.Receivers == 0 ? "no thread waits to receive from it"
+            : $"it counts {port.Receivers:N0} waiting to receive, of which no thread was found";
     }
 
     /// <summary>The longest wait for one of several messages; null where none is known.</summary>

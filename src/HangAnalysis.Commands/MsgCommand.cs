@@ -150,9 +150,8 @@ internal sealed class MsgCommand : ICommand
         else
             Add(document, "Queue", [message.Queue is { } queue ? $"{queue} queue of " : "none of the queues of ",
                 .. Port(message.QueuePort, system)]);
-        if (Awaiting(message, system) is { } port
-            && MessageWords.Describe(port, system.MessagePorts.ServersOf(port)) is { } served)
-            Add(document, "", served);
+        if (Awaiting(message, system) is { Kind: not PortKind.Client } port)
+            Add(document, "", MessageWords.Describe(port, system.MessagePorts.ServersOf(port)));
     }
 
     private static void AddConnection(Document document, MessageFacts message, WindowsSystem system)

@@ -69,8 +69,9 @@ internal static class PortDocument
         document.Blank();
         Add(document, "Owner", port.OwnerAddress == 0 ? "not recorded any more" : MessageWords.Owner(port));
         Add(document, "Queues", [.. Queues(port)]);
-        if (MessageWords.Describe(port, servers) is { } served && port.Kind != PortKind.Client)
-            Add(document, "Served by", served);
+        // Which threads of a client receive calls of its server is its own affair.
+        if (port.Kind != PortKind.Client)
+            Add(document, "Served by", MessageWords.Describe(port, servers));
         if (port.CompletionQueue != 0)
             Add(document, "", "completion queue ", Links.To(new ObjectReference(ObjectKind.Queue, port.CompletionQueue), system));
         if (port is { Kind: PortKind.Server or PortKind.Client, Connection: { } own })
@@ -181,7 +182,6 @@ internal static class PortDocument
         }
         if (port.Queues.Count == 0)
             yield return "the kernel's symbols have no counts of its queues";
-        yield return $"; threads that wait to receive from the port itself: {port.Receivers:N0}";
     }
 
     private static void AddConnection(Document document, PortConnection connection, MessagePorts ports)

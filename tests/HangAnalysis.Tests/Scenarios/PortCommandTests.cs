@@ -274,6 +274,47 @@ public partial class PortCommandTests
             Has.Some.StartsWith($"some messages at port {Port:x16}: its main queue is damaged"));
     }
 
+    /// <summary>
+    /// Seeded damage to messages, ports and threads: every command answers, and what it lists as waiting did wait before or is a
+    /// thread into whose fields a blow went.
+    /// </summary>
+    [TestCase("alpc-four-processes", "10.0.19041")]
+    [TestCase("alpc-not-listening", "6.1.7601")]
+    public void Damage_is_survived_and_makes_no_waiting_thread(string scenario, string layout)
+    {
+        const int Seeds = 200;
+        SystemBuilder system = ScenarioSet.Build(scenario, KernelLayout.BuiltIn(layout));
+        using ForgedFolder forged = new(system);
+        using CommandSession opened = forged.Open();
+        string[] whole = Waiting(opened);
+        OverlaidTarget target = new(opened.Target);
+        WaitDamage damage = new(system, system.Pool.Blocks.Count, new HashSet<ulong>());
+        int changed = 0;
+        for (int seed = 0; seed < Seeds; seed++)
+        {
+            damage.Strike(new Random(seed), target.Words);
+            using CommandSession session = new(target);
+            string what = $"seed {seed}: " + string.Join(", ", target.Words.Select(w => $"{w.Key:x16} = {w.Value:x16}"));
+
+            string[] waiting = Waiting(session);
+            string text = ForgedFolder.Run(session, "!lpcports -a") + ForgedFolder.Run(session, "!lpcports") + ForgedFolder.Run(session, "!lpcwait");
+            foreach (string thread in waiting)
+                text += ForgedFolder.Run(session, $"!msg {thread}");
+
+            Assert.That(waiting.Except(whole).Where(t => !IsStruck(Convert.ToUInt64(t, 16), target.Words)), Is.Empty, what);
+            Assert.That(text, Is.Not.Empty, what);
+            changed += waiting.SequenceEqual(whole) ? 0 : 1;
+        }
+        Assert.That(changed, Is.GreaterThan(Seeds / 50), "damage that shows");
+
+        bool IsStruck(ulong thread, Dictionary<ulong, ulong> words) =>
+            words.Keys.Any(at => at - thread < (ulong)system.Layout.Size("_ETHREAD"));
+    }
+
+    private static string[] Waiting(CommandSession session) => [.. ForgedFolder.RunJson(session, "!lpcwait").GetProperty("servers").EnumerateArray()
+        .SelectMany(s => s.GetProperty("waiting").EnumerateArray())
+        .Select(w => Text(w.GetProperty("message").GetProperty("waiter"), "thread")!)];
+
     [Test]
     public void Addresses_without_a_port_are_refused_and_identifiers_mean_processes()
     {
