@@ -62,12 +62,15 @@ internal sealed class ForgedSystemTests
         foreach (ThreadBuilder thread in system.Threads)
         {
             CheckWaits(system, thread);
-            if (thread.IsTerminated || thread.Struct.Get("Tcb.KernelStackResident") == 0)
+            if (thread.IsTerminated || thread.Struct.Get("Tcb.State") == 0 || thread.Struct.Get("Tcb.KernelStackResident") == 0)
                 continue;
             CheckNames(thread);
-            Assert.That(walk.Walk(thread), Is.EqualTo(
-                thread.StackPointers.Zip(thread.Frames!.Frames.Select(frame => frame.Address))),
-                $"{thread.Process.Name} {thread.Tid:x}");
+            IEnumerable<ulong> addresses = thread.Frames!.Frames.Select(frame => frame.Address);
+            if (thread.Frames.Frames[^1].Module is null)
+                Assert.That(walk.WalkToNowhere(thread), Is.EqualTo(addresses), $"{thread.Process.Name} {thread.Tid:x}");
+            else
+                Assert.That(walk.Walk(thread), Is.EqualTo(thread.StackPointers.Zip(addresses)),
+                    $"{thread.Process.Name} {thread.Tid:x}");
         }
         CheckTruth(system);
     }
@@ -177,7 +180,9 @@ internal sealed class ForgedSystemTests
     {
         foreach (StackFrame frame in thread.Frames!.Frames)
         {
-            PeImage image = frame.Module!.Image!;
+            if (frame.Module is null)
+                continue;
+            PeImage image = frame.Module.Image!;
             uint rva = (uint)(frame.Address - image.Base);
             PeSection section = image.Sections.Last(one => one.Rva <= rva);
             Assert.That(rva - section.Rva, Is.LessThan(section.VirtualSize), frame.Text);
