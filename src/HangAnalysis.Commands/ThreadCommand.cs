@@ -11,7 +11,7 @@ internal sealed class ThreadCommand : ICommand
 {
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "t",
-        "shows one thread: times, requests, what it waits for and who has that, locks, priority, COM apartment, stack",
+        "shows one thread: times, requests, what it waits for with owners, locks, priority, COM apartment, stack",
         "!t [THREAD] [-i] [-w] [-l N] [-v] [/json] [/q]",
         [
             new("i", null, "information only, no stack"),

@@ -129,7 +129,7 @@ public class ThreadCommandTests
     public void A_time_out_is_told_apart_from_the_objects([Values("6.1.7601", "10.0.14393", "10.0.22000")] string layout)
     {
         SystemBuilder system = ScenarioSet.Build("small", KernelLayout.BuiltIn(layout));
-        ThreadBuilder thread = system.Threads.First(t => t.WaitsOnce());
+        ThreadBuilder thread = system.Threads.First(t => t.WaitsInProgram());
         ulong timer = thread.Struct.At("Tcb.Timer");
         system.Objects.WriteDispatcher(timer, "TimerNotificationObject", 16, 0);
         system.Kernel.WriteUInt64(thread.Struct.At("Tcb.Timer.DueTime"),
@@ -186,7 +186,7 @@ public class ThreadCommandTests
     public void A_mutant_tells_recursion_and_abandonment(int signal, bool isOwned, string words)
     {
         SystemBuilder system = ScenarioSet.Build("small", KernelLayout.BuiltIn("10.0.19041"));
-        ThreadBuilder waiter = system.Threads.First(t => t.WaitsOnce());
+        ThreadBuilder waiter = system.Threads.First(t => t.WaitsInProgram());
         ThreadBuilder owner = system.Threads.First(t => t != waiter && !t.IsIdle && t.Processor is null);
         ulong mutant = isOwned ? system.Objects.Mutant(owner) : system.Objects.Mutant(null, null, isAbandoned: true);
         if (isOwned)
@@ -207,7 +207,7 @@ public class ThreadCommandTests
     public void An_event_that_is_no_object_of_its_own_has_no_name()
     {
         SystemBuilder system = ScenarioSet.Build("small", KernelLayout.BuiltIn("10.0.14393"));
-        ThreadBuilder waiter = system.Threads.First(t => t.WaitsOnce());
+        ThreadBuilder waiter = system.Threads.First(t => t.WaitsInProgram());
         ulong named = system.Objects.Event(name: @"\BaseNamedObjects\Outer");
         const int Header = 0x50, TypeIndex = 0x38;
         ulong inner = system.Objects.Event(address: system.Pool.Take(Header + 0x20) + Header);
@@ -344,8 +344,8 @@ public class ThreadCommandTests
 /// <summary>Threads of a forged system that a test may change.</summary>
 internal static class ForgedThreads
 {
-    /// <summary>Whether a thread waits in its program, so that it may wait for something more.</summary>
-    public static bool WaitsOnce(this ThreadBuilder thread) =>
+    /// <summary>Whether a thread of a program waits, so that it may wait for something more.</summary>
+    public static bool WaitsInProgram(this ThreadBuilder thread) =>
         thread is { IsIdle: false, Processor: null, ReadyProcessor: null, IsTerminated: false } && !thread.Process.IsSystem
         && thread.Frames is { User.Length: > 0 };
 }
