@@ -14,7 +14,9 @@ internal static class AnswerPrinter
         interpreter.EndOutput();
     }
 
-    /// <summary>Writes an answer into a file; returns the line that says so. Throws <see cref="IOException"/> and its like.</summary>
+    /// <summary>
+    /// Writes an answer into a file; returns the line that says so. Throws <see cref="IOException"/> and its like.
+    /// </summary>
     public static string WriteFile(Answer answer, PromptLine line, PromptInterpreter interpreter, Func<bool> isClosed)
     {
         int lines = 0;

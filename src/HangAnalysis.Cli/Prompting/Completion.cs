@@ -40,7 +40,8 @@ internal sealed record Completion(int Start, IReadOnlyList<Candidate> Candidates
         int shown = Candidates.Count <= rows ? Candidates.Count : Math.Max(1, rows - 1);
         for (int i = 0; i < shown; i++)
         {
-            string row = $"  {DumpText.Clean(Candidates[i].Text).PadRight(column)}{DumpText.Clean(Candidates[i].Meaning)}".TrimEnd();
+            string text = DumpText.Clean(Candidates[i].Text).PadRight(column);
+            string row = $"  {text}{DumpText.Clean(Candidates[i].Meaning)}".TrimEnd();
             yield return row.Length > width ? string.Concat(row.AsSpan(0, Math.Max(1, width - 1)), "…") : row;
         }
         if (shown < Candidates.Count)

@@ -64,7 +64,7 @@ internal sealed class OutputLinks
         return found;
     }
 
-    /// <summary>The first links in one line, such as <c>go 1 !us -p … · 2 !why … · go lists all 23</c>; empty without links.</summary>
+    /// <summary>The first links in one line, such as <c>go 1 !us … · 2 !why … · go lists all 23</c>; empty without any.</summary>
     public string Describe(int width)
     {
         if (Count == 0)

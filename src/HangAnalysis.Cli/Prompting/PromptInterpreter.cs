@@ -11,7 +11,7 @@ namespace HangAnalysis.Cli.Prompting;
 /// <param name="Ran">The command that was run instead of what was typed (a link, an address); null for what was typed.</param>
 internal sealed record Answer(CommandOutput Output, OutputForm Form, string? Ran = null);
 
-/// <summary>Understands the lines of the prompt and of scripts: bang commands with and without '!', and the prompt's own.</summary>
+/// <summary>Understands lines of the prompt and of scripts: bang commands with and without '!', and the prompt's own.</summary>
 internal sealed class PromptInterpreter(DumpSession dump)
 {
     /// <summary>Digits from which a number alone is an address and no misspelt command.</summary>

@@ -31,7 +31,7 @@ internal sealed class SeenAddresses
         }
     }
 
-    /// <summary>The addresses whose digits begin with some, or, where none does, hold them: kernel addresses begin alike.</summary>
+    /// <summary>Addresses whose digits begin with some, or, where none does, hold them: kernel addresses begin alike.</summary>
     public List<ulong> Find(string digits)
     {
         List<(long Turn, ulong Address)> begin = [];

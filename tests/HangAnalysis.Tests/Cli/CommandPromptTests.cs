@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Cli;
 
-/// <summary>Lines at the prompt, on the published log-off hang: explorer c1c waits inside a filter, svchost 3a4 waits for it.</summary>
+/// <summary>Lines at the prompt, on the log-off hang: explorer c1c waits inside a filter, svchost 3a4 waits for it.</summary>
 public class CommandPromptTests
 {
     private const string Explorer = "ffffab06b8137800", MainThread = "ffffab06b8121080", Service = "ffffab06b1b28800";
@@ -22,7 +22,8 @@ public class CommandPromptTests
     {
         _prompt.Prompt.Greet();
 
-        Assert.That(_prompt.Terminal.Rows[0], Does.EndWith("memory.dmp: Windows 10.0.14393 x64, full dump of 2018-03-18 02:00:00 UTC"));
+        Assert.That(_prompt.Terminal.Rows[0],
+            Does.EndWith("memory.dmp: Windows 10.0.14393 x64, full dump of 2018-03-18 02:00:00 UTC"));
         Assert.That(_prompt.Dump.Commands.HasSystem, Is.False);
     }
 
@@ -40,7 +41,8 @@ public class CommandPromptTests
     public void The_verdicts_next_steps_are_the_first_links_and_go_follows_them()
     {
         string verdict = _prompt.Type("hangwhy\n");
-        Assert.That(verdict, Does.Contain($"\ngo 1 !us -p {Explorer} · 2 !lpcchain {Service} · 3 !mods TmXPFlt · go lists all 5\n"));
+        Assert.That(verdict,
+            Does.Contain($"\ngo 1 !us -p {Explorer} · 2 !lpcchain {Service} · 3 !mods TmXPFlt · go lists all 5\n"));
 
         string followed = _prompt.Type("go 1\n");
         Assert.That(followed, Does.StartWith($"hang> go 1\nhang> !us -p {Explorer}\n1 thread: {MainThread}\n"));
@@ -52,7 +54,8 @@ public class CommandPromptTests
         _prompt.Type("hangwhy\n");
         string[] rows = _prompt.Type("go\n").Split('\n');
 
-        Assert.That(rows.Skip(1).Select(r => r.Split("  ", 2)[0].Split(' ')[0]).Take(7), Is.EqualTo(new[] { "#", "=", "1", "2", "3", "4", "5" }));
+        Assert.That(rows.Skip(1).Select(r => r.Split("  ", 2)[0].Split(' ')[0]).Take(7),
+            Is.EqualTo(new[] { "#", "=", "1", "2", "3", "4", "5" }));
         Assert.That(rows[3], Does.EndWith($"!us -p {Explorer}"));
         Assert.That(_prompt.Type("go mods\n"), Does.Contain("hang> !mods TmXPFlt\n"));
     }
@@ -62,7 +65,8 @@ public class CommandPromptTests
     {
         _prompt.Type("hangwhy\n");
         string several = _prompt.Type("go lpcchain\n");
-        Assert.That(several, Does.Contain($"!lpcchain {Service}").And.Contain($"!lpcchain {MainThread}").And.Not.Contain("TmXPFlt"));
+        Assert.That(several,
+            Does.Contain($"!lpcchain {Service}").And.Contain($"!lpcchain {MainThread}").And.Not.Contain("TmXPFlt"));
         Assert.That(_prompt.Type("go nonsense\n"), Does.Contain("no link of the last output holds 'nonsense'"));
         Assert.That(_prompt.Type("go 6\n"), Does.Contain("there is no link 6; the last output has 5"));
     }
@@ -130,7 +134,8 @@ public class CommandPromptTests
     [Test]
     public void Output_goes_into_a_file_as_plain_text_and_is_added_to_it()
     {
-        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"redirected-{TestContext.CurrentContext.Test.ID}.txt");
+        string path = Path.Combine(
+            TestContext.CurrentContext.WorkDirectory, $"redirected-{TestContext.CurrentContext.Test.ID}.txt");
 
         string screen = _prompt.Type($"us /q -p c1c > \"{path}\"\nhangwhy /q >> \"{path}\"\n");
 
@@ -140,7 +145,8 @@ public class CommandPromptTests
 
         _prompt.Type($"hangwhy > \"{path}\"\n");
         Assert.That(File.ReadAllText(path), Does.StartWith("HANG  log-off cannot finish").And.Not.Contain("\e"));
-        Assert.That(_prompt.Type("go 3\n"), Does.Contain("hang> !mods TmXPFlt"), "links of what went into a file can be followed");
+        Assert.That(_prompt.Type("go 3\n"),
+            Does.Contain("hang> !mods TmXPFlt"), "links of what went into a file can be followed");
     }
 
     [Test]
@@ -157,11 +163,15 @@ public class CommandPromptTests
     [Test]
     public void A_bare_address_runs_the_command_for_what_it_is()
     {
-        Assert.That(_prompt.Type($"{Explorer}\n"), Does.Contain($"hang> {_prompt.Dump.Commands.CommandFor(0xffffab06b8137800)}\n"));
-        Assert.That(_prompt.Type("ffffab06`b8121080\n"), Does.Contain($"hang> {_prompt.Dump.Commands.CommandFor(0xffffab06b8121080)}\n")
+        Assert.That(_prompt.Type($"{Explorer}\n"),
+            Does.Contain($"hang> {_prompt.Dump.Commands.CommandFor(0xffffab06b8137800)}\n"));
+        Assert.That(_prompt.Type("ffffab06`b8121080\n"),
+            Does.Contain($"hang> {_prompt.Dump.Commands.CommandFor(0xffffab06b8121080)}\n")
             .And.Contain("explorer.exe"));
-        Assert.That(_prompt.Type("fffff80012345678\n"), Does.Contain("fffff80012345678 is no thread, no process, and nothing that a thread waits for"));
-        Assert.That(_prompt.Type("ffffce0e5b04dcf0\n"), Does.Contain("ffffce0e5b04dcf0").And.Not.Contain("is no thread"), "an ALPC message");
+        Assert.That(_prompt.Type("fffff80012345678\n"),
+            Does.Contain("fffff80012345678 is no thread, no process, and nothing that a thread waits for"));
+        Assert.That(_prompt.Type("ffffce0e5b04dcf0\n"),
+            Does.Contain("ffffce0e5b04dcf0").And.Not.Contain("is no thread"), "an ALPC message");
     }
 
     [Test]
@@ -176,21 +186,27 @@ public class CommandPromptTests
                 Is.EqualTo($"hang> us /q\n{MainThread}\nhang> us /q -p @$proc\n{MainThread}\nhang>\n"));
         }
         Assert.That(_prompt.Type("us -p @$peb\n"), Does.Contain("in decimal after 0n, or as @$proc"));
-        Assert.That(_prompt.Type(".process svchost\n"), Does.Contain("processes are called svchost; name one by its address: ffffab06b0"));
+        Assert.That(_prompt.Type(".process svchost\n"),
+            Does.Contain("processes are called svchost; name one by its address: ffffab06b0"));
         Assert.That(_prompt.Type(".process\n"), Does.Contain("explorer.exe c1c"), "a name that is not clear changes nothing");
     }
 
     [Test]
     public void Without_one_that_was_set_the_first_processors_process_is_the_current_one()
     {
-        Assert.That(_prompt.Type(".process\n"), Does.Contain("Idle 0").And.Contain("the process of the crash, or of the first processor"));
+        Assert.That(_prompt.Type(".process\n"),
+            Does.Contain("Idle 0").And.Contain("the process of the crash, or of the first processor"));
     }
 
     [Test]
     public void Control_C_while_a_command_prints_ends_the_output_and_the_next_command_is_whole()
     {
         int lines = 0;
-        _prompt.Heard = span => { if (span.Text.Contains("Ruled out") && lines++ == 0) Assert.That(_prompt.Interruption.Press(), Is.True); };
+        _prompt.Heard = span =>
+        {
+            if (span.Text.Contains("Ruled out") && lines++ == 0)
+                Assert.That(_prompt.Interruption.Press(), Is.True);
+        };
 
         string cut = _prompt.Type("hangwhy\n");
         string whole = _prompt.Type("hangwhy\n");
@@ -215,7 +231,8 @@ public class CommandPromptTests
 
         Assert.That(wasCut, Is.True);
         Assert.That(partial, Is.LessThan(2000));
-        Assert.That(whole, Does.Match(@"with 2,\d{3} threads displayed \(2,\d{3} Total threads\)").And.Not.Contain("interrupted"));
+        Assert.That(whole,
+            Does.Match(@"with 2,\d{3} threads displayed \(2,\d{3} Total threads\)").And.Not.Contain("interrupted"));
     }
 
     [Test]

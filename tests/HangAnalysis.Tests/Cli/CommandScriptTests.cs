@@ -87,7 +87,8 @@ public class CommandScriptTests
     [TestCase("# nothing\n", 0)]
     public void Json_is_an_array_however_few_commands_there_are(string lines, int elements)
     {
-        Assert.That(JsonDocument.Parse(Run(lines, "-c", "-", "--json").Output).RootElement.GetArrayLength(), Is.EqualTo(elements));
+        Assert.That(JsonDocument.Parse(Run(lines, "-c", "-", "--json").Output).RootElement.GetArrayLength(),
+            Is.EqualTo(elements));
     }
 
     [Test]
@@ -152,7 +153,8 @@ public class CommandScriptTests
             .Run(new StringReader("# c\nhangwhy\nus /q\n"), "hang.txt");
 
         Assert.That(exitCode, Is.EqualTo(CommandLine.ExitInterrupted));
-        Assert.That(error.ToString(), Is.EqualTo("hangwhy: hang.txt:2: interrupted: what is shown is what was read until then\n"));
+        Assert.That(error.ToString(),
+            Is.EqualTo("hangwhy: hang.txt:2: interrupted: what is shown is what was read until then\n"));
         Assert.That(output.ToString(), Does.Contain("HANG").And.Not.Contain("Next ").And.Not.Contain("us /q"));
     }
 

@@ -48,7 +48,8 @@ internal sealed class FakeTerminal(int width = 120, int height = 40) : ITerminal
     public FakeTerminal Press(params ConsoleKey[] keys)
     {
         foreach (ConsoleKey key in keys)
-            Add(new ConsoleKeyInfo(key switch { ConsoleKey.Tab => '\t', ConsoleKey.Backspace => '\x7f', ConsoleKey.Escape => '\e', _ => '\0' },
+            Add(new ConsoleKeyInfo(
+                key switch { ConsoleKey.Tab => '\t', ConsoleKey.Backspace => '\x7f', ConsoleKey.Escape => '\e', _ => '\0' },
                 key, false, false, false));
         return this;
     }

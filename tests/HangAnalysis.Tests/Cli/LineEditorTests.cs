@@ -136,7 +136,8 @@ public class LineEditorTests
     {
         Words words = new("!owners", "!us", "!usage");
         _terminal.Type("ow").Press(ConsoleKey.Tab).Then(Shows("!owners"))
-            .Control(ConsoleKey.U).Type("!").Press(ConsoleKey.Tab).Then(() => Assert.That(_terminal.Text, Does.Contain("  !owners\n  !us\n  !usage\nhang> !")))
+            .Control(ConsoleKey.U).Type("!").Press(ConsoleKey.Tab)
+            .Then(() => Assert.That(_terminal.Text, Does.Contain("  !owners\n  !us\n  !usage\nhang> !")))
             .Type("u").Press(ConsoleKey.Tab).Then(Shows("!us")).Type("x").Press(ConsoleKey.Tab).Then(Shows("!usx")).Type("\n");
 
         Assert.That(Read(words), Is.EqualTo("!usx"));
@@ -164,6 +165,7 @@ public class LineEditorTests
     /// <summary>Knows words that hold what is typed.</summary>
     private sealed class Words(params string[] words) : ICompleter
     {
-        public Completion Complete(string typed) => new(0, [.. words.Where(w => w.Contains(typed)).Select(w => new Candidate(w))]);
+        public Completion Complete(string typed) =>
+            new(0, [.. words.Where(w => w.Contains(typed)).Select(w => new Candidate(w))]);
     }
 }

@@ -28,8 +28,8 @@ public class OutputLinksTests
     [Test]
     public void Commands_of_a_debugger_are_no_links_here()
     {
-        OutputLinks links = Of(new Span("x", Tone.Normal, "dt nt!_KTHREAD 0xffffab06b1b28800"), new Span("x", Tone.Normal, "!process 0 0"),
-            new Span("x", Tone.Normal, "!us; .shell"), new Span("x"));
+        OutputLinks links = Of(new Span("x", Tone.Normal, "dt nt!_KTHREAD 0xffffab06b1b28800"),
+            new Span("x", Tone.Normal, "!process 0 0"), new Span("x", Tone.Normal, "!us; .shell"), new Span("x"));
 
         Assert.That(links.Count, Is.Zero);
         Assert.That(links.Describe(120), Is.Empty);
@@ -44,7 +44,8 @@ public class OutputLinksTests
         OutputLinks many = Of([.. Enumerable.Range(0, 2000).Select(i => new Span("x", Tone.Normal, $"!lpcchain {i:x16}"))]);
         Assert.That(many.Count, Is.EqualTo(OutputLinks.MostLinks));
         Assert.That(many.Describe(120), Has.Length.LessThanOrEqualTo(120)
-            .And.StartWith("go 1 !lpcchain 0000000000000000 · 2 !lpcchain 0000000000000001 · ").And.EndWith(" · go lists all 999"));
+            .And.StartWith("go 1 !lpcchain 0000000000000000 · 2 !lpcchain 0000000000000001 · ")
+            .And.EndWith(" · go lists all 999"));
         Assert.That(many.Describe(20), Is.EqualTo("go lists 999 links"));
     }
 

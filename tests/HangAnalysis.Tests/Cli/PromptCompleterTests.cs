@@ -21,7 +21,8 @@ public class PromptCompleterTests
         Assert.That(Texts("hang"), Is.EqualTo(new[] { "hangwhy" }));
         Assert.That(Texts("!HANG"), Is.EqualTo(new[] { "!hangwhy" }));
         Assert.That(Texts(".p"), Is.EqualTo(new[] { ".process" }));
-        Assert.That(Texts(""), Is.SupersetOf(CommandTable.All.Select(c => c.Help.Name)).And.SupersetOf(new[] { "go", "help", "quit" }));
+        Assert.That(Texts(""),
+            Is.SupersetOf(CommandTable.All.Select(c => c.Help.Name)).And.SupersetOf(new[] { "go", "help", "quit" }));
         Assert.That(Texts("!"), Is.EquivalentTo(CommandTable.All.Select(c => "!" + c.Help.Name)));
         Assert.That(Texts("help hang"), Is.EqualTo(new[] { "hangwhy" }));
         Assert.That(Texts("!hahelp hang"), Is.EqualTo(new[] { "hangwhy" }));
@@ -55,7 +56,8 @@ public class PromptCompleterTests
         Assert.That(Texts("lpcchain expl"), Is.EqualTo(new[] { "ffffab06b8137800" }));
         Completion services = Complete("us -p svch");
         Assert.That(services.Candidates, Has.Count.GreaterThan(1));
-        Assert.That(services.Candidates, Has.All.Matches<Candidate>(c => c.Text.Length == 16 && c.Meaning.StartsWith("svchost.exe ")));
+        Assert.That(services.Candidates,
+            Has.All.Matches<Candidate>(c => c.Text.Length == 16 && c.Meaning.StartsWith("svchost.exe ")));
         Assert.That(services.Candidates, Has.Some.EqualTo(new Candidate("ffffab06b0038ec0", "svchost.exe 3a4")));
     }
 
@@ -65,7 +67,8 @@ public class PromptCompleterTests
         Assert.That(Texts("lpcchain 1080"), Is.Empty);
         _prompt.Type("hangwhy\n");
 
-        Assert.That(Complete("lpcchain 1080").Candidates, Is.EqualTo(new[] { new Candidate("ffffab06b8121080", "thread of explorer.exe c1c") }));
+        Assert.That(Complete("lpcchain 1080").Candidates,
+            Is.EqualTo(new[] { new Candidate("ffffab06b8121080", "thread of explorer.exe c1c") }));
         Assert.That(Texts("lpcchain ffffab06b81"), Is.EquivalentTo(new[] { "ffffab06b8121080", "ffffab06b8137800" }));
         Assert.That(Complete("lpcchain ffffab06b81").CommonStart(), Is.EqualTo("ffffab06b81"));
         Assert.That(Texts("lpcchain fffff8022e83f440"), Is.EqualTo(new[] { "fffff8022e83f440" }), "an event");
@@ -89,7 +92,8 @@ public class PromptCompleterTests
     [Test]
     public void A_list_fits_the_screen_and_counts_the_rest()
     {
-        Completion completion = new(0, [.. Enumerable.Range(0, 100).Select(i => new Candidate($"word{i}", new string('m', 200)))]);
+        Completion completion = new(0,
+            [.. Enumerable.Range(0, 100).Select(i => new Candidate($"word{i}", new string('m', 200)))]);
 
         string[] rows = [.. completion.Describe(79, 10)];
 

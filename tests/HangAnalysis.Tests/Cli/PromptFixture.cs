@@ -13,7 +13,8 @@ internal sealed class PromptFixture : IDisposable
     {
         Terminal = terminal ?? new FakeTerminal();
         Dump = DumpSession.Open(dumpPath ?? Sample, null, TextWriter.Null, Interruption, _progress);
-        Prompt = new CommandPrompt(Dump, Terminal, (writer, isClosed) => new ListeningSink(new PlainTextSink(writer, isClosed), s => Heard?.Invoke(s)),
+        Prompt = new CommandPrompt(Dump, Terminal,
+            (writer, isClosed) => new ListeningSink(new PlainTextSink(writer, isClosed), s => Heard?.Invoke(s)),
             withPager ? () => new ScreenPager(Terminal) : null);
     }
 

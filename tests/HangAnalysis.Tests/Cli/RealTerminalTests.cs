@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Cli;
 
-/// <summary>The program in a terminal: what only the terminal, the shell's signals and .NET's console together can show.</summary>
+/// <summary>The program in a terminal: what only terminal, signals and .NET's console together can show.</summary>
 [Platform("Linux")]
 public class RealTerminalTests
 {

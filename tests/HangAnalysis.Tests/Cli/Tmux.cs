@@ -16,7 +16,8 @@ internal sealed class Tmux : IDisposable
     /// <summary>Starts a program; the test is skipped where tmux is not installed.</summary>
     public Tmux(int width, int height, string command)
     {
-        Run("-f", "/dev/null", "new-session", "-d", "-x", $"{width}", "-y", $"{height}", $"{command}; echo ended $?; exec sleep 600");
+        Run("-f", "/dev/null", "new-session", "-d", "-x", $"{width}", "-y", $"{height}",
+            $"{command}; echo ended $?; exec sleep 600");
     }
 
     /// <summary>Presses keys, by tmux's names: <c>Enter</c>, <c>Tab</c>, <c>C-c</c>.</summary>
