@@ -6,14 +6,12 @@ public static class CommandTable
     /// <summary>The commands in the order in which help lists them.</summary>
     public static IReadOnlyList<ICommand> All { get; } =
         [
-            new HangWhyCommand(), new WhyCommand(), new UsCommand(), new LpcChainCommand(), new OwnersCommand(),
-            new DeadlocksCommand(), new IrpsCommand(), new WorkersCommand(), new CpusCommand(), new ModsCommand(),
-            new ThreadCommand(),
-            new FemsCommand(),
-            new LtCommand(), new RunningCommand(), new ReadyCommand(),
-            new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
-            new ProcessCommand(), new ProcessListCommand(),
-            new HelpCommand(),
+            new HangWhyCommand(), new WhyCommand(),
+            new UsCommand(), new ThreadCommand(), new ProcessCommand(), new ProcessListCommand(), new LtCommand(), new FemsCommand(),
+            new RunningCommand(), new ReadyCommand(), new CpusCommand(),
+            new LpcChainCommand(), new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
+            new OwnersCommand(), new DeadlocksCommand(), new IrpsCommand(), new WorkersCommand(),
+            new ModsCommand(), new HelpCommand(),
         ];
 
     /// <summary>The command of a name without the '!', or null.</summary>

@@ -39,7 +39,8 @@ internal static class CommandLines
             "!workers", "!workers /q", "!workers /json", "!cpus", "!cpus -v", "!cpus /q", "!cpus /json",
             "!t", "!t -i", "!t -w", "!t -v", "!t -l 3", "!t /q", "!t /json", "!t -l", "!t -l x", "!t zzz", "!t 1 2",
             "!lt", "!lt /q", "!lt /json", "!lt -a", "!lt -a -w", "!lt -a -b -wf", "!lt -a /q -wr WrQueue,WrLpcReply",
-            "!lt -a -s Ready,Standby", "!lt -a -z", "!lt -a -sort time", "!lt -a -sort function", "!lt -a -sort nothing", "!lt -a -stats", "!lt -a -wf /json",
+            "!lt -a -s Ready,Standby", "!lt -a -z", "!lt -a -sort time", "!lt -a -sort function", "!lt -a -sort nothing",
+            "!lt -a -stats", "!lt -a -wf /json",
             "!lt nothing", "!lt a b", "!lt -p svchost.exe", "!lt System -stats /json", "!lt -wr nothing",
             "!running", "!running -i", "!running -i -v", "!running -i /q", "!running -i /json", "!running now",
             "!ready", "!ready -v", "!ready /q", "!ready /json", "!ready now",
@@ -47,18 +48,22 @@ internal static class CommandLines
             "!lpcports", "!lpcports /q", "!lpcports /json", "!lpcports -a", "!lpcports -a /q", "!lpcports -a /json",
             "!lpcports 123456789", "!lpcports fffff80012345678", "!lpcports 1 2", "!msg", "!msg zzz", "!msg 1 2",
             "!msg fffff80012345678", "!msg /json fffff80012345678",
-            "!p", "!p /q", "!p /json", "!p -t", "!p -t -z /q", "!p -p 4", "!p -p 4 /json", "!p System", "!p svchost", "!p svchost /q",
+            "!p", "!p /q", "!p /json", "!p -t", "!p -t -z /q", "!p -p 4", "!p -p 4 /json", "!p System",
+            "!p svchost", "!p svchost /q",
             "!p svchost -t /json", "!p -p 123456789", "!p nothing", "!p a b", "!p -p",
-            "!tl", "!tl /q", "!tl /json", "!tl -z", "!tl -b", "!tl svchost", "!tl -s 0", "!tl -s none", "!tl -s x", "!tl -sort Thr",
-            "!tl -sort nothing", "!tl -mem", "!tl -mem -sort Commit /json", "!tl -proc", "!tl -v /json", "!tl -mem -proc", "!tl a b",
+            "!tl", "!tl /q", "!tl /json", "!tl -z", "!tl -b", "!tl svchost", "!tl -s 0", "!tl -s none", "!tl -s x",
+            "!tl -sort Thr", "!tl -sort nothing", "!tl -mem", "!tl -mem -sort Commit /json", "!tl -proc", "!tl -v /json",
+            "!tl -mem -proc", "!tl a b",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
             lines.AddRange([$"!us -p {process.Address.Value:x16}", $"!us /json -p {process.Id:x}",
                 $"!us /q -p 0x{process.Address.Value:x}", $"!lpcchain {process.Address.Value:x16}",
-                $"!lt {process.Address.Value:x16}", $"!lt {process.Id:x} -wf", $"!lt -p {process.Address.Value:x16} /json"]);
-                $"!us /q -p 0x{process.Address.Value:x}", $"!p {process.Address.Value:x16}", $"!p /json {process.Id:x} -t -z",
-                $"!lpcchain {process.Address.Value:x16}"]);
+                $"!lt {process.Address.Value:x16}", $"!lt {process.Id:x} -wf", $"!lt -p {process.Address.Value:x16} /json",
+                $"!p {process.Address.Value:x16}", $"!p /json {process.Id:x} -t -z",
+                $"!lpcwait {process.Address.Value:x16}", $"!lpcwait -p {process.Id:x}",
+                $"!lpcwait /q -p {process.Address.Value:x16}", $"!lpcports {process.Address.Value:x16}",
+                $"!lpcports /json {process.Id:x}", $"!lpcports /q {process.Address.Value:x16}"]);
         if (thread is not null)
             lines.AddRange([$"!lpcchain {thread.Address.Value:x16}", $"!lpcchain /json {WithBackTick(thread.Address.Value)}",
                 $"!us -stats {thread.Address.Value:x16}", $"!us -stats {thread.Address.Value:x16} -k -l 2",
@@ -66,14 +71,8 @@ internal static class CommandLines
                 $"!fems -p {thread.Process.Address.Value:x16} -l 1 nt! !why",
                 $"!why {thread.Address.Value:x16}", $"!why -v {thread.Address.Value:x16}", $"!owners {thread.Address.Value:x16}"]);
         if (thread is not null)
-            lines.AddRange([$"!t {thread.Address.Value:x16}", $"!t -i -v {WithBackTick(thread.Address.Value)}",
+            lines.AddRange([$"!msg {thread.Address.Value:x16}", $"!t {thread.Address.Value:x16}", $"!t -i -v {WithBackTick(thread.Address.Value)}",
                 $"!t -w {thread.Id:x}", $"!t -l 2 /json {thread.Address.Value:x16}", $"!t /q {thread.Address.Value:x16}"]);
-        if (process is not null)
-            lines.AddRange([$"!lpcwait {process.Address.Value:x16}", $"!lpcwait -p {process.Id:x}",
-                $"!lpcwait /q -p {process.Address.Value:x16}", $"!lpcports {process.Address.Value:x16}", $"!lpcports /json {process.Id:x}",
-                $"!lpcports /q {process.Address.Value:x16}"]);
-        if (thread is not null)
-            lines.Add($"!msg {thread.Address.Value:x16}");
         if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Message) is { } message)
             lines.AddRange([$"!msg {message.Reference.Address:x16}", $"!msg /json {message.Reference.Address:x16}",
                 $"!msg /q {WithBackTick(message.Reference.Address)}"]);

@@ -14,8 +14,27 @@ public static class GoldenFiles
         [ForgedCase.Sample] =
         [
             ("us-process", "!us -p ffffab06b8137800"), ("us-cpu", "!us -cpu"), ("lpcchain", "!lpcchain"), ("mods", "!mods"),
-            ("mods-driver", "!mods TmXPFlt"), ("hahelp", "!hahelp"), ("us-help", "!us /?"),
+            ("mods-driver", "!mods TmXPFlt"), ("hahelp", "!hahelp"), ("us-help", "!us /?"), ("tl", "!tl"),
+            ("why", "!why ffffab06b1b28800"), ("owners", "!owners"),
         ],
+        ["logoff-hang"] =
+        [
+            ("running", "!running -i"), ("lpcwait", "!lpcwait"), ("msg", "!msg ffffce0e5b04dcf0"), ("us-cpu", "!us -cpu"),
+            ("fems", "!fems -s Explorer!.*WinMain !t"), ("lt-blocked", "!lt -a -b -wf"), ("lt-stats", "!lt -a -stats"),
+        ],
+        ["explorer-desktop"] =
+        [
+            ("p", "!p ffffe00100fda900"), ("lt", "!lt ffffe00100fda900"), ("t", "!t ffffe00101344080"),
+            ("lpcports", "!lpcports ffffe00100fda900"), ("fems", "!fems -k -s Explorer!.*WinMain !t"), ("tl", "!tl"),
+            ("tl-memory", "!tl -mem"),
+        ],
+        ["unique-stacks"] =
+        [
+            ("us", "!us -p ffffad8ad052a080"), ("us-tree", "!us -p ffffad8ad052a080 -t -l 0"),
+            ("us-statistics", "!us -stats ffffad8ad4141080"),
+        ],
+        ["ready-queues"] = [("ready", "!ready"), ("ready-more", "!ready -v"), ("running", "!running")],
+        ["wait-objects"] = [("t", "!t 2100"), ("t-owner", "!t 2104")],
     };
 
     /// <summary>The folder of a dump's files.</summary>
