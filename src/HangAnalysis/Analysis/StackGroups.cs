@@ -167,6 +167,8 @@ public sealed class StackGroups
 
         public bool Equals(Key other)
         {
+            if (ReferenceEquals(_frames, other._frames))
+                return true;
             if (_hash != other._hash || _frames.Count != other._frames.Count)
                 return false;
             for (int i = 0; i < _frames.Count; i++)

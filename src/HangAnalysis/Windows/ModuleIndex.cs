@@ -11,6 +11,9 @@ internal sealed class ModuleIndex : IUnwindImages
     private readonly ulong[] _bases;
     private readonly UnwindImage?[] _images;
 
+    /// <summary>The module that was found last: most frames lie in the module of the frame before.</summary>
+    private int _latest;
+
     public ModuleIndex(ITarget target, IReadOnlyList<TargetModule> modules)
     {
         _target = target;
@@ -48,9 +51,18 @@ internal sealed class ModuleIndex : IUnwindImages
 
     private int FindIndex(ulong address)
     {
-        int index = Array.BinarySearch(_bases, address);
+        int index = _latest;
+        if (index < _modules.Length && _modules[index].Contains(address) && !BeginsLater(index + 1, address))
+            return index;
+        index = Array.BinarySearch(_bases, address);
         if (index < 0)
             index = ~index - 1;
-        return index >= 0 && _modules[index].Contains(address) ? index : -1;
+        if (index < 0 || !_modules[index].Contains(address))
+            return -1;
+        _latest = index;
+        return index;
     }
+
+    /// <summary>Modules of a damaged list may overlap: then the one that begins last has the address.</summary>
+    private bool BeginsLater(int index, ulong address) => index < _bases.Length && _bases[index] <= address;
 }

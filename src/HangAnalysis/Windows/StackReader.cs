@@ -39,13 +39,15 @@ internal sealed class StackReader
     private const ulong TrapFrameRbp = 0x158;
     private const ulong HighestUserAddress = 0x0000_7fff_ffff_ffff;
 
+    private const ulong PageSize = 0x1000;
+
     /// <summary>Bytes of a stack that are looked at where its thread, and so its end, is not known.</summary>
     private const ulong UnknownStackBytes = 0x2000;
 
     private readonly KernelSession _session;
     private readonly ModuleIndex _kernelModules;
     private readonly UserModules _userModules;
-    private readonly BufferedStack _buffer;
+    private readonly BufferedStack _buffer, _userBuffer;
     private readonly RawFrame[] _frames = new RawFrame[Limits.Frames];
     private readonly FieldSlot _trapRip, _trapRsp, _trapRbp;
 
@@ -55,6 +57,7 @@ internal sealed class StackReader
         _kernelModules = kernelModules;
         _userModules = userModules;
         _buffer = new BufferedStack(session.Memory);
+        _userBuffer = new BufferedStack(session.Memory);
         StructLayout trap = session.Types.Get("_KTRAP_FRAME");
         _trapRip = trap.Optional("Rip");
         _trapRsp = trap.Optional("Rsp");
@@ -103,17 +106,31 @@ internal sealed class StackReader
     {
         if (kernel.UserContext is not { } user)
             return kernel;
+        ReadOnlySpan<RawFrame> frames = WalkOn(kernel, thread, out string? note, out bool hasModules);
+        return new RawStack(frames.ToArray(), note)
+        {
+            FirstUserFrame = kernel.Frames.Length,
+            UserContext = user,
+            HasUserModules = hasModules,
+        };
+    }
+
+    /// <summary>The same frames without a copy: they are good until the next walk.</summary>
+    public ReadOnlySpan<RawFrame> WalkOn(RawStack kernel, ThreadFacts thread, out string? note, out bool hasModules)
+    {
+        note = kernel.EndNote;
+        hasModules = false;
+        if (kernel.UserContext is not { } user)
+            return kernel.Frames;
         int count = kernel.Frames.Length;
         kernel.Frames.CopyTo(_frames, 0);
         (ModuleIndex modules, IMemory memory) = _userModules.Get(thread.Process);
-        int userCount = StackWalker.Walk(user, memory, modules, _frames.AsSpan(count), out WalkEnd userEnd);
-        string? note = modules.Count == 0 ? "the process's module list is not in the dump" : Describe(userEnd);
-        return new RawStack(_frames.AsSpan(0, count + userCount).ToArray(), note)
-        {
-            FirstUserFrame = count,
-            UserContext = user,
-            HasUserModules = modules.Count > 0,
-        };
+        hasModules = modules.Count > 0;
+        // To the end of its page in one read: a program's frames are small, and the next page may not be there.
+        _userBuffer.Load(memory, user.StackPointer, (user.StackPointer | (PageSize - 1)) + 1);
+        int userCount = StackWalker.Walk(user, _userBuffer, modules, _frames.AsSpan(count), out WalkEnd userEnd);
+        note = hasModules ? Describe(userEnd) : "the process's module list is not in the dump";
+        return _frames.AsSpan(0, count + userCount);
     }
 
     private RawStack WalkKernel(in X64Context start, ThreadFacts? thread, ulong stackEnd)

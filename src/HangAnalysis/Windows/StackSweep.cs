@@ -1,5 +1,6 @@
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
+using HangAnalysis.Targets.Unwinding;
 
 namespace HangAnalysis.Windows;
 
@@ -13,6 +14,7 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
     private readonly Dictionary<ulong, RawStack> _kernelStacks = [];
     private readonly Dictionary<ulong, StackFacts> _named = [];
     private int _keptFrames;
+    private readonly DistinctStacks _distinct = new();
     private readonly Dictionary<ulong, (RawStack Stack, string[] Functions)> _shapes = [];
 
     /// <summary>The function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; null where unknown.</summary>
@@ -65,6 +67,15 @@ internal sealed class StackSweep(StackReader reader, FrameNames names)
 
     /// <summary>The address space of a process.</summary>
     public IMemory UserMemory(ProcessFacts process) => names.UserMemory(process);
+
+    /// <summary>The instruction pointers of those frames; threads with one stack have one object.</summary>
+    public DistinctStack GetDistinctStack(ThreadFacts thread)
+    {
+        if (_distinct.TryFind(thread.Address, out DistinctStack? stack))
+            return stack;
+        ReadOnlySpan<RawFrame> frames = reader.WalkOn(KernelStack(thread), thread, out string? note, out _);
+        return _distinct.Keep(thread.Address, frames, note);
+    }
 
     private RawStack KernelStack(ThreadFacts thread)
     {

@@ -145,7 +145,10 @@ public sealed class WindowsSystem : ISystemFacts
         return _sweep.GetStack(thread);
     }
 
-    /// <summary>The instruction pointers of a thread's stack, innermost first, and why it is missing or cut.</summary>
+    /// <summary>
+    /// The instruction pointers of a thread's stack, innermost first, and why it is missing or cut. Of threads with the same
+    /// stack the list is the same object.
+    /// </summary>
     public (IReadOnlyList<ulong> Frames, string? EndNote) GetRawStack(ThreadFacts thread)
     {
         if (thread.Processor is not null || thread == _crashThread)
@@ -153,8 +156,8 @@ public sealed class WindowsSystem : ISystemFacts
             StackFacts named = GetStack(thread);
             return (named.Frames.Select(f => f.InstructionPointer).ToArray(), named.EndNote);
         }
-        RawStack stack = _sweep.GetRawStack(thread);
-        return (Array.ConvertAll(stack.Frames, f => f.InstructionPointer), stack.EndNote);
+        DistinctStack stack = _sweep.GetDistinctStack(thread);
+        return (stack.Frames, stack.EndNote);
     }
 
     /// <inheritdoc/>

@@ -7,6 +7,7 @@ namespace HangAnalysis.Targets.Unwinding;
 /// <param name="underlying">Where the stack is read from, and whatever lies beside it.</param>
 public sealed class BufferedStack(IMemory underlying) : IMemory
 {
+    private IMemory _underlying = underlying;
     private byte[] _buffer = [];
     private ulong _low;
     private int _length;
@@ -24,7 +25,14 @@ public sealed class BufferedStack(IMemory underlying) : IMemory
         int wanted = (int)Math.Min(high - low, Limits.StackBytes);
         if (_buffer.Length < wanted)
             _buffer = new byte[Math.Min((wanted + 0x1fff) & ~0x1fff, Limits.StackBytes)];
-        _length = Math.Clamp(underlying.Read(low, _buffer.AsSpan(0, wanted)), 0, wanted);
+        _length = Math.Clamp(_underlying.Read(low, _buffer.AsSpan(0, wanted)), 0, wanted);
+    }
+
+    /// <summary>Reads a stack of another address space, in place of that before it.</summary>
+    public void Load(IMemory underlying, ulong low, ulong high)
+    {
+        _underlying = underlying;
+        Load(low, high);
     }
 
     /// <inheritdoc/>
@@ -32,11 +40,11 @@ public sealed class BufferedStack(IMemory underlying) : IMemory
     {
         ulong offset = unchecked(address - _low);
         if (offset >= (ulong)_length)
-            return underlying.Read(address, buffer);
+            return _underlying.Read(address, buffer);
         int count = Math.Min(buffer.Length, _length - (int)offset);
         _buffer.AsSpan((int)offset, count).CopyTo(buffer);
         if (count == buffer.Length)
             return count;
-        return count + Math.Max(0, underlying.Read(unchecked(address + (ulong)count), buffer[count..]));
+        return count + Math.Max(0, _underlying.Read(unchecked(address + (ulong)count), buffer[count..]));
     }
 }

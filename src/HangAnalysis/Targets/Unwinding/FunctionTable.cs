@@ -17,6 +17,12 @@ public enum FunctionLookup
     Unknown,
 }
 
+/// <summary>What was found at an address.</summary>
+/// <param name="Rva">The address.</param>
+/// <param name="Function">The entry whose unwind data hold.</param>
+/// <param name="Info">These data.</param>
+internal sealed record ResolvedFunction(uint Rva, RuntimeFunction Function, UnwindInfo Info);
+
 /// <summary>
 /// The function table (.pdata) of one image. The table is read whole in one read, since a walk of thousands of stacks
 /// touches most of it and single reads would dominate; unwind data are decoded when first needed and kept, since the
@@ -29,6 +35,9 @@ public sealed class FunctionTable
     // Far above the largest images of Windows and browsers, which have below a million functions.
     private const int MaximumEntries = 2 * 1024 * 1024;
 
+    // Calls that thousands of stacks share: some hundred in one image.
+    private const int RecentEntries = 1024;
+
     // Compilers chain two or three deep; a damaged table may chain in a circle.
     private const int MaximumChain = 32;
 
@@ -38,6 +47,7 @@ public sealed class FunctionTable
     private readonly uint[] _unwinds;
     private readonly uint _knownEnd;
     private readonly ConcurrentDictionary<uint, UnwindInfo?> _decoded = new();
+    private readonly ResolvedFunction?[] _recent = new ResolvedFunction?[RecentEntries];
 
     private FunctionTable(IImageBytes bytes, uint[] begins, uint[] ends, uint[] unwinds, uint knownEnd)
     {
@@ -135,6 +145,28 @@ public sealed class FunctionTable
         }
         function = default;
         return rva < _knownEnd ? FunctionLookup.Leaf : FunctionLookup.Unknown;
+    }
+
+    /// <summary>
+    /// Finds the function at an address with its decoded unwind data: <see cref="Find"/> and <see cref="TryResolve"/>, whose
+    /// answers for the addresses of late are kept, since the same calls recur on stack after stack.
+    /// </summary>
+    /// <param name="rva">The address.</param>
+    /// <param name="function">The function; null of a leaf, and where its unwind data cannot be had.</param>
+    internal FunctionLookup FindResolved(uint rva, out ResolvedFunction? function)
+    {
+        ref ResolvedFunction? recent = ref _recent[(rva ^ rva >> 10) & (RecentEntries - 1)];
+        function = recent;
+        if (function is not null && function.Rva == rva)
+            return FunctionLookup.Found;
+        function = null;
+        FunctionLookup lookup = Find(rva, out RuntimeFunction entry);
+        if (lookup != FunctionLookup.Found)
+            return lookup;
+        if (!TryResolve(ref entry, out UnwindInfo? info))
+            return FunctionLookup.Unknown;
+        recent = function = new ResolvedFunction(rva, entry, info!);
+        return FunctionLookup.Found;
     }
 
     /// <summary>

@@ -61,20 +61,15 @@ public static class X64Unwinder
         if (image?.Functions is not { } table)
             return UnwindStep.NoUnwindData;
         uint rva = (uint)(context.InstructionPointer - image.BaseAddress);
-        FunctionLookup lookup = table.Find(rva, out RuntimeFunction function);
-        if (lookup == FunctionLookup.Unknown)
+        if (table.FindResolved(rva, out ResolvedFunction? found) == FunctionLookup.Unknown)
             return UnwindStep.NoUnwindData;
 
         X64Context caller = context;
         Frame frame = new(stack);
         UnwindStep step = UnwindStep.Frame;
-        if (lookup == FunctionLookup.Found)
-        {
-            if (!table.TryResolve(ref function, out UnwindInfo? info))
-                return UnwindStep.NoUnwindData;
-            if (!isFirstFrame || !Epilog.TryUndo(image, function, info!, rva, ref caller, ref frame))
-                step = UndoProlog(table, function, info!, rva, ref caller, ref frame);
-        }
+        if (found is not null
+            && (!isFirstFrame || !Epilog.TryUndo(image, found.Function, found.Info, rva, ref caller, ref frame)))
+            step = UndoProlog(table, found.Function, found.Info, rva, ref caller, ref frame);
         if (step == UnwindStep.Frame && !frame.Failed)
         {
             caller.InstructionPointer = frame.Read(caller.StackPointer);

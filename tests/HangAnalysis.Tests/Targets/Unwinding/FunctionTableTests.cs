@@ -78,6 +78,37 @@ public class FunctionTableTests
     }
 
     [Test]
+    public void Every_address_has_the_same_function_however_often_and_in_whatever_order_it_is_asked_for()
+    {
+        HandImage hand = new();
+        const uint First = 0x1000, Size = 0x180, Functions = 16;
+        for (uint i = 0; i < Functions; i++)
+        {
+            hand.Function(First + i * Size, First + (i + 1) * Size - 0x40, 0x3000 + i * 0x10);
+            // The fourth one's data are of a version that nobody knows.
+            hand.Put((int)(0x3000 + i * 0x10), (byte)(i == 3 ? 5 : 1), 4, 1, 0, 4, 0x42);
+        }
+        FunctionTable table = hand.Table()!;
+        const uint End = First + Functions * Size;
+        int found = 0;
+        foreach (uint step in (ReadOnlySpan<uint>)[1, 1021, 7])
+            for (uint i = 0; i < End; i++)
+            {
+                uint rva = (uint)((ulong)i * step % End);
+                FunctionLookup expected = table.Find(rva, out RuntimeFunction function);
+                UnwindInfo? info = null;
+                if (expected == FunctionLookup.Found && !table.TryResolve(ref function, out info))
+                    expected = FunctionLookup.Unknown;
+
+                FunctionLookup lookup = table.FindResolved(rva, out ResolvedFunction? resolved);
+                if (lookup != expected || resolved?.Info != info || (resolved is not null && resolved.Function != function))
+                    Assert.Fail($"{rva:x}: {lookup} {resolved}, not {expected} {function}");
+                found += resolved is null ? 0 : 1;
+            }
+        Assert.That(found, Is.EqualTo(3 * 15 * (Size - 0x40)));
+    }
+
+    [Test]
     public void A_table_out_of_order_is_put_in_order()
     {
         FunctionTable table = new HandImage()
