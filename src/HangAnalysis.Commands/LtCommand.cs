@@ -12,7 +12,7 @@ internal sealed class LtCommand : ICommand
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "lt",
         "lists threads: state, time in it, wait reason; on request the function that waits, or counts only",
-        "!lt [PROCESS] [-a] [-w] [-b] [-wr REASON] [-s STATE] [-wf] [-z] [-sort COLUMN] [-stats] [/json] [/q]",
+        "!lt [PROCESS | -p PROCESS | -a] [-w] [-b] [-wr REASON] [-s STATE] [-wf] [-z] [-sort COLUMN] [-stats] [/json] [/q]",
         [
             new("p", "PROCESS", "the same as PROCESS: address, identifier, or name, which may be that of several processes; " +
                 "without it: the current process"),

@@ -16,7 +16,7 @@ internal sealed class ProcessListCommand : ICommand
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "tl",
         "lists the processes with their threads counted by what they do, and the oldest blocked wait",
-        "!tl [NAME] [-s SESSION] [-b] [-z] [-sort COLUMN] [-mem | -proc] [/json] [/q]",
+        "!tl [NAME] [-s SESSION] [-b] [-z] [-sort COLUMN] [-mem | -proc | -v] [/json] [/q]",
         [
             new("s", "SESSION", "processes of one session, by its number, or of none: -s none"),
             new("b", null, "processes with a thread that is blocked in the middle of an operation"),

@@ -94,10 +94,10 @@ public class CommandScriptTests
     [Test]
     public void Quit_ends_a_script_and_links_can_be_followed_in_it()
     {
-        (int exitCode, string output, _) = Run("hangwhy\ngo 3\nquit\nnonsense\n", "-i");
+        (int exitCode, string output, _) = Run("hangwhy\ngo 4\nquit\nnonsense\n", "-i");
 
         Assert.That(exitCode, Is.Zero);
-        Assert.That(output, Does.Contain("\nhang> go 3\nhang> !mods TmXPFlt\nAddress ").And.EndWith("\nhang> quit\n"));
+        Assert.That(output, Does.Contain("\nhang> go 4\nhang> !mods TmXPFlt\nAddress ").And.EndWith("\nhang> quit\n"));
         Assert.That(output, Does.Not.Contain("go 1 !us"), "the line of links is for people");
         Assert.That(output, Does.Not.Contain("\e"));
     }

@@ -27,11 +27,11 @@ public class RealTerminalTests
             terminal.WaitForLastRow($"{Prompt} hangwhy");
             terminal.Press("Enter");
             string[] rows = WaitForPromptAfter(terminal, $"{Prompt} hangwhy");
-            Assert.That(rows[^2], Does.StartWith("go 1 !us -p ffffab06b8137800 · 2 !lpcchain ffffab06b1b28800"));
+            Assert.That(rows[^2], Does.StartWith("go 1 !t ffffab06b8121080 · 2 !us -p ffffab06b8137800 · 3 !lpcchain ffffab06b1b28800"));
 
-            terminal.Type("go 1");
+            terminal.Type("go 2");
             terminal.Press("Enter");
-            rows = WaitForPromptAfter(terminal, $"{Prompt} go 1");
+            rows = WaitForPromptAfter(terminal, $"{Prompt} go 2");
             Assert.That(rows, Has.Member($"{Prompt} !us -p ffffab06b8137800").And.Member("1 thread: ffffab06b8121080"));
 
             terminal.Press("Up", "Up");

@@ -17,7 +17,7 @@ public class CommandTableTests
     public void Help_has_an_example_of_the_command_and_the_usage_names_every_option(CommandHelp help)
     {
         Assert.That(help.Examples, Is.Not.Empty);
-        Assert.That(help.Examples.Select(e => e.Call), Has.All.Contain($"!{help.Name}"));
+        Assert.That(help.Examples.Select(e => e.Call), Has.Some.StartsWith($"!{help.Name}"));
         Assert.That(help.Usage, Does.StartWith($"!{help.Name}"));
         foreach (OptionHelp option in help.Options)
             Assert.That(help.Usage, Does.Match($@"[-/]{option.Name}\b").Or.Contain("OPTION"), option.Name);

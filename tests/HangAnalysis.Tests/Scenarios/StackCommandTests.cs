@@ -132,9 +132,9 @@ public class StackCommandTests
         string[] lines = ForgedFolder.Run(session, $"!{link}").Split('\n');
 
         Assert.That(lines[0], Is.EqualTo($"4 threads: {_crowd[40]} {_crowd[30]} {_crowd[20]} {_crowd[10]}"));
-        Assert.That(lines.Select(Words), Does.Contain("Waiting WrUserRequest 2 20s.000 20s.000 30s.000 8-15 crowded.exe 7770")
-            .And.Contain("Waiting UserRequest 1 10s.000 10s.000 10s.000 8 crowded.exe 7770")
-            .And.Contain("Waiting WrQueue 1 40s.000 40s.000 40s.000 9 crowded.exe 7770"));
+        Assert.That(lines.Select(Words), Does.Contain($"Waiting WrUserRequest 2 20s.000 20s.000 30s.000 {_crowd[30]} 8-15 crowded.exe 7770")
+            .And.Contain($"Waiting UserRequest 1 10s.000 10s.000 10s.000 {_crowd[10]} 8 crowded.exe 7770")
+            .And.Contain($"Waiting WrQueue 1 40s.000 40s.000 40s.000 {_crowd[40]} 9 crowded.exe 7770"));
         Assert.That(lines.Select(Words).Count(l => l.StartsWith("crowded.exe 7770 ", StringComparison.Ordinal)), Is.EqualTo(4));
         Assert.That(lines, Does.Contain("4 of 10 threads have this stack"));
         Assert.That(Addresses(session, $"!{link}"),

@@ -148,7 +148,7 @@ public class ThreadListTests
         string text = ForgedFolder.Run(session, "!lt d40 -stats");
 
         ulong longest = system.Threads.First(t => t.Tid == 0xd58).Address;
-        Assert.That(text, Does.Match($@"\nWaiting UserRequest\s+3 6m:30\.718 {longest:x16} ledger\.exe\n"));
+        Assert.That(text, Does.Match($@"\nWaiting UserRequest\s+3 +765ms +42s\.937 6m:30\.718 {longest:x16} +8 ledger\.exe d40\n"));
         Assert.That(text, Does.Match(@"\nReady   -\s+1\s+3s\.984 "));
         Assert.That(text, Does.Contain("Thread Count: 5\n"));
     }
