@@ -49,7 +49,7 @@ internal static class ProcessDocument
         document.Add(Memory(view.Details.Memory));
         document.Blank();
         AddThreads(document, view);
-        AddLinks(document, view.Process);
+        AddLinks(document, view.Process, view.System);
         if (view.ShowsThreads)
             AddThreadTable(document, view);
         return document;
@@ -91,7 +91,7 @@ internal static class ProcessDocument
             string id = details.GroupId is { } jobId ? $", number {jobId}" : "";
             string members = details.GroupProcesses is { } count ? $", {count:N0} running process(es)" : "";
             string job = $"{view.Process.Group:x16}";
-            Add(document, "Job", new Span(job, Tone.Normal, $"!job {job}"), id + members);
+            Add(document, "Job", new Span(job, Tone.Normal, $"dt nt!_EJOB 0x{job}"), id + members);
         }
         if (program.WhyMissing is { } why && view.Process.EnvironmentBlock != 0)
             Add(document, "Not known", $"command line, environment and images: {why}");
@@ -210,12 +210,15 @@ internal static class ProcessDocument
     private static IEnumerable<Span> WaitsFor(ThreadFacts thread, ProcessView view) =>
         ProcessCells.WaitOf(thread, view.Session) is { } wait ? ["  waits for ", .. Links.ToSpans(wait, view.System)] : [];
 
-    private static void AddLinks(Document document, ProcessFacts process)
+    private static void AddLinks(Document document, ProcessFacts process, ISystemFacts system)
     {
         string address = $"{process.Address.Value:x16}";
         Span threads = Link($"!lt {address}"), stacks = Link($"!us -p {address}");
         Add(document, "Show", "threads ", threads, " · unique stacks ", stacks);
-        Add(document, "", "LPC port information ", Link($"!lpcports {address}"), " · ", Link($"!process {address} 7"));
+        // A small dump holds the thread that crashed and nothing that it is connected to.
+        Add(document, "", system.HoldsThreads
+            ? ["LPC port information ", Link($"!lpcports {address}"), " · ", Link($"!process {address} 7")]
+            : [Link($"!process {address} 7")]);
     }
 
     private static Span Link(string command) => new(command, Tone.Normal, command);

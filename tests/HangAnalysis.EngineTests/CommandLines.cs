@@ -47,7 +47,7 @@ internal static class CommandLines
             "!lpcwait", "!lpcwait /q", "!lpcwait /json", "!lpcwait zzz", "!lpcwait 1 2", "!lpcwait -p", "!lpcwait -p 123456789",
             "!lpcports", "!lpcports /q", "!lpcports /json", "!lpcports -a", "!lpcports -a /q", "!lpcports -a /json",
             "!lpcports 123456789", "!lpcports fffff80012345678", "!lpcports 1 2", "!msg", "!msg zzz", "!msg 1 2",
-            "!msg fffff80012345678", "!msg /json fffff80012345678",
+            "!msg fffff80012345678", "!msg /json fffff80012345678", "!msg /q fffff80012345678",
             "!p", "!p /q", "!p /json", "!p -t", "!p -t -z /q", "!p -p 4", "!p -p 4 /json", "!p System",
             "!p svchost", "!p svchost /q",
             "!p svchost -t /json", "!p -p 123456789", "!p nothing", "!p a b", "!p -p",

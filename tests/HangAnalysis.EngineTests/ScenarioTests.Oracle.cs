@@ -113,10 +113,12 @@ public partial class ScenarioTests
         foreach (ThreadFacts thread in WithoutProcessor)
         {
             StackFacts stack = _session.System.GetStack(thread);
-            // The engine asks neither whether a thread has ended nor whether its stack is in memory, and walks what is there.
-            if (thread.HasExited || !thread.StackResident)
+            // The engine asks neither whether a thread has ended or not started nor whether its stack is in memory, and walks
+            // what is there.
+            if (thread.Activity == ThreadActivity.NotRunnable || !thread.StackResident)
                 Assert.That((stack.Frames, stack.EndNote), Is.EqualTo((Array.Empty<FrameFacts>(),
-                    thread.HasExited ? "the thread has ended" : "the kernel stack is paged out")));
+                    thread.HasExited ? "the thread has ended"
+                    : thread.Activity == ThreadActivity.NotRunnable ? "the thread has not started" : "the kernel stack is paged out")));
             else
                 frames += CompareStacks(stack, $"k {thread.Address.Value:x}");
         }

@@ -45,7 +45,7 @@ public class CommandPromptTests
             Does.Contain($"\ngo 1 !t {MainThread} · 2 !us -p {Explorer} · 3 !lpcchain {Service} · 4 !mods TmXPFlt · go lists all 9\n"));
 
         string followed = _prompt.Type("go 2\n");
-        Assert.That(followed, Does.StartWith($"hang> go 2\nhang> !us -p {Explorer}\n1 thread: {MainThread}\n"));
+        Assert.That(followed, Does.StartWith($"hang> go 2\nhang> !us -p {Explorer}\n1 thread [stats]: {MainThread}\n"));
     }
 
     [Test]

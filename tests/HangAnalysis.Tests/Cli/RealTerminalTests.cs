@@ -32,7 +32,7 @@ public class RealTerminalTests
             terminal.Type("go 2");
             terminal.Press("Enter");
             rows = WaitForPromptAfter(terminal, $"{Prompt} go 2");
-            Assert.That(rows, Has.Member($"{Prompt} !us -p ffffab06b8137800").And.Member("1 thread: ffffab06b8121080"));
+            Assert.That(rows, Has.Member($"{Prompt} !us -p ffffab06b8137800").And.Member("1 thread [stats]: ffffab06b8121080"));
 
             terminal.Press("Up", "Up");
             terminal.WaitForLastRow($"{Prompt} hangwhy");
