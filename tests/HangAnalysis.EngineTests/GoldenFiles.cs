@@ -20,7 +20,7 @@ public static class GoldenFiles
         ["logoff-hang"] =
         [
             ("running", "!running -i"), ("lpcwait", "!lpcwait"), ("msg", "!msg ffffce0e5b04dcf0"), ("us-cpu", "!us -cpu"),
-            ("fems", "!fems -s Explorer!.*WinMain !t"), ("lt-blocked", "!lt -a -b -wf"), ("lt-stats", "!lt -a -stats"),
+            ("fems", "!fems -k -s Explorer!.*WinMain !t"), ("lt-blocked", "!lt -a -b -wf"), ("lt-stats", "!lt -a -stats"),
         ],
         ["explorer-desktop"] =
         [
