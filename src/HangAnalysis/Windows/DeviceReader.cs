@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using HangAnalysis.Targets;
 
 namespace HangAnalysis.Windows;
@@ -15,9 +16,12 @@ internal sealed record DeviceDescription(
 /// <summary>Reads device objects, their drivers and the stacks that they form.</summary>
 internal sealed class DeviceReader
 {
+    /// <summary>IO_TYPE_DEVICE and IO_TYPE_DRIVER of wdm.h, with which such objects begin.</summary>
+    private const ulong DeviceType = 3, DriverType = 4;
+
     private readonly KernelSession _session;
     private readonly byte[] _buffer;
-    private readonly FieldSlot _driverObject, _attached, _deviceType, _extension, _attachedTo, _currentIrp, _queue;
+    private readonly FieldSlot _type, _driverType, _driverObject, _attached, _deviceType, _extension, _attachedTo, _currentIrp, _queue;
     private readonly FieldSlot _driverStart, _driverName;
     private readonly Dictionary<ulong, DeviceDescription> _known = [];
 
@@ -26,6 +30,8 @@ internal sealed class DeviceReader
         _session = session;
         StructLayout device = session.Types.Get("_DEVICE_OBJECT");
         _buffer = new byte[device.Size];
+        _type = device.Optional("Type");
+        _driverType = session.Types.Get("_DRIVER_OBJECT").Optional("Type");
         _driverObject = device.Required("DriverObject");
         _attached = device.Required("AttachedDevice");
         _deviceType = device.Required("DeviceType");
@@ -70,6 +76,8 @@ internal sealed class DeviceReader
         if (!TryRead(device))
             return new DeviceDescription("device", 0, 0, 0, 0, null);
         ulong driver = _driverObject.IsPresent ? _driverObject.Read(_buffer) : 0;
+        if (!IsDriver(driver))
+            driver = 0;
         string kind = KindOf(_deviceType.Read(_buffer));
         ulong start = 0;
         string? name = null;
@@ -104,7 +112,16 @@ internal sealed class DeviceReader
         && _session.Memory.TryReadUInt64(extension + (ulong)_attachedTo.Offset, out ulong lower) ? lower : 0;
 
     private bool TryRead(ulong device) =>
-        _buffer.Length > 0 && KernelSession.IsKernelObject(device) && _session.Memory.TryRead(device, _buffer);
+        _buffer.Length > 0 && KernelSession.IsKernelObject(device) && _session.Memory.TryRead(device, _buffer)
+        && (!_type.IsPresent || _type.Read(_buffer) == DeviceType);
+
+    private bool IsDriver(ulong driver)
+    {
+        Span<byte> type = stackalloc byte[sizeof(ushort)];
+        return !_driverType.IsPresent
+            || (KernelSession.IsKernelObject(driver) && _session.Memory.TryRead(driver + (ulong)_driverType.Offset, type)
+                && BinaryPrimitives.ReadUInt16LittleEndian(type) == DriverType);
+    }
 
     /// <summary>Device types of wdm.h (FILE_DEVICE_...), in the words of the people who wait for them.</summary>
     private static string KindOf(ulong type) => type switch
