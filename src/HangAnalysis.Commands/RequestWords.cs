@@ -37,7 +37,8 @@ internal static class RequestWords
     {
         ModuleFacts? module = Module(request, system);
         return new IrpJson(
-            VerdictJsonMapper.Hex(request.Address), request.Thread is { } thread ? VerdictJsonMapper.Hex(thread.Address.Value) : null,
+            VerdictJsonMapper.Hex(request.Address),
+            request.Thread is { } thread ? VerdictJsonMapper.Hex(thread.Address.Value) : null,
             request.Thread?.Process.Name, request.Thread?.Process.Id, request.Thread?.Id, request.Function, request.Minor,
             request.Place switch
             {

@@ -39,7 +39,8 @@ internal sealed class ThreadCommand : ICommand
         ThreadExamination examined = system.Examine(thread);
         return new CommandOutput(
             new ThreadDocument(session, thread, examined).Arrange(
-                new ThreadDocumentParts(arguments.Has("w"), !arguments.Has("i") && !arguments.Has("w"), arguments.Has("v"), frames)),
+                new ThreadDocumentParts(
+                    arguments.Has("w"), !arguments.Has("i") && !arguments.Has("w"), arguments.Has("v"), frames)),
             () => JsonSerializer.Serialize(
                 ThreadJsonMapper.Map(session, thread, examined), ReportJsonContext.Default.ThreadDetailJson),
             [thread.Address.Value]);

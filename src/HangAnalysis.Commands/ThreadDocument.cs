@@ -97,8 +97,8 @@ internal sealed class ThreadDocument(CommandSession session, ThreadFacts thread,
         if (examined.Processor is { } processor)
             AddProcessor(processor);
         else if (thread.Activity == ThreadActivity.Ready)
-            _document.Add(new Span("Ready: ", Tone.Strong),
-                $"it could run and waits for a processor{(examined.Details.NextProcessor is { } next ? $", next is {next}" : "")}");
+            _document.Add(new Span("Ready: ", Tone.Strong), "it could run and waits for a processor",
+                examined.Details.NextProcessor is { } next ? $", next is {next}" : "");
     }
 
     private void AddWarning(string text) => _document.Add(new Span(text, Tone.Caution));
@@ -106,7 +106,8 @@ internal sealed class ThreadDocument(CommandSession session, ThreadFacts thread,
     private void AddProcessor(ProcessorFacts processor)
     {
         ObjectReference reference = new(ObjectKind.Processor, (ulong)processor.Number);
-        List<Span> line = [new Span("Running: ", Tone.Strong), "on processor ", Links.To(reference, _system, $"{processor.Number}")];
+        List<Span> line =
+            [new Span("Running: ", Tone.Strong), "on processor ", Links.To(reference, _system, $"{processor.Number}")];
         if (processor.WritesDump)
             line.Add(", which writes the dump");
         else if (processor.Doing is { } doing)
@@ -153,7 +154,7 @@ internal sealed class ThreadDocument(CommandSession session, ThreadFacts thread,
         ThreadDetails details = examined.Details;
         List<Span> line = [];
         FrameFacts? program = examined.ProgramStart;
-        FrameFacts? start = examined.Start is { } kernel && kernel.InstructionPointer != program?.InstructionPointer ? kernel : null;
+        FrameFacts? start = examined.Start?.InstructionPointer == program?.InstructionPointer ? null : examined.Start;
         if (program is not null)
             line.AddRange(["Start: ", Place(program), $" ({program.InstructionPointer:x16})"]);
         if (start is not null && (program is null || isVerbose))
@@ -165,8 +166,8 @@ internal sealed class ThreadDocument(CommandSession session, ThreadFacts thread,
         if (!isVerbose)
             return;
         if (thread.StackBase != 0)
-            _document.Add(new LineBlock([$"Kernel stack: {thread.StackLimit:x16} to {thread.StackBase:x16}, saved stack pointer {thread.KernelStack:x16}"],
-                [], Indent));
+            _document.Add(new LineBlock([$"Kernel stack: {thread.StackLimit:x16} to {thread.StackBase:x16}, ",
+                $"saved stack pointer {thread.KernelStack:x16}"], [], Indent, Indent));
         _document.Add(new LineBlock([$"COM: {examined.Apartment.Why}"], [], Indent, Indent));
     }
 

@@ -5,7 +5,9 @@ using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
 
-/// <summary>Arranges what one thread waits for: requests, objects in its wait blocks, what these stand for, and what it holds.</summary>
+/// <summary>
+/// Arranges what one thread waits for: requests, objects in its wait blocks, what these stand for, and what it holds.
+/// </summary>
 internal sealed class ThreadWaitDocument
 {
     private const int Indent = 4, MostSteps = 8, MostOwners = 4, MostWaiters = 10;
@@ -88,7 +90,7 @@ internal sealed class ThreadWaitDocument
         ];
     }
 
-    /// <summary>Which device of its stack has a request, the highest being the first; for a device alone what kind it is.</summary>
+    /// <summary>Which device of its stack has a request, the highest is the first; for a device alone its kind.</summary>
     private static string Position(RequestFacts request) => request.DevicesAbove + request.DevicesBelow == 0
         ? request.DeviceKind
         : $"device {request.DevicesAbove + 1} of {request.DevicesAbove + request.DevicesBelow + 1}";
@@ -138,7 +140,7 @@ internal sealed class ThreadWaitDocument
     private static string OtherWaiters(WaitObjectFacts facts) => facts.AreWaitersWhole ? $"{facts.OtherWaiters.Count:N0}"
         : facts.OtherWaiters.Count > 0 ? $"{facts.OtherWaiters.Count:N0}+" : "-";
 
-    /// <summary>What the table has no room for: the words in full, the other waiters, and the command that shows the object.</summary>
+    /// <summary>What the table has no room for: words in full, the other waiters, the command that shows the object.</summary>
     private void AddWhole(WaitObjectFacts facts)
     {
         const int RoomInTable = 60;
@@ -153,7 +155,8 @@ internal sealed class ThreadWaitDocument
             return;
         List<Span> waiters = ["other waiters:"];
         for (int i = 0; i < facts.OtherWaiters.Count && i < MostWaiters; i++)
-            waiters.AddRange([i == 0 ? " " : ", ", Links.To(facts.OtherWaiters[i].Address), $" {facts.OtherWaiters[i].Process.Title}"]);
+            waiters.AddRange([i == 0 ? " " : ", ", Links.To(facts.OtherWaiters[i].Address),
+                $" {facts.OtherWaiters[i].Process.Title}"]);
         if (facts.OtherWaiters.Count > MostWaiters)
             waiters.Add(" ...");
         _document.Add(new LineBlock(waiters, [], Indent * 2, Indent));
@@ -202,7 +205,8 @@ internal sealed class ThreadWaitDocument
             string address = $"{held.Reference.Address:x16}";
             string name = held.Name is null ? "" : $" '{held.Name}'";
             string sure = ownership.Step.Certainty == Certainty.Proven ? "" : $", {VerdictWords.Of(ownership.Step.Certainty)}";
-            line.AddRange([line.Count > 1 ? "; " : "", $"{held.Kind}{name} ", new Span(address, Tone.Normal, $"!owners {address}"),
+            line.AddRange([line.Count > 1 ? "; " : "", $"{held.Kind}{name} ",
+                new Span(address, Tone.Normal, $"!owners {address}"),
                 $" ({ChainDocument.Count(held.Waiters.Count, "waiter")}, the longest {AgeText.Format(held.Oldest)}{sure})"]);
         }
         if (Held.Count > MostSteps)

@@ -31,7 +31,7 @@ public sealed record WaitObjectFacts(WaitedObject Object)
     /// <summary>Whether its list of waiters could be read to the end and has the thread itself.</summary>
     public bool AreWaitersWhole { get; init; }
 
-    /// <summary>Time until it is due, if it is a timer that is set; negative where that has passed. Null where not known.</summary>
+    /// <summary>Time until it is due, if it is a timer that is set; negative where that has passed, null where unknown.</summary>
     public TimeSpan? DueIn { get; init; }
 
     /// <summary>What it is and who has it, in words, without its name.</summary>

@@ -32,10 +32,13 @@ internal sealed class ObjectTypes
             _table = 0;
     }
 
-    /// <summary>Name of the type of the object at an address, such as <c>Event</c>; null where no object's header is before it.</summary>
+    /// <summary>
+    /// Name of the type of the object at an address, such as <c>Event</c>; null where no object's header is before it.
+    /// </summary>
     public string? Find(ulong address)
     {
-        if (_table == 0 || !_body.IsPresent || !_typeIndex.IsPresent || !_name.IsPresent || !KernelSession.IsKernelObject(address))
+        if (_table == 0 || !_body.IsPresent || !_typeIndex.IsPresent || !_name.IsPresent
+            || !KernelSession.IsKernelObject(address))
             return null;
         ulong header = address - (ulong)_body.Offset;
         if (!_session.Memory.TryReadByte(header + (ulong)_typeIndex.Offset, out byte index))

@@ -104,7 +104,10 @@ internal sealed class WaitBlockReader
         byte type = (byte)(BinaryPrimitives.ReadUInt32LittleEndian(header) & TypeMask);
         if (DispatcherObjects.Describe(type) is not { } kind)
             return false;
-        objects.Add(new WaitedObject(target, kind.Name, kind.Kind, target == timer) { NeedsAll = _waitType.Read(block) == WaitAll });
+        objects.Add(new WaitedObject(target, kind.Name, kind.Kind, target == timer)
+        {
+            NeedsAll = _waitType.Read(block) == WaitAll,
+        });
         return true;
     }
 }

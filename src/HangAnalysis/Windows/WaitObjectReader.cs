@@ -17,8 +17,8 @@ internal sealed class WaitObjectReader
     private readonly ObjectNames _names;
     private readonly QueueReader _queues;
     private readonly byte[] _buffer;
-    private readonly FieldSlot _signalState, _waitListHead, _inserted, _waitListEntry, _blockThread, _owner, _abandoned, _limit, _dueTime;
-    private readonly FieldSlot _currentCount, _maximumCount, _alpcSemaphore, _suspendEvent, _suspendSemaphore;
+    private readonly FieldSlot _signalState, _waitListHead, _inserted, _waitListEntry, _blockThread, _owner, _abandoned;
+    private readonly FieldSlot _limit, _dueTime, _currentCount, _maximumCount, _alpcSemaphore, _suspendEvent, _suspendSemaphore;
     private readonly int _headerSize, _threadSize, _fileSize, _largest;
     private readonly List<ulong> _entries = [];
 
@@ -134,21 +134,30 @@ internal sealed class WaitObjectReader
 
     private WaitObjectFacts DescribeThread(WaitObjectFacts facts) =>
         _system.FindThread(facts.Object.Address) is { } awaited
-            ? facts with { Thread = awaited, Info = Phrase.Of(
-                $"end of thread {awaited.ClientId} of {awaited.Process}: {(awaited.HasExited ? "it has ended" : awaited.State)}") }
+            ? facts with
+            {
+                Thread = awaited,
+                Info = Phrase.Of($"end of thread {awaited.ClientId} of {awaited.Process}: {StateOf(awaited)}"),
+            }
             : facts with { Info = Phrase.Of("a thread that is in no list") };
 
     private WaitObjectFacts DescribeProcess(WaitObjectFacts facts) =>
         _system.FindProcess(facts.Object.Address) is { } awaited
-            ? facts with { Process = awaited, Info = Phrase.Of(
-                $"end of {awaited}: {(awaited.HasExited ? "it has ended" : awaited.IsEnding ? "it is being ended" : $"{awaited.Threads.Count:N0} threads")}") }
+            ? facts with { Process = awaited, Info = Phrase.Of($"end of {awaited}: {StateOf(awaited)}") }
             : facts with { Info = Phrase.Of("a process that is in no list") };
+
+    private static string StateOf(ThreadFacts thread) => thread.HasExited ? "it has ended" : thread.State;
+
+    private static string StateOf(ProcessFacts process) => process.HasExited ? "it has ended"
+        : process.IsEnding ? "it is being ended"
+        : $"{process.Threads.Count:N0} thread{(process.Threads.Count == 1 ? "" : "s")}";
 
     private WaitObjectFacts DescribeTimer(WaitObjectFacts facts, ThreadFacts thread, ReadOnlySpan<byte> bytes, int state)
     {
         // A timer that is not in the kernel's table keeps its last time.
-        TimeSpan? due = _inserted.IsPresent && !_inserted.IsSet(bytes) ? null : DueIn(bytes);
-        string when = due is { } time ? DueText(time) : _inserted.IsPresent && !_inserted.IsSet(bytes) ? "not set" : "due at an unknown time";
+        bool isSet = !_inserted.IsPresent || _inserted.IsSet(bytes);
+        TimeSpan? due = isSet ? DueIn(bytes) : null;
+        string when = due is { } time ? DueText(time) : isSet ? "due at an unknown time" : "not set";
         return facts with { DueIn = due, Info = Phrase.Of($"{Signal(state)}, {when}{Place(facts.Object.Address, thread)}") };
     }
 
@@ -162,7 +171,8 @@ internal sealed class WaitObjectReader
     private Phrase DescribeQueue(WaitedObject waited, ReadOnlySpan<byte> bytes, int entries)
     {
         string threads = _queues.FindThreads(waited.Address) is { } found ? $", {found.Count:N0} threads serve it" : "";
-        bool hasCounts = _currentCount.IsPresent && _maximumCount.IsPresent && bytes.Length >= _maximumCount.Offset + _maximumCount.Size;
+        bool hasCounts = _currentCount.IsPresent && _maximumCount.IsPresent
+            && bytes.Length >= _maximumCount.Offset + _maximumCount.Size;
         string counts = hasCounts ? $", {_currentCount.Read(bytes):N0} of at most {_maximumCount.Read(bytes):N0} at work" : "";
         return Phrase.Of($"{entries:N0} entries{threads}{counts}");
     }
@@ -171,7 +181,8 @@ internal sealed class WaitObjectReader
     {
         foreach (WorkQueueFacts queue in _system.WorkQueues)
             if (queue.Address == waited.Address)
-                return Phrase.Of($"work queue {queue.Name}: {queue.Items:N0} entries, {queue.Workers.Count:N0} threads serve it, {queue.IdleWorkers:N0} idle");
+                return Phrase.Of($"work queue {queue.Name}: {queue.Items:N0} entries, " +
+                    $"{queue.Workers.Count:N0} threads serve it, {queue.IdleWorkers:N0} idle");
         return Phrase.Of($"{entries:N0} entries");
     }
 
@@ -230,7 +241,8 @@ internal sealed class WaitObjectReader
         HashSet<ulong> seen = [];
         foreach (ulong entry in _entries)
         {
-            if (!_session.Memory.TryReadUInt64(entry - (ulong)_waitListEntry.Offset + (ulong)_blockThread.Offset, out ulong waiter))
+            ulong block = entry - (ulong)_waitListEntry.Offset;
+            if (!_session.Memory.TryReadUInt64(block + (ulong)_blockThread.Offset, out ulong waiter))
             {
                 isWhole = false;
                 continue;

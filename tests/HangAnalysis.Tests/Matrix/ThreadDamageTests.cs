@@ -7,7 +7,7 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Matrix;
 
-/// <summary>Seeded damage to what <c>!t</c> shows: every thread is still shown, within the width of the screen, as text and JSON.</summary>
+/// <summary>Seeded damage to what <c>!t</c> shows: each thread is still shown, within the width of the screen and as JSON.</summary>
 public class ThreadDamageTests
 {
     private const int Seeds = 60, MostThreads = 24;

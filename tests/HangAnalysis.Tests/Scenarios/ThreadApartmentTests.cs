@@ -115,7 +115,8 @@ public class ThreadApartmentTests
         public PdbIdentity? Identity => null;
 
         public TypeLayout? FindType(string name) => name != type ? null
-            : new TypeLayout(name, 0x100, [new FieldLayout("dwFlags", flags, new TypeReference(TypeKind.Base, "unsigned long", 4))]);
+            : new TypeLayout(name, 0x100,
+                [new FieldLayout("dwFlags", flags, new TypeReference(TypeKind.Base, "unsigned long", 4))]);
 
         public EnumLayout? FindEnum(string name) => null;
 
