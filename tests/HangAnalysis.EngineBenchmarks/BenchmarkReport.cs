@@ -5,7 +5,8 @@ namespace HangAnalysis.EngineBenchmarks;
 /// <summary>The table, and whether each limit holds.</summary>
 internal static class BenchmarkReport
 {
-    private const double LeastFactor = 8, LongestLoad = 50, LongestHangWhy = 3000, MostGrowth = 250;
+    private const double LeastFactor = 8, LongestLoad = 50, LongestUs = 1500, LongestSecondUs = 300, LongestHangWhy = 3000;
+    private const double MostGrowth = 250;
 
     /// <summary>With fewer frames a thread the loop did not do what the extension does.</summary>
     private const double LeastFramesPerThread = 18;
@@ -38,6 +39,9 @@ internal static class BenchmarkReport
             $"same work: {depth:f1} frames a thread, {difference:p2} apart", $"at least {LeastFramesPerThread}, 1 %");
         Judge(factor >= LeastFactor,
             $"!us -k, its slowest cold run: {factor:f1} times faster than the loop's best", $"at least {LeastFactor}");
+        Judge(benchmark.UsCold.Worst < LongestUs && benchmark.UsWarm.Worst < LongestSecondUs,
+            $"!us -k, its slowest runs: cold {benchmark.UsCold.Worst:f0} ms, warm {benchmark.UsWarm.Worst:f0} ms",
+            $"less than {LongestUs} and {LongestSecondUs} ms");
         Judge(benchmark.HangWhyCold.Worst < LongestHangWhy,
             $"!hangwhy, its slowest cold run: {benchmark.HangWhyCold.Worst:f0} ms", $"less than {LongestHangWhy} ms");
         Judge(benchmark.Load.First < LongestLoad, $".load: {benchmark.Load.First:f1} ms", $"less than {LongestLoad} ms");
