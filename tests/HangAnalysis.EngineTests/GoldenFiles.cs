@@ -33,6 +33,10 @@ public static class GoldenFiles
             ("us", "!us -p ffffad8ad052a080"), ("us-tree", "!us -p ffffad8ad052a080 -t -l 0"),
             ("us-statistics", "!us -stats ffffad8ad4141080"),
         ],
+        ["mutant-deadlock"] = [("deadlocks", "!deadlocks")],
+        ["io-four-devices"] = [("irps", "!irps")],
+        ["work-queue-exhausted"] = [("workers", "!workers")],
+        ["spinlock-held"] = [("cpus", "!cpus")],
         ["ready-queues"] = [("ready", "!ready"), ("ready-more", "!ready -v"), ("running", "!running")],
         ["wait-objects"] = [("t", "!t 2100"), ("t-owner", "!t 2104")],
     };

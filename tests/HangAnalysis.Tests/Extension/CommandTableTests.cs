@@ -1,4 +1,5 @@
 using HangAnalysis.Commands;
+using HangAnalysis.EngineTests;
 using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Extension;
@@ -37,6 +38,10 @@ public class CommandTableTests
     public void Its_json_is_documented(CommandHelp help) =>
         Assert.That(help.Options.All(o => o.Name != "json") || s_json.Contains($"`!{help.Name} /json`", StringComparison.Ordinal)
             || s_json.Contains($"`!{help.Name}`", StringComparison.Ordinal), help.Name);
+
+    [TestCaseSource(nameof(Helps))]
+    public void Its_output_is_kept_in_a_golden_file(CommandHelp help) =>
+        Assert.That(ForgedCase.All.SelectMany(GoldenFiles.Of).Select(g => CommandArguments.Parse(g.Line).Name), Has.Member(help.Name));
 
     [Test]
     public void Every_row_has_a_cell_for_each_tool() =>
