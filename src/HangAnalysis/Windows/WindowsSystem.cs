@@ -55,7 +55,7 @@ public sealed class WindowsSystem : ISystemFacts
         else
             ReadCrashOnly();
         if (Session.Types.HasAny)
-            ExplainMissingTypes();
+            SymbolGaps.TellTypes(Session, _threadReader.IsKnown);
         WasInterrupted = cancellation.IsCancellationRequested;
     }
 
@@ -305,7 +305,7 @@ public sealed class WindowsSystem : ISystemFacts
     {
         if (!_threadReader.IsKnown)
         {
-            ExplainMissingSymbols();
+            SymbolGaps.TellSymbols(Session);
             return;
         }
         _processes = _processReader.ReadAll(progress);
@@ -337,50 +337,11 @@ public sealed class WindowsSystem : ISystemFacts
         WorkQueues = waits.WorkQueues;
     }
 
-    /// <summary>Without the kernel's types nothing can be read: says what was looked for, and why what was found is not used.</summary>
-    private void ExplainMissingSymbols()
-    {
-        const string What = "processes, threads and waits";
-        if (Session.Types.HasAny)
-            // Which types are missing is told once all readers have asked for theirs.
-            return;
-        if (Session.Kernel is null)
-        {
-            Session.AddUnknown(What, "the kernel's image is not in the module list");
-            return;
-        }
-        IReadOnlyList<string> search = Target.DescribeSearch(Session.Kernel);
-        string wanted = search.Count > 0 ? search[0] : Session.Kernel.FileName;
-        Session.AddUnknown(What, Session.Symbols is null
-            ? $"no symbols of the kernel were found ({wanted}); {Target.SymbolPathAdvice}"
-            : $"the kernel's symbols have no types ({wanted}); {Target.SymbolPathAdvice}");
-        for (int i = 1; i < search.Count; i++)
-            if (search[i].Contains("mismatch", StringComparison.Ordinal) || search[i].Contains("damaged", StringComparison.Ordinal)
-                || search[i].Contains("lie elsewhere", StringComparison.Ordinal))
-                Session.AddUnknown("a symbol file of the kernel", search[i]);
-    }
-
-    /// <summary>
-    /// Symbols that lack a type or a field cost what rests on it and nothing else: one line says which, however many they are.
-    /// </summary>
-    private void ExplainMissingTypes()
-    {
-        const int MostNames = 5;
-        IReadOnlyCollection<string> missing = Session.Types.Missing;
-        if (missing.Count == 0)
-            return;
-        string names = string.Join(", ", missing.Take(MostNames));
-        string more = missing.Count > MostNames ? $" and {missing.Count - MostNames} more" : "";
-        string what = _threadReader.IsKnown ? "what rests on" : "processes, threads and waits:";
-        Session.AddUnknown(
-            $"{what} {names}{more}", $"the kernel's symbols do not have {(missing.Count == 1 ? "it" : "them")}");
-    }
-
     /// <summary>A small dump: the thread that crashed, its process, and whatever blocks show of them.</summary>
     private void ReadCrashOnly()
     {
         if (!_threadReader.IsKnown)
-            ExplainMissingSymbols();
+            SymbolGaps.TellSymbols(Session);
         if (Target is not ICrashSource crash || crash.CurrentThread == 0)
             return;
         ulong processAddress = 0;
