@@ -185,9 +185,9 @@ internal static class ExplorerDesktop
         Dictionary<ulong, ProcessBuilder> processes = [];
         uint tid = 0x2000;
         ProcessBuilder Add(string name, uint pid, ulong? address, uint session, uint parent, string? group = null,
-            int workers = 3, int objects = 1, int windows = 0)
+            int workers = 3, int objects = 1, int windows = 0, string? path = null)
         {
-            ProcessBuilder process = system.AddProcess(name, pid, address, session, parent);
+            ProcessBuilder process = system.AddProcess(name, pid, address, session, parent, path);
             process.CommandLine = group is null ? null : $@"C:\Windows\system32\svchost.exe -k {group}";
             processes.Add(process.Address, process);
             for (int i = 0; i < workers + objects + windows; i++)
@@ -220,7 +220,8 @@ internal static class ExplorerDesktop
         Add("dwm.exe", 0x968, 0xffffe000ffdd8840, 1, 0x918, windows: 1);
         Add("taskhostex.exe", 0xb84, 0xffffe000fe73e080, 1, 0x370, windows: 2);
         Add("rdpclip.exe", 0xbc4, 0xffffe00101fca900, 1, 0x460, windows: 1);
-        ProcessBuilder explorer = Add("explorer.exe", 0xc8c, Explorer, 1, 0xdb8, workers: 0, objects: 0);
+        ProcessBuilder explorer = Add("explorer.exe", 0xc8c, Explorer, 1, 0xdb8, workers: 0, objects: 0,
+            path: @"\Device\HarddiskVolume1\Windows\explorer.exe");
         Add("dllhost.exe", 0xd14, 0xffffe001014d4900, 1, 0x27c);
         Add("TSTheme.exe", 0xe58, 0xffffe001019f3900, 1, 0x27c, windows: 1);
         Add("dllhost.exe", 0x11a0, 0xffffe001091e3300, 1, 0x27c);

@@ -21,7 +21,7 @@ public class CommandTableTests
         Assert.That(help.Examples.Select(e => e.Call), Has.Some.StartsWith($"!{help.Name}"));
         Assert.That(help.Usage, Does.StartWith($"!{help.Name}"));
         foreach (OptionHelp option in help.Options)
-            Assert.That(help.Usage, Does.Match($@"[-/]{option.Name}\b").Or.Contain("OPTION"), option.Name);
+            Assert.That(help.Usage, Does.Match($@"[-/]{option.Name}\b"), option.Name);
         foreach ((string call, _) in help.Examples.Where(e => e.Call.StartsWith('!')))
             Assert.That(() => CommandArguments.Parse(call), Throws.Nothing, call);
     }
@@ -36,8 +36,8 @@ public class CommandTableTests
 
     [TestCaseSource(nameof(Helps))]
     public void Its_json_is_documented(CommandHelp help) =>
-        Assert.That(help.Options.All(o => o.Name != "json") || s_json.Contains($"`!{help.Name} /json`", StringComparison.Ordinal)
-            || s_json.Contains($"`!{help.Name}`", StringComparison.Ordinal), help.Name);
+        Assert.That(s_json, help.Options.Any(o => o.Name == "json")
+            ? Does.Match($@"(?m)^(\| `!{help.Name} /json` \|)|(## `!{help.Name}`:)") : Does.Not.Contain($"`!{help.Name} /json`"));
 
     [TestCaseSource(nameof(Helps))]
     public void Its_output_is_kept_in_a_golden_file(CommandHelp help) =>
