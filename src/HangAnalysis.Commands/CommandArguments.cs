@@ -102,6 +102,13 @@ public sealed class CommandArguments
     /// <summary>The value of an option, or null where it was not given.</summary>
     public string? Value(string option) => _options.GetValueOrDefault(option);
 
+    /// <summary>The decimal number of an option, or null where it was not given.</summary>
+    /// <param name="option">Name of the option.</param>
+    /// <param name="what">What is counted, for the message: <c>threads</c>.</param>
+    public int? Number(string option, string what) => Value(option) is not { } text ? null
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number
+        : throw new CommandUsageException($"!{Name}: '{text}' is no number of {what} (decimal)");
+
     /// <summary>
     /// An address as debuggers write it: hexadecimal with or without <c>0x</c> and back-tick, or decimal after <c>0n</c>.
     /// False for everything else, which may be an expression.

@@ -135,13 +135,16 @@ public sealed class CommandSession : IDisposable
     /// </summary>
     public ProcessFacts FindProcess(string text)
     {
-        // A number first: a process may be called 'cafe', and an address never looks like a name.
-        if (CommandArguments.TryParseAddress(text, out ulong number) && FindProcess(number) is { } process)
-            return process;
-        if (FindProcessByName(text) is { } named)
-            return named;
-        ulong value = ParseAddress(text);
-        return FindProcess(value) ?? throw new CommandUsageException($"no process has the address or the identifier {value:x}");
+        const int MostNamed = 4;
+        IReadOnlyList<ProcessFacts> found = ProcessSearch.TryFind(this, text);
+        return found.Count switch
+        {
+            1 => found[0],
+            0 => throw new CommandUsageException($"no process has the address or the identifier {ParseAddress(text):x}"),
+            _ => throw new CommandUsageException($"{found.Count:N0} processes are called {text}; name one by its address: " +
+                string.Join(", ", found.Take(MostNamed).Select(p => $"{p.Address.Value:x16}")) +
+                (found.Count > MostNamed ? ", …" : "")),
+        };
     }
 
     /// <summary>The thread that an argument names by its address, or by its identifier.</summary>
@@ -164,32 +167,6 @@ public sealed class CommandSession : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Target.Dispose();
-
-    private ProcessFacts? FindProcess(ulong addressOrId)
-    {
-        if (System.FindProcess(addressOrId) is { } process)
-            return process;
-        foreach (ProcessFacts candidate in System.Processes)
-            if (candidate.Id == addressOrId)
-                return candidate;
-        return null;
-    }
-
-    /// <summary>The process of a name, with or without its <c>.exe</c>; null where there is none.</summary>
-    private ProcessFacts? FindProcessByName(string name)
-    {
-        const int MostNamed = 4;
-        List<ProcessFacts> found = [];
-        foreach (ProcessFacts candidate in System.Processes)
-            if (candidate.Name.Equals(name, StringComparison.OrdinalIgnoreCase)
-                || candidate.Name.Equals($"{name}.exe", StringComparison.OrdinalIgnoreCase))
-                found.Add(candidate);
-        if (found.Count > 1)
-            throw new CommandUsageException($"{found.Count:N0} processes are called {name}; name one by its address: " +
-                string.Join(", ", found.Take(MostNamed).Select(p => $"{p.Address.Value:x16}")) +
-                (found.Count > MostNamed ? ", …" : ""));
-        return found.Count == 0 ? null : found[0];
-    }
 
     private T Timed<T>(string step, Func<T> action)
     {

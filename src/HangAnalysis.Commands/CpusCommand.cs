@@ -7,7 +7,7 @@ namespace HangAnalysis.Commands;
 /// <summary><c>!cpus</c>: what each processor does.</summary>
 internal sealed class CpusCommand : ICommand
 {
-    private const string NotRecorded = "-";
+    private const string NotRecorded = ThreadCells.NotRecorded;
 
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "cpus",
@@ -141,13 +141,11 @@ internal sealed class CpusCommand : ICommand
         p.Number, p.Current is null ? null : VerdictJsonMapper.Hex(p.Current.Address.Value), p.Current?.Process.Name,
         p.Current?.Process.Id, p.Current?.Priority,
         p.Spin is not null ? "spin" : p.DpcActive ? "dpc" : p.IsIdle ? "idle" : p.Current is not null ? "thread" : "unknown",
-        p.Irql, p.IsIrqlInferred, p.DpcRoutine?.Text, Age(p.DpcTime), p.DpcQueueDepth,
+        p.Irql, p.IsIrqlInferred, p.DpcRoutine?.Text, VerdictJsonMapper.Age(p.DpcTime), p.DpcQueueDepth,
         p.Spin is null ? null : new SpinJson(p.Spin.IsAddressKnown ? VerdictJsonMapper.Hex(p.Spin.Lock.Address) : null,
             p.Spin.Function, p.Spin.Holder, p.Spin.Holder is null ? null : VerdictWords.Of(p.Spin.HolderCertainty)),
-        p.Ready.Count, Age(Oldest(p.Ready)), p.SharedReady.Count,
-        p.Next is null ? null : VerdictJsonMapper.Hex(p.Next.Address.Value), Age(p.SinceSwitch), p.Doing?.Text,
+        p.Ready.Count, VerdictJsonMapper.Age(Oldest(p.Ready)), p.SharedReady.Count,
+        p.Next is null ? null : VerdictJsonMapper.Hex(p.Next.Address.Value), VerdictJsonMapper.Age(p.SinceSwitch), p.Doing?.Text,
         p.Times is not { } t ? null : new ProcessorTimesJson(
             t.Kernel.TotalSeconds, t.User.TotalSeconds, t.Dpc.TotalSeconds, t.Interrupt.TotalSeconds));
-
-    private static string? Age(TimeSpan? age) => age is null ? null : AgeText.Format(age);
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
@@ -44,7 +43,7 @@ internal sealed class FemsCommand : ICommand
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
         (StackMatcher matcher, string command) = Parse(arguments);
-        int limit = Limit(arguments);
+        int limit = arguments.Number("l", "threads") ?? int.MaxValue;
         RequireRunnable(command);
         session.RequireThreads(Help.Name);
         ThreadSelection threads = ThreadSelection.Of(session, arguments, "k", null, StateOption);
@@ -138,7 +137,7 @@ internal sealed class FemsCommand : ICommand
         }
         return new CommandRunJson(
             VerdictJsonMapper.Hex(thread.Address.Value), thread.Process.Name, thread.Process.Id, thread.Id, thread.State,
-            thread.WaitReason, StackGroupsMapper.Time(thread.Age), json, error);
+            thread.WaitReason, VerdictJsonMapper.Age(thread.Age), json, error);
     }
 
     /// <summary>What a command cannot do for one thread it may do for the next.</summary>
@@ -167,8 +166,4 @@ internal sealed class FemsCommand : ICommand
             line = line.Replace(mark, $"{process:x16}", StringComparison.OrdinalIgnoreCase);
         return line == command ? $"{command} {thread:x16}" : line;
     }
-
-    private static int Limit(CommandArguments arguments) => arguments.Value("l") is not { } text ? int.MaxValue
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) ? limit
-        : throw new CommandUsageException($"!fems: '{text}' is no number of threads (decimal)");
 }

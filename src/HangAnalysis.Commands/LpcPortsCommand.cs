@@ -184,7 +184,7 @@ internal sealed class LpcPortsCommand : ICommand
 
     private static ListedPortJson ToJson(PortFacts port, List<MessageFacts> awaited, MessagePorts ports) => new(
         MessageWords.ToJson(port), awaited.Count,
-        MessageWords.Oldest(awaited)?.Waiter?.Age is { } age ? AgeText.Format(age) : null,
+        VerdictJsonMapper.Age(MessageWords.Oldest(awaited)?.Waiter?.Age),
         [.. ports.ConnectionsTo(port).Select(c => Pair(c, ports))], null, null, null);
 
     private static PortPairJson Pair(PortConnection connection, MessagePorts ports) => new(

@@ -175,7 +175,7 @@ internal sealed class LpcWaitCommand : ICommand
         return new LpcServerJson(MessageWords.Address(server.Address), server.Process?.Name, server.Process?.Id,
             server.Process is null ? null : system.GetImagePath(server.Process), MessageWords.Address(server.Port),
             server.Waiting[0].PortName, server.IsCallback, servers?.Threads.Count, servers?.Free,
-            server.Longest is { } age ? AgeText.Format(age) : null,
+            VerdictJsonMapper.Age(server.Longest),
             [.. server.Waiting.Select(
                 m => new WaitingMessageJson(system.GetImagePath(m.Waiter!.Process), MessageWords.ToJson(m)))]);
     }

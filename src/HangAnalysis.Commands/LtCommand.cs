@@ -151,11 +151,9 @@ internal sealed class LtCommand : ICommand
         "hanganalysis-lt/1",
         [.. selection.Threads.Select(t => new ListedThreadJson(
             VerdictJsonMapper.Hex(t.Address.Value), t.Process.Name, VerdictJsonMapper.Hex(t.Process.Address.Value), t.Process.Id,
-            t.Id, t.State, t.IsSuspended, Time(t.Age), t.WaitReason,
+            t.Id, t.State, t.IsSuspended, VerdictJsonMapper.Age(t.Age), t.WaitReason,
             selection.HasFunctions ? system.FindWaitFunction(t).Function : null))],
         selection.Threads.Count, selection.Considered, selection.Terminated,
         [.. ThreadStatistics.Of(selection.Threads).Select(c => new ThreadStateCountJson(c.State, c.WaitReason, c.Threads,
-            Time(c.Longest), c.LongestThread is null ? null : VerdictJsonMapper.Hex(c.LongestThread.Address.Value)))]);
-
-    private static string? Time(TimeSpan? age) => age is null ? null : AgeText.Format(age);
+            VerdictJsonMapper.Age(c.Longest), c.LongestThread is null ? null : VerdictJsonMapper.Hex(c.LongestThread.Address.Value)))]);
 }

@@ -103,7 +103,7 @@ internal static class MessageWords
     public static MessageJson ToJson(MessageFacts m) => new(
         VerdictJsonMapper.Hex(m.Address), m.Kind, m.IsFromKernel, m.Id, m.CallbackId, m.DataLength, m.TotalLength,
         m.SenderProcessId, m.SenderThreadId, Address(m.Sender?.Address.Value ?? 0), Thread(m.WaiterAddress, m.Waiter),
-        m.Waiter?.Age is { } age ? AgeText.Format(age) : null, Json(m.Place), Thread(m.ReceiverAddress, m.Receiver),
+        VerdictJsonMapper.Age(m.Waiter?.Age), Json(m.Place), Thread(m.ReceiverAddress, m.Receiver),
         Address(m.QueuePort), m.Queue, Address(m.OwnerPort), Address(m.ConnectionPort), m.PortName, Address(m.Connection),
         Address(m.AnswererAddress), m.Answerer?.Name, m.Answerer?.Id, m.IsCallback, m.IsConnectionRequest, m.IsCancelled,
         m.IsReady, m.IsReplyWaitReply);

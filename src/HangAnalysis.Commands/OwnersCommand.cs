@@ -148,9 +148,9 @@ internal sealed class OwnersCommand : ICommand
         VerdictJsonMapper.Hex(of.Reference.Address), of.Kind, of.Name, of.State?.ToString(),
         [.. of.Owners.Select(o => ToJson(o.Reference, o.Thread, o.Step, o.WaitsFor?.ToString()))],
         [.. of.Waiters.Select(w => ToJson(w.Reference, w.Thread, w.Step, w.Step.What.ToString()))],
-        of.Oldest is { } age ? AgeText.Format(age) : null);
+        VerdictJsonMapper.Age(of.Oldest));
 
     private static LockPartyJson ToJson(ObjectReference reference, ThreadFacts? thread, WaitEdge step, string? waitsFor) => new(
         VerdictWords.Of(reference.Kind), VerdictJsonMapper.Hex(reference.Address), thread?.Process.Name, thread?.Process.Id,
-        thread?.Id, waitsFor, thread?.Age is { } age ? AgeText.Format(age) : null, VerdictWords.Of(step.Certainty), step.Evidence);
+        thread?.Id, waitsFor, VerdictJsonMapper.Age(thread?.Age), VerdictWords.Of(step.Certainty), step.Evidence);
 }

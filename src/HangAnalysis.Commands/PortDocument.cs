@@ -274,7 +274,7 @@ internal static class PortDocument
             document.Add(new LineBlock([$"… and {sorted.Count - MostThreads:N0} more; see /json"], [], 2));
     }
 
-    private static bool IsFree(ThreadFacts thread) => thread.WaitReason is "WrQueue" or "WrLpcReceive";
+    private static bool IsFree(ThreadFacts thread) => thread.WaitGroup == WaitGroup.Work;
 
     private static string WaitsFor(ThreadFacts thread, CommandSession session) => IsFree(thread) ? "the next message"
         : (session.Chains.HasSteps(thread)

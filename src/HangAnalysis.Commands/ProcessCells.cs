@@ -23,22 +23,9 @@ internal static class ProcessCells
     public static string Session(ProcessFacts process) =>
         process.SessionId is { } session ? $"{session}" : ThreadCells.NotRecorded;
 
-    /// <summary>
-    /// The processes of a name: those that have it, with or without its extension; else those that have it as a part.
-    /// </summary>
-    public static List<ProcessFacts> Named(string name, WindowsSystem system)
-    {
-        List<ProcessFacts> found = [.. system.Processes.Where(p => p.Name.Equals(name, StringComparison.OrdinalIgnoreCase)
-            || p.Name.Equals($"{name}.exe", StringComparison.OrdinalIgnoreCase))];
-        return found.Count > 0
-            ? found
-            : [.. system.Processes.Where(p => NameOf(p, system).Contains(name, StringComparison.OrdinalIgnoreCase))];
-    }
-
-    /// <summary>What a thread waits for: the first step of its chain, or its wait where nothing further is known.</summary>
-    public static Phrase? WaitOf(ThreadFacts thread, CommandSession session) => session.Chains.HasSteps(thread)
-        ? session.Chains.Follow(thread).Links[0].WaitsFor
-        : session.System.DescribeWait(thread);
+    /// <summary>The processes whose name, with what they host, has a text in it.</summary>
+    public static List<ProcessFacts> WithPart(string text, WindowsSystem system) =>
+        [.. system.Processes.Where(p => NameOf(p, system).Contains(text, StringComparison.OrdinalIgnoreCase))];
 
     /// <summary>Memory for programs.</summary>
     public static ProcessMemoryJson ToJson(MemoryUse use) => new(

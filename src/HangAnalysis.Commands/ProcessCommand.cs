@@ -28,7 +28,7 @@ internal sealed class ProcessCommand : ICommand
         if (arguments.Words.Count > 1 || (arguments.Words.Count == 1 && arguments.Has("p")))
             throw new CommandUsageException("!p: one process at a time; see !p /?");
         WindowsSystem system = session.RequireThreads(Help.Name);
-        List<ProcessFacts> processes = Choose(session, arguments);
+        IReadOnlyList<ProcessFacts> processes = Choose(session, arguments);
         bool withThreads = arguments.Has("t"), withEnded = arguments.Has("z");
         List<ProcessView> views = [.. processes.Select(p => new ProcessView(p, session, withThreads, withEnded))];
         return new CommandOutput(views.Count == 1 ? ProcessDocument.Of(views[0]) : ProcessDocument.List(views),
@@ -39,7 +39,7 @@ internal sealed class ProcessCommand : ICommand
                 : [.. processes.Select(p => p.Address.Value)]);
     }
 
-    private static List<ProcessFacts> Choose(CommandSession session, CommandArguments arguments)
+    private static IReadOnlyList<ProcessFacts> Choose(CommandSession session, CommandArguments arguments)
     {
         WindowsSystem system = session.System;
         if (arguments.Value("p") is { } number)
@@ -52,19 +52,10 @@ internal sealed class ProcessCommand : ICommand
             return [session.DefaultProcess
                 ?? throw new CommandUsageException("!p: the dump has no current process; name one, as in !p explorer")];
         string word = arguments.Words[0];
-        // Names such as cafe are numbers, too: an address or an identifier that there is comes first.
-        if (CommandArguments.TryParseAddress(word, out ulong address) && Find(system, address) is { } process)
-            return [process];
-        List<ProcessFacts> named = ProcessCells.Named(word, system);
-        if (named.Count > 0)
-            return named;
-        return session.Evaluator?.Invoke(word) is { } value && Find(system, value) is { } evaluated
-            ? [evaluated]
-            : throw new CommandUsageException($"!p: no process has the address, the identifier or the name '{word}'; see !tl");
+        if (ProcessSearch.TryFind(session, word) is { Count: > 0 } found)
+            return found;
+        return ProcessCells.WithPart(word, system) is { Count: > 0 } alike ? alike : ProcessSearch.Find(session, word);
     }
-
-    private static ProcessFacts? Find(WindowsSystem system, ulong value) =>
-        system.FindProcess(value) ?? system.Processes.FirstOrDefault(p => p.Id == value);
 }
 
 /// <summary>One process with what is looked up to show it, each when it is asked for.</summary>
@@ -122,13 +113,13 @@ internal sealed class ProcessView
             Process.Group == 0 ? null
                 : new JobJson(VerdictJsonMapper.Hex(Process.Group), Details.GroupId, Details.GroupProcesses),
             main is null ? null : new MainThreadJson(VerdictJsonMapper.Hex(main.Thread.Address.Value), main.Thread.Id,
-                main.Function, main.Thread.State, Age(main.Thread), ProcessCells.WaitOf(main.Thread, Session)?.ToString()),
+                main.Function, main.Thread.State, VerdictJsonMapper.Age(main.Thread.Age), ThreadCells.WaitOf(main.Thread, Session)?.ToString()),
             new BlockedJson(Activity.Blocked, blocked is null ? null : VerdictJsonMapper.Hex(blocked.Address.Value),
-                blocked is null ? null : Age(blocked),
-                blocked is null ? null : ProcessCells.WaitOf(blocked, Session)?.ToString()),
+                blocked is null ? null : VerdictJsonMapper.Age(blocked.Age),
+                blocked is null ? null : ThreadCells.WaitOf(blocked, Session)?.ToString()),
             ShowsThreads
                 ? [.. ListedThreads.Select(t => new ProcessThreadJson(VerdictJsonMapper.Hex(t.Address.Value), t.Id, t.State,
-                    Age(t), t.WaitReason, t.IsSuspended))]
+                    VerdictJsonMapper.Age(t.Age), t.WaitReason, t.IsSuspended))]
                 : null,
             Program.WhyMissing);
     }
@@ -136,6 +127,4 @@ internal sealed class ProcessView
     private static ParentJson? ToJson(ParentFacts parent) => (parent.Process ?? parent.Successor) is { } process
         ? new ParentJson(VerdictJsonMapper.Hex(process.Address.Value), process.Name, parent.Process is null)
         : null;
-
-    private static string? Age(ThreadFacts thread) => thread.Age is { } age ? AgeText.Format(age) : null;
 }

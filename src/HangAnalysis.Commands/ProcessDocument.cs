@@ -208,7 +208,7 @@ internal static class ProcessDocument
     }
 
     private static IEnumerable<Span> WaitsFor(ThreadFacts thread, ProcessView view) =>
-        ProcessCells.WaitOf(thread, view.Session) is { } wait ? ["  waits for ", .. Links.ToSpans(wait, view.System)] : [];
+        ThreadCells.WaitOf(thread, view.Session) is { } wait ? ["  waits for ", .. Links.ToSpans(wait, view.System)] : [];
 
     private static void AddLinks(Document document, ProcessFacts process, ISystemFacts system)
     {

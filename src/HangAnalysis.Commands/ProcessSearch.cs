@@ -8,34 +8,48 @@ internal static class ProcessSearch
     private const string Suffix = ".exe";
 
     /// <summary>
-    /// The process of an address or identifier, else all of a name, in any case, with or without <c>.exe</c>. Throws
-    /// <see cref="CommandUsageException"/> where there is none.
+    /// The process of an address or identifier, else all of a name, in any case, with or without <c>.exe</c>, else that of an
+    /// expression which the debugger understands. Empty where there is none.
     /// </summary>
-    public static IReadOnlyList<ProcessFacts> Find(CommandSession session, string word)
+    public static IReadOnlyList<ProcessFacts> TryFind(CommandSession session, string word)
     {
-        if (CommandArguments.TryParseAddress(word, out ulong value))
-        {
-            if (session.System.FindProcess(value) is { } process)
-                return [process];
-            foreach (ProcessFacts candidate in session.System.Processes)
-                if (candidate.Id == value)
-                    return [candidate];
-        }
+        // A number first: a process may be called 'cafe', and an address never looks like a name.
+        bool isNumber = CommandArguments.TryParseAddress(word, out ulong number);
+        if (isNumber && Find(session, number) is { } process)
+            return [process];
         List<ProcessFacts> named = [];
-        foreach (ProcessFacts candidate in session.System.Processes)
+        foreach (ProcessFacts candidate in All(session))
             if (IsName(candidate.Name, word))
                 named.Add(candidate);
-        // Idle threads belong to a process that is in no list.
-        foreach (ProcessorFacts processor in session.System.Processors)
-            if (processor.Current?.Process is { } current && !named.Contains(current)
-                && (IsName(current.Name, word) || (named.Count == 0 && value == 0 && current.Id == 0 && word == "0")))
-                named.Add(current);
-        if (named.Count > 0)
+        if (named.Count > 0 || isNumber)
             return named;
-        // What is neither may be an expression that the debugger understands.
-        return session.Evaluator?.Invoke(word) is { } address && session.System.FindProcess(address) is { } evaluated
-            ? [evaluated]
-            : throw new CommandUsageException($"no process has the address, the identifier or the name '{word}'");
+        return session.Evaluator?.Invoke(word) is { } value && Find(session, value) is { } evaluated ? [evaluated] : [];
+    }
+
+    /// <summary>The same; <see cref="CommandUsageException"/> where there is none.</summary>
+    public static IReadOnlyList<ProcessFacts> Find(CommandSession session, string word) => TryFind(session, word) is { Count: > 0 } found
+        ? found
+        : throw new CommandUsageException($"no process has the address, the identifier or the name '{word}'; see !tl");
+
+    private static ProcessFacts? Find(CommandSession session, ulong addressOrId)
+    {
+        if (session.System.FindProcess(addressOrId) is { } process)
+            return process;
+        foreach (ProcessFacts candidate in All(session))
+            if (candidate.Id == addressOrId)
+                return candidate;
+        return null;
+    }
+
+    /// <summary>All processes; the one that idle threads belong to is in no list.</summary>
+    private static IEnumerable<ProcessFacts> All(CommandSession session)
+    {
+        HashSet<ProcessFacts> listed = new(session.System.Processes, ReferenceEqualityComparer.Instance);
+        foreach (ProcessFacts process in session.System.Processes)
+            yield return process;
+        foreach (ProcessorFacts processor in session.System.Processors)
+            if (processor.Current?.Process is { } current && listed.Add(current))
+                yield return current;
     }
 
     private static bool IsName(string name, string word) =>

@@ -81,7 +81,7 @@ internal sealed class ProcessTable
             a.Process.Id, a.Process.ParentId, a.Process.SessionId, a.Process.HasExited, a.IsNoteworthy,
             new ListedTotalsJson(a.Threads, a.Running, a.Ready, a.OnLocks, a.OnReplies, a.OnRequests, a.OnMemory, a.Suspended,
                 a.Blocked),
-            a.LongestBlocked?.Age is { } age ? AgeText.Format(age) : null,
+            VerdictJsonMapper.Age(a.LongestBlocked?.Age),
             a.LongestBlocked is { } thread ? VerdictJsonMapper.Hex(thread.Address.Value) : null,
             _withMemory ? ProcessCells.ToJson(details!.Memory) : null,
             details?.Handles, ProcessCells.ToJson(details?.CreateTime), _withProgram ? _system.GetCommandLine(a.Process) : null);

@@ -178,10 +178,8 @@ internal sealed class ReadyCommand : ICommand
             {
                 ReadyPlace.Next => "next", ReadyPlace.Queued => "queued", ReadyPlace.Deferred => "deferred", _ => "none",
             },
-            Time(thread.Age), entry.IsAgeAtMost, details.NextProcessor, details.IdealProcessor,
+            VerdictJsonMapper.Age(thread.Age), entry.IsAgeAtMost, details.NextProcessor, details.IdealProcessor,
             details.Affinity is { } mask ? VerdictJsonMapper.Hex(mask) : null, details.ContextSwitches,
             DetailCells.RunText(details.UserTime), DetailCells.RunText(details.KernelTime));
     }
-
-    private static string? Time(TimeSpan? time) => time is null ? null : AgeText.Format(time);
 }

@@ -47,7 +47,7 @@ internal static class RequestWords
             },
             request.Place == RequestPlace.AtDriver ? Driver(request, module) : null, module?.FileName,
             request.Device == 0 ? null : VerdictJsonMapper.Hex(request.Device), request.DevicesAbove, request.DevicesBelow,
-            request.FileName, request.Thread?.Age is { } age ? AgeText.Format(age) : null, request.IsPaging, request.IsCancelled,
+            request.FileName, VerdictJsonMapper.Age(request.Thread?.Age), request.IsPaging, request.IsCancelled,
             request.MasterRequest == 0 ? null : VerdictJsonMapper.Hex(request.MasterRequest));
     }
 }

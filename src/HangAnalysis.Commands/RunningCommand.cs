@@ -147,11 +147,9 @@ internal sealed class RunningCommand : ICommand
             p.Number, p.IsIdle, Hex(thread?.Address.Value), thread?.Process.Name, Hex(thread?.Process.Address.Value),
             thread?.Process.Id, thread?.Id, thread?.Priority, details.BasePriority, details.NextProcessor, details.IdealProcessor,
             Hex(details.Affinity), details.ContextSwitches, DetailCells.RunText(details.UserTime),
-            DetailCells.RunText(details.KernelTime), thread?.State, Time(thread?.Age), p.Irql,
+            DetailCells.RunText(details.KernelTime), thread?.State, VerdictJsonMapper.Age(thread?.Age), p.Irql,
             p.IsIrqlInferred, p.DpcActive, Hex(p.Next?.Address.Value), p.Doing?.Text);
     }
 
     private static string? Hex(ulong? value) => value is { } v ? VerdictJsonMapper.Hex(v) : null;
-
-    private static string? Time(TimeSpan? time) => time is null ? null : AgeText.Format(time);
 }

@@ -20,16 +20,14 @@ internal static class StackGroupsMapper
                     [.. tree.Top.Branches.Select(Map)], tree.Top.HiddenBranches, tree.Top.HiddenThreads)),
             ReportJsonContext.Default.StackGroupsJson);
 
-    /// <summary>A time as the contract has it.</summary>
-    public static string? Time(TimeSpan? time) => time is null ? null : AgeText.Format(time);
-
     private static StackGroupJson Map(StackGroup group, ISystemFacts system) => new(
-        [.. group.Threads.Select(t => VerdictJsonMapper.Hex(t.Address.Value))], Time(group.LongestWait),
+        [.. group.Threads.Select(t => VerdictJsonMapper.Hex(t.Address.Value))], VerdictJsonMapper.Age(group.LongestWait),
         [.. ThreadStatistics.Of(group.Threads).Select(Map)],
         [.. system.GetStack(group.Threads[0]).Frames.Select(VerdictJsonMapper.Map)], group.CutThreads, group.EndNote);
 
     private static ThreadStatisticsJson Map(ThreadStatistics row) => new(
-        row.State, row.WaitReason, row.Threads, Time(row.Shortest), Time(row.Median), Time(row.Longest),
+        row.State, row.WaitReason, row.Threads, VerdictJsonMapper.Age(row.Shortest), VerdictJsonMapper.Age(row.Median),
+        VerdictJsonMapper.Age(row.Longest),
         [.. row.Processes.Select(p => new ProcessThreadsJson(
             VerdictJsonMapper.Hex(p.Process.Address.Value), p.Process.Name, p.Process.Id, p.Threads))],
         row.LowestPriority, row.HighestPriority);

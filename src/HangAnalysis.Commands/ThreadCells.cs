@@ -31,5 +31,10 @@ internal static class ThreadCells
 
     /// <summary>The state of a thread, with what keeps it from running besides.</summary>
     public static Span State(ThreadFacts thread) =>
-        thread.IsSuspended && thread.WaitReason is not ("Suspended" or "WrSuspended") ? $"{thread.State}, suspended" : thread.State;
+        thread.IsSuspended && thread.WaitGroup != WaitGroup.Suspended ? $"{thread.State}, suspended" : thread.State;
+
+    /// <summary>What a thread waits for: the first step of its chain, or its wait where nothing further is known.</summary>
+    public static Phrase? WaitOf(ThreadFacts thread, CommandSession session) => session.Chains.HasSteps(thread)
+        ? session.Chains.Follow(thread).Links[0].WaitsFor
+        : session.System.DescribeWait(thread);
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
@@ -31,10 +30,9 @@ internal sealed class ThreadCommand : ICommand
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!t: one thread at a time; see !t /?");
         WindowsSystem system = session.RequireThreads(Help.Name);
-        int frames = int.MaxValue;
-        if (arguments.Value("l") is { } limit
-            && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out frames) || frames == 0))
-            throw new CommandUsageException($"!t: -l needs a number of frames, in decimal, not '{limit}'");
+        int frames = arguments.Number("l", "frames") ?? int.MaxValue;
+        if (frames == 0)
+            throw new CommandUsageException("!t: -l 0 leaves no frame; -i shows the thread without its stack");
         ThreadFacts thread = arguments.Words.Count == 1 ? session.FindThread(arguments.Words[0]) : Choose(session);
         ThreadExamination examined = system.Examine(thread);
         return new CommandOutput(

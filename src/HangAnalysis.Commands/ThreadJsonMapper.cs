@@ -27,7 +27,7 @@ internal static class ThreadJsonMapper
             KernelTime = DetailCells.RunText(details.KernelTime),
             ContextSwitches = details.ContextSwitches,
             State = thread.State,
-            Time = Age(thread.Age),
+            Time = VerdictJsonMapper.Age(thread.Age),
             WaitReason = thread.WaitReason,
             WaitMode = ThreadDocument.WaitMode(thread),
             Com = new ThreadComJson(ThreadDocument.Word(examined.Apartment.Kind),
@@ -55,7 +55,7 @@ internal static class ThreadJsonMapper
             WaitsFor = [.. session.Locks.StepsFrom(self).Select(s => Map(s, session, withNext: true))],
             Holds = [.. session.Locks.HeldBy(self).Select(h => new ThreadHeldJson(
                 VerdictJsonMapper.Hex(h.Lock.Reference.Address), h.Lock.Kind, h.Lock.Name, h.Lock.Waiters.Count,
-                Age(h.Lock.Oldest), VerdictWords.Of(h.Ownership.Step.Certainty)))],
+                VerdictJsonMapper.Age(h.Lock.Oldest), VerdictWords.Of(h.Ownership.Step.Certainty)))],
             Frames = [.. stack.Frames.Select((f, i) => new ThreadFrameJson(VerdictJsonMapper.Hex(f.StackPointer),
                 ThreadDocument.ReturnOf(stack, i) is { } to ? VerdictJsonMapper.Hex(to) : null,
                 VerdictJsonMapper.Hex(f.InstructionPointer), f.Text, VerdictWords.Of(f.Certainty)))],
@@ -77,8 +77,6 @@ internal static class ThreadJsonMapper
 
     private static ThreadPlaceJson? Place(FrameFacts? frame) =>
         frame is null ? null : new ThreadPlaceJson(VerdictJsonMapper.Hex(frame.InstructionPointer), frame.Text);
-
-    private static string? Age(TimeSpan? time) => time is null ? null : AgeText.Format(time);
 
     private static string? DueIn(TimeSpan? due) => due >= TimeSpan.Zero ? AgeText.Format(due) : null;
 

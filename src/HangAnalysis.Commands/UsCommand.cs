@@ -1,4 +1,3 @@
-using System.Globalization;
 using HangAnalysis.Analysis;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
@@ -44,7 +43,7 @@ internal sealed class UsCommand : ICommand
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
         WindowsSystem system = session.RequireThreads(Help.Name);
-        int? limit = Limit(arguments);
+        int? limit = arguments.Number("l", "stacks");
         StackOrder order = Order(arguments);
         StackMatcher matcher = new(Help.Name, arguments.Words, arguments.Value("e"), arguments.Has("r"));
         if (arguments.Value("stats") is { } named)
@@ -120,10 +119,6 @@ internal sealed class UsCommand : ICommand
                 scope += $" -{option.Name} {arguments.Value(option.Name)?.Replace(" ", "", StringComparison.Ordinal)}".TrimEnd();
         return scope;
     }
-
-    private int? Limit(CommandArguments arguments) => arguments.Value("l") is not { } text ? null
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) ? limit
-        : throw new CommandUsageException($"!{Help.Name}: '{text}' is no number of stacks (decimal)");
 
     private StackOrder Order(CommandArguments arguments) => arguments.Value("sort")?.ToLowerInvariant() switch
     {

@@ -35,6 +35,9 @@ internal static class VerdictJsonMapper
     public static FrameJson Map(FrameFacts frame) =>
         new(Hex(frame.InstructionPointer), frame.Text, VerdictWords.Of(frame.Certainty));
 
+    /// <summary>A time as debuggers print it; null where it is unknown.</summary>
+    public static string? Age(TimeSpan? age) => age is null ? null : AgeText.Format(age);
+
     /// <summary>An address of the contract: <c>0x</c> and sixteen digits.</summary>
     public static string Hex(ulong address) => $"0x{address:x16}";
 
@@ -46,7 +49,7 @@ internal static class VerdictJsonMapper
         link.Process?.Id,
         link.Thread?.Id,
         link.WaitsFor?.ToString(),
-        link.Thread?.Age is { } age ? AgeText.Format(age) : null,
+        Age(link.Thread?.Age),
         VerdictWords.Of(link.Certainty),
         link.Evidence);
 
@@ -63,5 +66,5 @@ internal static class VerdictJsonMapper
             ? new BugCheckJson($"0x{b.Code:x}", $"0x{b.RawCode:x}", stop?.Name, [.. b.Parameters.Select(Hex)])
             : null,
         dump.Time,
-        dump.Uptime is { } uptime ? AgeText.Format(uptime) : null);
+        Age(dump.Uptime));
 }

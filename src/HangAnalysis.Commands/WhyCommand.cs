@@ -104,7 +104,7 @@ internal sealed class WhyCommand : ICommand
 
     private static WhyNodeJson ToJson(WaitTreeNode node) => new(
         VerdictWords.Of(node.Reference.Kind), VerdictJsonMapper.Hex(node.Reference.Address), node.Name, node.Process?.Name,
-        node.Process?.Id, node.Thread?.Id, node.Thread?.Age is { } age ? AgeText.Format(age) : null,
+        node.Process?.Id, node.Thread?.Id, VerdictJsonMapper.Age(node.Thread?.Age),
         node.Step?.What.ToString(), node.Step is null ? null : VerdictWords.Of(node.Step.Certainty), node.Step?.Evidence,
         node.ClosesCircle, node.Note?.ToString(), [.. node.Children.Select(ToJson)]);
 }

@@ -68,20 +68,14 @@ internal sealed class WorkersCommand : ICommand
             (others > 0 ? $" and {others:N0} other routines" : "");
     }
 
-    /// <summary>The first step of the worker's chain, or its wait where nothing further is known.</summary>
-    private static IEnumerable<Span> WaitsFor(ThreadFacts worker, CommandSession session)
-    {
-        Phrase? waits = session.Chains.HasSteps(worker)
-            ? session.Chains.Follow(worker).Links[0].WaitsFor
-            : session.System.DescribeWait(worker);
-        return waits is null ? ["-"] : Links.ToSpans(waits, session.System);
-    }
+    private static IEnumerable<Span> WaitsFor(ThreadFacts worker, CommandSession session) =>
+        ThreadCells.WaitOf(worker, session) is { } waits ? Links.ToSpans(waits, session.System) : [ThreadCells.NotRecorded];
 
     private static WorkQueueJson ToJson(WorkQueueFacts queue, CommandSession session) => new(
         VerdictJsonMapper.Hex(queue.Address), queue.Name, queue.Workers.Count, queue.IdleWorkers, queue.Running,
         queue.MostRunning, queue.MostWorkers == 0 ? null : queue.MostWorkers, queue.Items,
         [.. queue.Work.Select(w => new QueuedWorkJson(w.Routine, w.Count))],
         [.. queue.BlockedWorkers.Select(w => new BlockedWorkerJson(VerdictJsonMapper.Hex(w.Address.Value), w.Id,
-            string.Concat(WaitsFor(w, session).Select(s => s.Text)), w.Age is { } age ? AgeText.Format(age) : null))],
+            string.Concat(WaitsFor(w, session).Select(s => s.Text)), VerdictJsonMapper.Age(w.Age)))],
         queue.IsExhausted);
 }

@@ -30,6 +30,14 @@ public class HouseTests
             Assert.That(File.ReadAllText(file), Does.Not.Match(@"(BuildNumber|MinorVersion|OperatingSystem)\b"), Path.GetFileName(file));
     }
 
+    /// <summary>What a wait reason means is told by the model; only knowledge of the system has its names.</summary>
+    [TestCase("src/HangAnalysis.Commands"), TestCase("src/HangAnalysis.Cli"), TestCase("src/HangAnalysis/Analysis"), TestCase("src/HangAnalysis/Reports")]
+    public void No_wait_reason_is_named_outside_the_knowledge_of_the_system(string folder)
+    {
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(SharedMaterial.RepositoryRoot, folder), "*.cs"))
+            Assert.That(File.ReadAllText(file), Does.Not.Match("(is|is not|or|==|case) \\(?\"(Wr[A-Z]\\w+|Executive|UserRequest|Suspended)\""), file);
+    }
+
     [Test]
     public void The_library_calls_no_native_code_and_uses_no_package()
     {
