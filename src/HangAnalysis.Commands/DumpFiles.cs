@@ -1,5 +1,6 @@
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Dumps;
+using HangAnalysis.Targets.Vmcores;
 
 namespace HangAnalysis.Commands;
 
@@ -13,5 +14,7 @@ public static class DumpFiles
     /// <param name="path">The file.</param>
     /// <param name="options">Where symbols are, and who is told of what.</param>
     public static DumpSource Open(string path, DumpOpenOptions? options = null) =>
-        DumpSource.OfWindows(KernelDumpTarget.Open(path, options));
+        VmcoreTarget.IsVmcore(path)
+            ? DumpSource.OfLinux(VmcoreTarget.Open(path))
+            : DumpSource.OfWindows(KernelDumpTarget.Open(path, options));
 }
