@@ -91,6 +91,9 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(ProcessListJson))]
 [JsonSerializable(typeof(LinuxTasksJson))]
 [JsonSerializable(typeof(TaskListJson))]
+[JsonSerializable(typeof(LinuxModulesJson))]
+[JsonSerializable(typeof(LinuxMemoryJson))]
+[JsonSerializable(typeof(LinuxProcessesJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>
