@@ -11,6 +11,7 @@ internal static class LinuxWords
         Name = "Linux",
         Origin = "system",
         HasDecimalIds = true,
+        ForeignModule = "not built with the kernel",
         DeferredCall = "softirq",
         DeferredCalls = "softirqs",
         SpinReason = "a spin lock's holder leaves no record of why it goes on",
