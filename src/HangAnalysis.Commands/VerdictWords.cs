@@ -16,6 +16,8 @@ internal static class VerdictWords
         VerdictClass.OrphanedLock => "orphaned-lock",
         VerdictClass.Starvation => "starvation",
         VerdictClass.Spinning => "spinning",
+        VerdictClass.LockedUp => "locked-up",
+        VerdictClass.OwnerRunning => "owner-running",
         VerdictClass.LongDpc => "long-dpc",
         VerdictClass.MemoryExhausted => "memory-exhausted",
         VerdictClass.OwnerUnknown => "owner-unknown",

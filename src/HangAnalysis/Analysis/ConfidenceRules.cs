@@ -10,6 +10,9 @@ internal static class ConfidenceRules
     /// <param name="weakest">The least sure step of its first chain.</param>
     public static Confidence Of(Judgement judgement, Certainty weakest)
     {
+        // That a processor is locked up is the finding of the system's own watchdog, whether anybody waits or not.
+        if (judgement.Class == VerdictClass.LockedUp && weakest != Certainty.Candidate)
+            return Confidence.Medium;
         if (weakest == Certainty.Candidate || (!judgement.Root.HasWaiters && !judgement.Root.IsCycle))
             return Confidence.Low;
         return judgement.Class switch

@@ -22,6 +22,18 @@ internal static class ProcessorSentences
         return $"{who}: a {words.DeferredCall ?? "deferred call"}{ofModule} holds processor {processor.Number}{duration}{queue}";
     }
 
+    /// <summary>A processor does nothing but execute one piece of kernel code.</summary>
+    public static string LockedUp(string? who, ProcessorFacts processor, Judgement judgement)
+    {
+        ThreadFacts thread = processor.Current!;
+        string time = thread.Age is { } age ? $" for {AgeText.Format(age)}" : "";
+        return $"{(who is null ? "" : $"{who}: ")}processor {processor.Number} has executed {thread.Process.Name} ({thread.ClientId}) " +
+            $"in the kernel{time} and lets nothing else run{Place(processor)}{VerdictSentences.Module(judgement, ", of ")}";
+    }
+
+    /// <summary>Where a processor is, for the end of a sentence.</summary>
+    public static string Place(ProcessorFacts processor) => processor.Doing is { } frame ? $", in {frame.Function}" : "";
+
     /// <summary>Processors spin for a lock that is not released.</summary>
     public static string Spinning(string sufferer, Judgement judgement, Chain chain, ISystemFacts system)
     {

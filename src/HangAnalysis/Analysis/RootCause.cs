@@ -79,7 +79,7 @@ internal sealed class RootCause
         Measure(roots, graph, sure, all, system);
         // A thread can be stuck without anybody waiting for it, or for anything that has an owner.
         foreach (ThreadFacts thread in system.Threads)
-            if (thread.Role == WaitRole.Blocked && !graph.Contains(ObjectReference.To(thread.Address)))
+            if ((thread.Role == WaitRole.Blocked || thread.IsLockedUp) && !graph.Contains(ObjectReference.To(thread.Address)))
             {
                 RootCause alone = new(graph, system, [ObjectReference.To(thread.Address)]);
                 WaitSum sum = SumOf(thread, waits: false);

@@ -20,7 +20,7 @@ internal static class RuledOutFacts
             return lines;
         AddLocks(system.Locks, lines);
         AddProcessors(system, lines);
-        AddRequests(system.PendingRequests, lines);
+        AddRequests(system, lines);
         return lines;
     }
 
@@ -79,9 +79,9 @@ internal static class RuledOutFacts
         lines.Add(new RuledOut("CPU", $"{idle} of {count} idle,{deferred} no thread ready"));
     }
 
-    private static void AddRequests((int Count, TimeSpan? Oldest) pending, List<RuledOut> lines)
+    private static void AddRequests(ISystemFacts system, List<RuledOut> lines)
     {
-        if (pending.Count == 0)
-            lines.Add(new RuledOut("I/O", "no thread has a request pending"));
+        if (system.PendingRequests.Count == 0)
+            lines.Add(new RuledOut("I/O", system.Words.NoRequest));
     }
 }

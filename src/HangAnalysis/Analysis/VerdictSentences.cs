@@ -30,6 +30,12 @@ internal static class VerdictSentences
             VerdictClass.Starvation when judgement.Processor is { } taken => ProcessorSentences.Starvation(who, taken, system.Words),
             VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
+            VerdictClass.LockedUp when judgement.Processor is { } locked =>
+                ProcessorSentences.LockedUp(judgement.Root.HasWaiters ? who : null, locked, judgement),
+            VerdictClass.OwnerRunning when judgement.Processor is { } works =>
+                $"{who}: {root} has {Lock(chain, system)} and runs on processor {works.Number}{ProcessorSentences.Place(works)}",
+            VerdictClass.OwnerUnknown when judgement is { Thread: { IsOverdue: true } stuck, Root.HasWaiters: false } =>
+                $"{root} ({stuck.ClientId}) has waited for {AgeText.Format(stuck.Age)} in a way that no signal ends: who must act is not recorded",
             VerdictClass.LongDpc when judgement.Processor is { } busy => ProcessorSentences.LongDpc(
                 who, busy, Module(judgement, " of "), system.Words),
             VerdictClass.LongDpc => $"{who}: a {system.Words.DeferredCall ?? "deferred call"} holds the processor of {root}",

@@ -37,6 +37,7 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
         List<TaskRecord> tasks = ReadTasks(progress);
         AddProcesses(tasks);
         _processors.AddRange(_survey.Read());
+        SoftLockups.Mark(Session, Clock, _processors);
         ReadWaits(tasks, progress);
         WasInterrupted = cancellation.IsCancellationRequested;
     }
@@ -90,7 +91,7 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
     public IReadOnlyList<LockCount> Locks => _locks;
 
     /// <inheritdoc/>
-    public (int Count, TimeSpan? Oldest) PendingRequests => (0, null);
+    public (int Count, TimeSpan? Oldest) PendingRequests { get; private set; } = (-1, null);
 
     /// <inheritdoc/>
     public IReadOnlyList<WaitEdge> Edges => _graph.Edges;
@@ -313,6 +314,7 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
             IsSystemThread = task.IsKernelThread,
             HasExited = task.State is 'Z' or 'X',
             IsSuspended = TaskState.IsStopped(task.State),
+            IsOverdue = task.State == 'D' && age >= LinuxWaitRoles.OverdueAge,
             IsEnding = (task.Flags & TaskState.Exiting) != 0,
             KernelStack = task.StackPointer,
             StackLimit = task.Stack,
@@ -330,7 +332,10 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
         foreach (TaskRecord task in tasks)
             if ((task.Flags & TaskState.Worker) != 0 && FindThread(task.Address) is { } worker)
                 workers.Add(worker);
-        WaitSurvey survey = new(new WaitContext(this, Session, _stacks, rings, _graph), workers, new BlockDevices(Session, Clock));
+        BlockDevices devices = new(Session, Clock);
+        if (devices.CountAll() is { } requests)
+            PendingRequests = (requests.Count, requests.Oldest);
+        WaitSurvey survey = new(new WaitContext(this, Session, _stacks, rings, _graph), workers, devices);
         int done = 0;
         foreach (TaskRecord task in tasks)
         {

@@ -73,7 +73,9 @@ public interface ISystemFacts : IStackSource
     /// <summary>Locks that were counted.</summary>
     IReadOnlyList<LockCount> Locks { get; }
 
-    /// <summary>Requests of threads that are pending, and the longest wait of a thread that has one.</summary>
+    /// <summary>
+    /// Requests that are pending, and the longest that one is, or a thread with one waits; -1 where they could not be counted.
+    /// </summary>
     (int Count, TimeSpan? Oldest) PendingRequests { get; }
 
     /// <summary>The steps of the wait graph.</summary>

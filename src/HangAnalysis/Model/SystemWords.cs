@@ -36,6 +36,9 @@ public sealed record SystemWords
     /// <summary>What is said of it where no processor does any: <c>no DPC active</c>.</summary>
     public string? NoDeferredCall { get; init; }
 
+    /// <summary>What is said where no request is pending.</summary>
+    public string NoRequest { get; init; } = "no thread has a request pending";
+
     /// <summary>Why it is not known what the holder of a spin lock does.</summary>
     public string SpinReason { get; init; } = "what the holder does leaves no record";
 

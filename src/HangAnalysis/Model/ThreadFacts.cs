@@ -83,6 +83,15 @@ public sealed class ThreadFacts
     /// <summary>Whether somebody has suspended it, or its process is frozen: it runs only when that is taken back.</summary>
     public bool IsSuspended { get; init; }
 
+    /// <summary>
+    /// Whether it has been in a wait that nothing but its object ends for longer than its system holds for healthy: then it is
+    /// worth a line also where nobody waits for it.
+    /// </summary>
+    public bool IsOverdue { get; init; }
+
+    /// <summary>Whether it has kept its processor in the kernel for so long that the system's own watchdog minds.</summary>
+    public bool IsLockedUp { get; set; }
+
     /// <summary>Whether somebody has asked for its end and it has not ended yet.</summary>
     public bool IsEnding { get; init; }
 
