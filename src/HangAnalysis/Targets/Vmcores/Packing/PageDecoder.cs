@@ -38,7 +38,8 @@ internal sealed class PageDecoder(int pageSize)
         try
         {
             using ZLibStream stream = new(new MemoryStream(_packed, 0, length), CompressionMode.Decompress);
-            return stream.ReadAtLeast(page, page.Length, throwOnEndOfStream: false) == page.Length;
+            // Asking for more than a page makes the stream compare its check sum.
+            return stream.ReadAtLeast(page, page.Length, throwOnEndOfStream: false) == page.Length && stream.ReadByte() < 0;
         }
         catch (InvalidDataException)
         {
