@@ -1,3 +1,4 @@
+using HangAnalysis.Targets;
 using HangAnalysis.Targets.Vmcores;
 using NUnit.Framework;
 
@@ -21,7 +22,7 @@ internal sealed class TemporaryFiles : IDisposable
     public string Refusal(byte[] bytes)
     {
         string path = Write(bytes);
-        string message = Assert.Throws<HangAnalysis.Targets.DumpFormatException>(() => VmcoreTarget.Open(path).Dispose()).Message;
+        string message = Assert.Throws<DumpFormatException>(() => VmcoreTarget.Open(path).Dispose())?.Message ?? "";
         Assert.That(message, Does.StartWith(path + ": ").And.Not.Contain('\n'));
         return message[(path.Length + 2)..];
     }
