@@ -28,6 +28,8 @@ public sealed class KernelSymbols
         Note("per-CPU areas", why);
         Unwinder = new OrcUnwinder(memory, this, FindOrc(memory, format));
         ModuleTypes.Read(memory, this);
+        if (Names.Find("tainted_mask") is ulong mask && memory.TryReadUInt64(mask, out ulong taints))
+            Taints = TaintFlags.Letters(taints);
     }
 
     /// <summary>Names of the kernel itself.</summary>
@@ -44,6 +46,11 @@ public sealed class KernelSymbols
 
     /// <summary>Walks kernel stacks.</summary>
     public OrcUnwinder Unwinder { get; }
+
+    /// <summary>
+    /// Letters of what makes the kernel suspect (see <see cref="TaintFlags"/>), empty for nothing; null where not known.
+    /// </summary>
+    public string? Taints { get; }
 
     /// <summary>What is absent or damaged, and why.</summary>
     public IReadOnlyList<AbsentKnowledge> Absent => _absent;
@@ -66,7 +73,8 @@ public sealed class KernelSymbols
     }
 
     /// <summary>Address of a per-CPU variable's copy.</summary>
-    public ulong? FindPerCpu(string name, int cpu) => Names.Find(name) is ulong symbol ? PerCpu.AddressOf(symbol, cpu) : null;
+    public ulong? FindPerCpu(string name, int cpu) =>
+        Names.Find(name) is ulong symbol ? PerCpu.AddressOf(symbol, cpu) : null;
 
     /// <summary>The symbol that an address lies in or behind, of the kernel or of a module.</summary>
     public bool TryFindNearest(ulong address, out LinuxSymbol symbol) =>
@@ -119,7 +127,7 @@ public sealed class KernelSymbols
         if (Names.Count == 0)
             why = "without kallsyms it cannot be found";
         else if (Names.Find("__start_BTF") is ulong start && Names.Find("__stop_BTF") is ulong end)
-            types = BtfTypes.Parse(memory.ReadTable(start, unchecked(end - start), SymbolLimits.BtfBytes), null, 1, 0, out why);
+            types = BtfTypes.ParseKernel(memory.ReadTable(start, unchecked(end - start), SymbolLimits.BtfBytes), out why);
         Note("BTF", why);
         return types is null ? Btf.Empty : new Btf(types);
     }
