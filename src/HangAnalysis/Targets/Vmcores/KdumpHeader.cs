@@ -82,7 +82,8 @@ internal sealed class KdumpHeader
         long subBlocks = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(432));
         long bitmapBlocks = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(436));
         long bitmaps = (1 + subBlocks) * blockSize;
-        if (bitmaps + bitmapBlocks * blockSize > file.Length || bitmapBlocks == 0)
+        // A part without a page may end inside its bitmaps.
+        if (bitmaps + bitmapBlocks * blockSize / 2 >= file.Length || bitmapBlocks == 0)
             throw new DumpFormatException($"{path}: the header names {subBlocks} + {bitmapBlocks} blocks of sub header and "
                 + $"bitmaps; the file has 0x{file.Length:x} bytes");
         byte[] sub = new byte[SubHeaderSize];

@@ -1,5 +1,6 @@
 using System.Numerics;
 using HangAnalysis.Targets.Dumps;
+using HangAnalysis.Targets.Vmcores.Packing;
 
 namespace HangAnalysis.Targets.Vmcores;
 
@@ -51,6 +52,16 @@ internal sealed class KdumpMemory : VmcoreMemory
             if (part.TryGetIndex(block, out _))
                 return page < EndPage;
         return false;
+    }
+
+    /// <inheritdoc/>
+    public override ulong NextHeld(ulong page)
+    {
+        ulong block = page * PageSize >> _blockShift;
+        ulong next = ulong.MaxValue;
+        foreach (KdumpPart part in _parts)
+            next = Math.Min(next, part.Next(block));
+        return next == block ? page : next == ulong.MaxValue ? next : next << _blockShift >> 12;
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,6 @@
 using System.IO.Compression;
 
-namespace HangAnalysis.Targets.Vmcores;
+namespace HangAnalysis.Targets.Vmcores.Packing;
 
 /// <summary>Unpacks the pages of a kdump file. Holds the buffers that every page needs; not safe for several threads.</summary>
 internal sealed class PageDecoder(int pageSize)
@@ -15,6 +15,7 @@ internal sealed class PageDecoder(int pageSize)
     public const uint Compressions = Zlib | Lzo | Snappy | Zstd;
 
     private readonly byte[] _packed = new byte[pageSize];
+    private readonly ZstdDecoder _zstd = new(pageSize);
 
     /// <summary>Where the packed bytes of a page are put before <see cref="Unpack"/>: as many as a page has.</summary>
     public Span<byte> Packed => _packed;
@@ -26,6 +27,9 @@ internal sealed class PageDecoder(int pageSize)
     public PageFault? Unpack(uint flags, int length, Span<byte> page) => (flags & Compressions) switch
     {
         Zlib => UnpackZlib(length, page) ? null : PageFault.Bad,
+        Lzo => Lzo1xDecoder.TryUnpack(_packed.AsSpan(0, length), page) ? null : PageFault.Bad,
+        Snappy => SnappyDecoder.TryUnpack(_packed.AsSpan(0, length), page) ? null : PageFault.Bad,
+        Zstd => _zstd.TryUnpack(_packed.AsSpan(0, length), page) ? null : PageFault.Bad,
         _ => PageFault.Unknown,
     };
 
