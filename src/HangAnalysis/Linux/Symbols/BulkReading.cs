@@ -31,7 +31,9 @@ internal static class BulkReading
         return bytes;
     }
 
-    /// <summary>Reads text up to its zero byte or <paramref name="limit"/> bytes; null where its first byte is absent.</summary>
+    /// <summary>
+    /// Reads text up to its zero byte or <paramref name="limit"/> bytes; null where its first byte is absent.
+    /// </summary>
     public static string? ReadText(this IMemory memory, ulong address, int limit)
     {
         Span<byte> bytes = stackalloc byte[Math.Min(limit, SymbolLimits.Name)];

@@ -3,10 +3,14 @@ using HangAnalysis.Targets;
 namespace HangAnalysis.Linux.Symbols;
 
 /// <summary>The types of modules (split BTF): list <c>btf_modules</c>, CONFIG_DEBUG_INFO_BTF_MODULES.</summary>
-/// <remarks>kernel/bpf/btf.c: struct btf_module {list, btf, module}; struct btf {data, data_size, start_id, start_str_off}.</remarks>
+/// <remarks>
+/// kernel/bpf/btf.c: struct btf_module {list, btf, module}; struct btf {data, data_size, start_id, start_str_off}.
+/// </remarks>
 internal static class ModuleTypes
 {
-    /// <summary>Gives each module its types. A module built without the kernel's BTF at hand has none, which is usual.</summary>
+    /// <summary>
+    /// Gives each module its types. A module built without the kernel's BTF at hand has none, which is usual.
+    /// </summary>
     public static void Read(IMemory memory, KernelSymbols symbols)
     {
         Btf types = symbols.Types;
@@ -36,7 +40,8 @@ internal static class ModuleTypes
             || (uint)firstId != kernel.Types.EndId)
             return null;
         byte[] bytes = memory.ReadTable(data, (uint)size, SymbolLimits.BtfBytes);
-        return BtfTypes.Parse(bytes, kernel.Types, (uint)firstId, (uint)firstString, out _) is { } types ? new Btf(types) : null;
+        BtfTypes? types = BtfTypes.Parse(bytes, kernel.Types, (uint)firstId, (uint)firstString, out _);
+        return types is null ? null : new Btf(types);
     }
 
     private static bool TryRead(IMemory memory, Btf kernel, ulong address, string member, out ulong value)

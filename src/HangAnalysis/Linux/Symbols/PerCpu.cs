@@ -5,7 +5,8 @@ namespace HangAnalysis.Linux.Symbols;
 
 /// <summary>Where each processor has its own copy of a per-CPU variable.</summary>
 /// <remarks>
-/// include/linux/percpu-defs.h, per_cpu_ptr(): <c>__per_cpu_offset[cpu]</c> is added to the symbol. That holds for zero-based
+/// include/linux/percpu-defs.h, per_cpu_ptr(): <c>__per_cpu_offset[cpu]</c> is added to the symbol. That holds for
+/// zero-based
 /// symbols (x86-64 before 6.15) and for real addresses (since), as the table of the kernel fits its symbols.
 /// </remarks>
 public sealed class PerCpu
