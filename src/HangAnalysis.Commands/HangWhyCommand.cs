@@ -94,7 +94,7 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
         AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
         List<(string, string)> unknown = [.. verdict.Unknown.Select(u => (u.What, u.Why))];
         foreach (string damage in session.Description.Damage)
-            unknown.Add(("the dump file", damage));
+            unknown.Add(($"the {session.Description.Form} file", damage));
         AddLabelled(document, "Not known", unknown, verbose ? int.MaxValue : MostUnknown);
         AddNext(document, NextSteps.Of(verdict, session));
         return document;
@@ -117,8 +117,11 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
 
     private static string DumpLine(TargetDescription dump, ISystemFacts system)
     {
-        string line = $"{dump.OperatingSystem} {dump.Architecture.ToString().ToLowerInvariant()}, {dump.ProcessorCount} CPU" +
-            $"{(dump.ProcessorCount == 1 ? "" : "s")}, {dump.Kind} dump";
+        string processors = dump.ProcessorCount == 0
+            ? ""
+            : $", {dump.ProcessorCount} CPU{(dump.ProcessorCount == 1 ? "" : "s")}";
+        string line = $"{dump.OperatingSystem} {dump.Architecture.ToString().ToLowerInvariant()}{processors}, " +
+            $"{dump.Kind} {dump.Form}";
         if (dump.Time is { } time)
             line += $" of {time:yyyy-MM-dd HH:mm:ss} UTC";
         if (dump.Uptime is { } uptime)

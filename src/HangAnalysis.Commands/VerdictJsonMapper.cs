@@ -25,7 +25,7 @@ internal static class VerdictJsonMapper
                 : [.. verdict.Evidence.Select(e => new EvidenceJson(e.Label, e.Text.ToString()))],
             RuledOut = [.. verdict.RuledOut.Select(r => new ReasonJson(r.What, r.Why))],
             Unknown = [.. verdict.Unknown.Select(u => new ReasonJson(u.What, u.Why)),
-                .. session.Description.Damage.Select(d => new ReasonJson("the dump file", d))],
+                .. session.Description.Damage.Select(d => new ReasonJson($"the {session.Description.Form} file", d))],
             Timings = session.Timings,
         };
     }
