@@ -98,8 +98,12 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
 
     private static string DumpLine(TargetDescription dump, ISystemFacts system)
     {
-        string line = $"{dump.OperatingSystem} {dump.Architecture.ToString().ToLowerInvariant()}, {dump.ProcessorCount} CPU" +
-            $"{(dump.ProcessorCount == 1 ? "" : "s")}, {dump.Kind} dump";
+        string line = dump.OperatingSystem;
+        if (dump.Architecture != Architecture.Unknown)
+            line += $" {dump.Architecture.ToString().ToLowerInvariant()}";
+        if (dump.ProcessorCount > 0)
+            line += $", {ChainDocument.Count(dump.ProcessorCount, "CPU")}";
+        line += $", {dump.Kind}{(dump.IsText ? "" : " dump")}";
         if (dump.Time is { } time)
             line += $" of {time:yyyy-MM-dd HH:mm:ss} UTC";
         if (dump.Uptime is { } uptime)

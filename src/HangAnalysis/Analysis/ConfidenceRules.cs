@@ -32,7 +32,9 @@ internal static class ConfidenceRules
 
     /// <summary>The confidence of a crash: a faulting module is not yet a culprit.</summary>
     /// <param name="faultsInCulprit">Whether the faulting instruction lies in the module that is named.</param>
-    public static Confidence OfCrash(bool faultsInCulprit) => faultsInCulprit ? Confidence.Medium : Confidence.Low;
+    /// <param name="isSelfEvident">Whether the record of the stop says what is to blame.</param>
+    public static Confidence OfCrash(bool faultsInCulprit, bool isSelfEvident = false) =>
+        isSelfEvident ? Confidence.High : faultsInCulprit ? Confidence.Medium : Confidence.Low;
 
     /// <summary>The confidence that memory is exhausted.</summary>
     /// <param name="commit">Whether commit is at its limit.</param>

@@ -28,6 +28,14 @@ internal sealed partial class Judgement
                     ? new Culprit(module, routine)
                     : culprit,
             };
+        if (processor.Stall is { } stall)
+            return new Judgement(root, VerdictClass.ProcessorStuck)
+            {
+                Thread = thread, Stack = stack, Processor = processor, Culprit = culprit,
+                Unknown = stack.Frames.Count > 0 ? [] : [new Unknown($"what processor {processor.Number} does", stall.Answers == false
+                    ? "it answers no interrupt, so that it could not tell"
+                    : stack.EndNote ?? "its stack is not recorded")],
+            };
         if (IsSpunFor(root, system))
             return new Judgement(root, VerdictClass.Spinning)
             {
@@ -74,7 +82,7 @@ internal sealed partial class Judgement
                 && root.Waiters.ContainsKey(ObjectReference.To(thread.Address)))
             {
                 spinning++;
-                hasEvidence |= processor.DpcQueueDepth > 0;
+                hasEvidence |= processor.DpcQueueDepth > 0 || processor.Spin.HasLasted;
             }
         if (spinning == 0)
             return false;

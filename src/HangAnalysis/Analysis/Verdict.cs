@@ -26,6 +26,9 @@ public enum VerdictClass
     /// <summary>A processor spins.</summary>
     Spinning,
 
+    /// <summary>A processor gives no sign of life.</summary>
+    ProcessorStuck,
+
     /// <summary>A deferred procedure call does not end.</summary>
     LongDpc,
 

@@ -29,6 +29,8 @@ internal static class VerdictSentences
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
             VerdictClass.Starvation when judgement.Processor is { } taken => ProcessorSentences.Starvation(who, taken, system.Words),
             VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
+            VerdictClass.ProcessorStuck when judgement.Processor is { } stuck =>
+                ProcessorSentences.Stuck(stuck, Module(judgement, " in ")),
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
             VerdictClass.LongDpc when judgement.Processor is { } busy => ProcessorSentences.LongDpc(
                 who, busy, Module(judgement, " of "), system.Words),

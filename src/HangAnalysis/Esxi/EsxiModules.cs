@@ -76,7 +76,7 @@ internal static class EsxiModules
         if (name == Kernel)
             return ModuleOrigin.Core;
         if (s_own.ContainsKey(name))
-            return ModuleOrigin.Windows;
+            return ModuleOrigin.System;
         return CompanyOf(name) is null ? ModuleOrigin.Unknown : ModuleOrigin.ThirdParty;
     }
 

@@ -271,6 +271,9 @@ public sealed class PurpleScreenReader
             case Kind.Version:
                 AddVersion(text);
                 break;
+            case Kind.Registers or Kind.States or Kind.Worlds or Kind.Noise when !IsWithin:
+                // Registers and the like of something else: they do not say whose they are.
+                return;
             case Kind.Registers:
                 _screen.AddRegisters(text);
                 break;
@@ -356,10 +359,13 @@ public sealed class PurpleScreenReader
             _screen.Add(state, text);
     }
 
+    /// <summary>Whether the line before, or one not long before, was one of the panic.</summary>
+    private bool IsWithin => _sinceFound <= MostPending;
+
     /// <summary>Lines between two that were understood belong to the panic; what is before and behind is other text.</summary>
     private void Found()
     {
-        if (_sinceFound <= MostPending)
+        if (IsWithin)
             foreach (string text in _pendingUnread)
                 _screen.AddUnread(text);
         _pendingUnread.Clear();
@@ -368,10 +374,12 @@ public sealed class PurpleScreenReader
 
     private void AddUnread(in LogLine line)
     {
-        // What other processors print into a log at the same time is no part of the screen.
-        if (_sinceFound == int.MaxValue || ++_sinceFound > MostPending || line.Pcpu is not null && !LooksDamaged(line.Text))
+        if (_sinceFound == int.MaxValue)
             return;
-        _pendingUnread.Add(line.Text);
+        _sinceFound++;
+        // What other processors print into a log at the same time is no part of the screen.
+        if (IsWithin && (line.Pcpu is null || LooksDamaged(line.Text)))
+            _pendingUnread.Add(line.Text);
     }
 
     private static bool LooksDamaged(string text) =>

@@ -111,13 +111,16 @@ public class PurpleScreenReaderTests
                 "0:1024/console", "1:1094/vmm0:M100", "2:1086/vmware-vm", "3:1118/mks:dby-d", "4:1109/vmm0:M102", "5:1116/vmm0:dby-",
                 "6:1096/mks:M1000", "7:1082/vmm0:M100",
             }));
-            Assert.That(read.PanicStack!.Frames, Has.Count.EqualTo(15));
+            Assert.That(read.PanicStack!.Frames, Has.Count.EqualTo(17));
             Assert.That(read.PanicStack.Frames[1].ToString(), Is.EqualTo("SP_WaitLock+0x1ca [vmkernel]"));
             // Behind the kernel's last symbol lies a module's code, of which this release prints no name.
             Assert.That(read.PanicStack.Frames[3].ToString(), Is.EqualTo("cosShadow+0x265ee"));
-            Assert.That(read.PanicStack.Frames[^1].InstructionPointer, Is.EqualTo(0x687538));
+            Assert.That(read.PanicStack.Frames[^1].InstructionPointer, Is.EqualTo(0x69187f));
             Assert.That(read.Register("cr2"), Is.EqualTo(0xb6ea3fff));
-            Assert.That(read.UnreadLines, Is.Zero);
+            Assert.That(read.Uptime, Is.EqualTo(new TimeSpan(6, 9, 43, 15, 399)));
+            Assert.That(read.CoreDump, Is.EqualTo(CoreDumpState.Begun));
+            Assert.That(read.Registers.Select(r => r.Key), Does.Not.Contain("rax"), "the article goes on with Windows");
+            Assert.That(read.UnreadLines, Is.Zero, string.Join('\n', read.UnreadText));
             Assert.That(read.EarlierCount, Is.Zero);
         });
     }
