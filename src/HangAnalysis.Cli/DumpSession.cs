@@ -46,14 +46,18 @@ internal sealed class DumpSession : IDisposable
     {
         CancellationToken cancellation = interruption.BeginReading();
         long start = Stopwatch.GetTimestamp();
-        DumpSource source = DumpFiles.Open(dump, new DumpOpenOptions
+        DumpOpenOptions options = new()
         {
             SymbolPath = symbols ?? Environment.GetEnvironmentVariable("_NT_SYMBOL_PATH"),
             DownloadProgress = progress,
             Warn = warning => progress.Interrupt(() => error.WriteLine($"hangwhy: {DumpText.Clean(warning)}")),
             Cancellation = cancellation,
-        });
-        CommandSession commands = new(source, Stopwatch.GetElapsedTime(start), progress, cancellation);
+        };
+        DumpSource source = DumpFiles.Open(dump, options);
+        CommandSession commands = new(source, Stopwatch.GetElapsedTime(start), progress, cancellation)
+        {
+            Opener = new DumpOpener(options, progress),
+        };
         interruption.End();
         return new DumpSession(commands, interruption, progress);
     }

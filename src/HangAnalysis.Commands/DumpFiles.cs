@@ -8,8 +8,8 @@ namespace HangAnalysis.Commands;
 public static class DumpFiles
 {
     /// <summary>
-    /// Opens a dump; throws <see cref="DumpFormatException"/>, with one line that says what is wrong and where, if nothing of it
-    /// can be read.
+    /// Opens a dump; throws <see cref="DumpFormatException"/>, with one line that says what is wrong and where, if nothing
+    /// of it can be read.
     /// </summary>
     /// <param name="path">The file; <c>-</c> for a text that is piped in.</param>
     /// <param name="options">Where symbols are, and who is told of what.</param>

@@ -19,11 +19,11 @@ public sealed class DumpSource : IDisposable
     /// <param name="description">What it says of itself.</param>
     /// <param name="commands">The commands of its system.</param>
     /// <param name="read">
-    /// Reads the system; receives what is told the number of threads read so far, and what ends the reading. Damage is told in
-    /// the system's unknowns and never thrown.
+    /// Reads the system; receives what is told the number of threads read so far, and what ends the reading. Damage is told
+    /// in the system's unknowns and never thrown.
     /// </param>
     /// <param name="dump">The dump; disposed with the source.</param>
-    /// <param name="setCancellation">Gives the dump what ends its slow work, such as searches for symbols; null for none.</param>
+    /// <param name="setCancellation">Gives the dump what ends its slow work, as searches for symbols; null for none.</param>
     public DumpSource(TargetDescription description, CommandSet commands,
         Func<IProgress<int>?, CancellationToken, ISystemFacts> read, IDisposable dump,
         Action<CancellationToken>? setCancellation = null)

@@ -19,7 +19,8 @@ internal static class ProcessorSentences
     {
         string duration = processor.DpcTime is { } time && time >= ProcessorFacts.LongDpc ? $" for {AgeText.Format(time)}" : "";
         string queue = processor.DpcQueueDepth > 0 ? $", {processor.DpcQueueDepth:N0} more wait behind it" : "";
-        return $"{who}: a {words.DeferredCall ?? "deferred call"}{ofModule} holds processor {processor.Number}{duration}{queue}";
+        string call = words.DeferredCall ?? "deferred call";
+        return $"{who}: a {call}{ofModule} holds processor {processor.Number}{duration}{queue}";
     }
 
     /// <summary>Processors spin for a lock that is not released.</summary>

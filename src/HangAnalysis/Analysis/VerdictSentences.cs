@@ -27,7 +27,8 @@ internal static class VerdictSentences
             VerdictClass.OrphanedLock when judgement.Thread is null =>
                 $"{who}: the owner of {Lock(chain, system)} is gone and has not released it",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
-            VerdictClass.Starvation when judgement.Processor is { } taken => ProcessorSentences.Starvation(who, taken, system.Words),
+            VerdictClass.Starvation when judgement.Processor is { } taken =>
+                ProcessorSentences.Starvation(who, taken, system.Words),
             VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
             VerdictClass.ProcessorStuck when judgement.Processor is { } stuck =>
                 ProcessorSentences.Stuck(stuck, Module(judgement, " in ")),

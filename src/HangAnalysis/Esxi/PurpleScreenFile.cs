@@ -98,8 +98,8 @@ public static class PurpleScreenFile
     private static TargetDescription Describe(string name, PurpleScreen screen, List<string> damage) => new()
     {
         Path = name,
-        Kind = screen.Time is null ? "purple screen" : "vmkernel log with a purple screen",
-        IsText = true,
+        Kind = screen.Time is null ? "purple screen" : "vmkernel log",
+        Form = "text",
         HoldsPages = false,
         Architecture = screen.Register("eax") is not null ? Architecture.X86
             : screen.Register("rax") is not null || screen.Backtraces.Any(b => b.Frames.Any(f => f.StackPointer > uint.MaxValue))

@@ -35,10 +35,10 @@ public sealed record StopFacts(string Title, bool IsForced, string? Meaning, ulo
     /// <summary>Its name alone, such as <c>SYSTEM_THREAD_EXCEPTION_NOT_HANDLED</c>; null where it has none.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The system's own record of it with all its numbers, below the headline; null where the title is all.</summary>
+    /// <summary>The system's own record of it with all its numbers, one line; null where the title is all.</summary>
     public string? Record { get; init; }
 
-    /// <summary>What shows that it happened so, as labelled lines: <c>Error code</c>, <c>Instruction</c>, <c>Log</c>.</summary>
+    /// <summary>What shows that it happened so, as labelled lines: <c>Error code</c>, <c>Log</c>.</summary>
     public IReadOnlyList<(string Label, Phrase Text)> Evidence { get; init; } = [];
 }
 

@@ -66,8 +66,8 @@ public sealed record FrameFacts(
     public bool IsWaitPrimitive { get; init; }
 
     /// <summary>
-    /// As the system's people print it: <c>nt!KiSwapContext+0x76</c>, <c>abba_take_b+0x35 [abba]</c>, <c>TmXPFlt+0x1bce3</c>, or
-    /// the bare address.
+    /// As the system's people print it: <c>nt!KiSwapContext+0x76</c>, <c>abba_take_b+0x35 [abba]</c>,
+    /// <c>TmXPFlt+0x1bce3</c>, or the bare address.
     /// </summary>
     public string Text => Module is null
         ? $"0x{InstructionPointer:x}"

@@ -16,8 +16,8 @@ public sealed record SystemWords
     public string Origin { get; init; } = "system";
 
     /// <summary>
-    /// Whether people write identifiers of processes and threads in decimal: then a short decimal number is an identifier and
-    /// never an address.
+    /// Whether people write identifiers of processes and threads in decimal: then a short decimal number is an identifier
+    /// and never an address.
     /// </summary>
     public bool HasDecimalIds { get; init; }
 

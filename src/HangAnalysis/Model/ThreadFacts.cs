@@ -123,8 +123,8 @@ public sealed class ThreadFacts
     public string IdText => Process.FormatId(Id);
 
     /// <summary>
-    /// Such as <c>3a4.500</c>: process and thread identifiers. Where identifiers are decimal, that of a process is also that of
-    /// its first thread, and is written once: <c>96</c>.
+    /// Such as <c>3a4.500</c>: process and thread identifiers. Where identifiers are decimal, that of a process is also that
+    /// of its first thread, and is written once: <c>96</c>.
     /// </summary>
     public string ClientId => Process.IsIdDecimal && Process.Id == Id ? IdText : $"{Process.IdText}.{IdText}";
 }
