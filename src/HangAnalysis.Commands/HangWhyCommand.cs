@@ -120,8 +120,8 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
         string processors = dump.ProcessorCount == 0
             ? ""
             : $", {dump.ProcessorCount} CPU{(dump.ProcessorCount == 1 ? "" : "s")}";
-        string line = $"{dump.OperatingSystem} {dump.Architecture.ToString().ToLowerInvariant()}{processors}, " +
-            $"{dump.Kind} {dump.Form}";
+        string architecture = dump.Architecture == Architecture.Unknown ? "" : $" {dump.Architecture.ToString().ToLowerInvariant()}";
+        string line = $"{dump.OperatingSystem}{architecture}{processors}, {dump.Kind} {dump.Form}";
         if (dump.Time is { } time)
             line += $" of {time:yyyy-MM-dd HH:mm:ss} UTC";
         if (dump.Uptime is { } uptime)

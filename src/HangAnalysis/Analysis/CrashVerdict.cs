@@ -19,8 +19,8 @@ internal static class CrashVerdict
         return new Verdict
         {
             Class = VerdictClass.Crash,
-            Confidence = ConfidenceRules.OfCrash(faultsInCulprit),
-            Summary = $"the system stopped by itself: {stop.Title}" +
+            Confidence = ConfidenceRules.OfCrash(faultsInCulprit, stop.IsSelfEvident),
+            Summary = stop.Conclusion ?? $"the system stopped by itself: {stop.Title}" +
                 $"{(stop.Meaning is null ? "" : $": {stop.Meaning}")}{where}",
             Culprit = culprit,
             Evidence = stop.Evidence,

@@ -34,11 +34,13 @@ internal sealed partial class Judgement
                 Thread = thread, Stack = stack, Processor = processor, Culprit = culprit,
                 Unknown = [new Unknown("why the lock is not released", system.Words.SpinReason)],
             };
-        if (thread.IsLockedUp)
-            return new Judgement(root, VerdictClass.LockedUp)
+        if (processor.Stall is { } stall)
+            return new Judgement(root, VerdictClass.ProcessorStuck)
             {
                 Thread = thread, Stack = stack, Processor = processor, Culprit = culprit,
-                Unknown = [new Unknown("why it does not come to an end", "a dump is one moment of it")],
+                Unknown = stack.Frames.Count > 0 ? [] : [new Unknown($"what processor {processor.Number} does", stall.Answers == false
+                    ? "it answers no interrupt, so that it could not tell"
+                    : stack.EndNote ?? "its stack is not recorded")],
             };
         if (IsOverdue(root, system))
             return new Judgement(root, VerdictClass.OwnerRunning)
@@ -87,7 +89,7 @@ internal sealed partial class Judgement
                 && root.Waiters.ContainsKey(ObjectReference.To(thread.Address)))
             {
                 spinning++;
-                hasEvidence |= processor.DpcQueueDepth > 0 || thread.IsLockedUp;
+                hasEvidence |= processor.DpcQueueDepth > 0 || processor.Spin.HasLasted;
             }
         if (spinning == 0)
             return false;

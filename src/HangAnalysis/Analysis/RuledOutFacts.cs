@@ -15,6 +15,11 @@ internal static class RuledOutFacts
     public static IReadOnlyList<RuledOut> Collect(ISystemFacts system)
     {
         List<RuledOut> lines = [];
+        if (system is IOwnFindings findings)
+            lines.AddRange(findings.RuledOut);
+        // What holds a few threads shows nothing of the others.
+        if (!system.HoldsThreads)
+            return lines;
         AddMemory(system.Memory, lines);
         if (system.WasInterrupted)
             return lines;

@@ -30,9 +30,10 @@ internal static class VerdictSentences
             VerdictClass.Starvation when judgement.Processor is { } taken =>
                 ProcessorSentences.Starvation(who, taken, system.Words),
             VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
+            VerdictClass.ProcessorStuck when judgement.Processor is { } stuck =>
+                (chain.Links[0].Thread is { Activity: ThreadActivity.Waiting } ? $"{who}: " : "")
+                    + ProcessorSentences.Stuck(stuck, Module(judgement, " in ")),
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
-            VerdictClass.LockedUp when judgement.Processor is { } locked =>
-                ProcessorSentences.LockedUp(judgement.Root.HasWaiters ? who : null, locked, judgement),
             VerdictClass.OwnerRunning when judgement.Processor is { } works =>
                 $"{who}: {root} has {Lock(chain, system)} and runs on processor {works.Number}{ProcessorSentences.Place(works)}",
             VerdictClass.OwnerUnknown when judgement is { Thread: { IsOverdue: true } stuck, Root.HasWaiters: false } =>

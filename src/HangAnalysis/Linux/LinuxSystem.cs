@@ -37,7 +37,6 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
         List<TaskRecord> tasks = ReadTasks(progress);
         AddProcesses(tasks);
         _processors.AddRange(_survey.Read());
-        SoftLockups.Mark(Session, Clock, _processors);
         ReadWaits(tasks, progress);
         WasInterrupted = cancellation.IsCancellationRequested;
     }

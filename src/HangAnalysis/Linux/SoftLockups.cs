@@ -13,19 +13,16 @@ internal static class SoftLockups
     private const int UnitShift = 30;
     private const ulong ThresholdUnits = 10;
 
-    /// <summary>Marks the tasks on such processors.</summary>
-    public static void Mark(LinuxSession session, LinuxClock clock, IReadOnlyList<ProcessorFacts> processors)
+    /// <summary>What the watchdog would say of a processor; null where it has nothing to say.</summary>
+    public static StallFacts? Find(LinuxSession session, LinuxClock clock, int processor)
     {
+        if (session.Symbols.FindPerCpu("watchdog_touch_ts", processor) is not { } address)
+            return null;
+        // 0 and the largest value mean that the note was taken back until the next tick.
+        ulong touched = session.ReadPointer(address);
         ulong now = clock.Now >> UnitShift;
-        foreach (ProcessorFacts processor in processors)
-        {
-            if (processor is not { IsIdle: false, WritesDump: false, Current: { } thread, Doing.Module: { IsUserMode: false } }
-                || session.Symbols.FindPerCpu("watchdog_touch_ts", processor.Number) is not { } address)
-                continue;
-            // 0 and the largest value mean that the note was taken back until the next tick.
-            ulong touched = session.ReadPointer(address);
-            if (touched != 0 && touched < now && now - touched >= ThresholdUnits)
-                thread.IsLockedUp = true;
-        }
+        return touched != 0 && touched < now && now - touched >= ThresholdUnits
+            ? new StallFacts(clock.Since(touched << UnitShift), null)
+            : null;
     }
 }

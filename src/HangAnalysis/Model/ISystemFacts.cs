@@ -26,6 +26,12 @@ public sealed record LockCount(string Kind, int? Total, int Contended)
 /// <param name="FaultAddress">The instruction that failed, where that is recorded; 0 otherwise.</param>
 public sealed record StopFacts(string Title, bool IsForced, string? Meaning, ulong FaultAddress)
 {
+    /// <summary>The whole sentence of the verdict, where the stop says all that there is to say; null otherwise.</summary>
+    public string? Conclusion { get; init; }
+
+    /// <summary>Whether its own record says what is to blame, as a machine check does, and no stack has to be read for it.</summary>
+    public bool IsSelfEvident { get; init; }
+
     /// <summary>Its name alone, such as <c>SYSTEM_THREAD_EXCEPTION_NOT_HANDLED</c>; null where it has none.</summary>
     public string? Name { get; init; }
 

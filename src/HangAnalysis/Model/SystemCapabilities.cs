@@ -67,6 +67,16 @@ public interface IWorkQueueSource
     string? DescribeQueueCommand(WorkQueueFacts queue);
 }
 
+/// <summary>A system of which more is known than its processes and processors tell: known cases, what its own checks found.</summary>
+public interface IOwnFindings
+{
+    /// <summary>What was looked at and found in order.</summary>
+    IReadOnlyList<RuledOut> RuledOut { get; }
+
+    /// <summary>What to do next, a line each.</summary>
+    IReadOnlyList<string> NextSteps { get; }
+}
+
 /// <summary>A system that has processes which host others' code.</summary>
 public interface IHostedCodeSource
 {

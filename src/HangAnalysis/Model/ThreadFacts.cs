@@ -89,9 +89,6 @@ public sealed class ThreadFacts
     /// </summary>
     public bool IsOverdue { get; init; }
 
-    /// <summary>Whether it has kept its processor in the kernel for so long that the system's own watchdog minds.</summary>
-    public bool IsLockedUp { get; set; }
-
     /// <summary>Whether somebody has asked for its end and it has not ended yet.</summary>
     public bool IsEnding { get; init; }
 

@@ -48,12 +48,12 @@ public class OverdueWaitTests
     }
 
     [Test]
-    public void A_processor_that_is_locked_up_is_told_with_and_without_waiters([Values] bool awaited)
+    public void A_processor_that_stands_still_is_told_with_and_without_waiters([Values] bool awaited)
     {
         FakeSystem system = new();
         ThreadFacts owner = system.AddThread(2, WaitRole.None, 23, activity: ThreadActivity.Running);
-        owner.IsLockedUp = true;
-        system.Processors = [new ProcessorFacts(3, owner, false, false)];
+        StallFacts stall = new(TimeSpan.FromSeconds(23), null);
+        system.Processors = [new ProcessorFacts(3, owner, false, false) { Stall = stall }];
         if (awaited)
         {
             system.AddWait(ObjectReference.To(system.AddThread(1).Address), s_lock);
@@ -64,7 +64,7 @@ public class OverdueWaitTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(verdict.Class, Is.EqualTo(VerdictClass.LockedUp));
+            Assert.That(verdict.Class, Is.EqualTo(VerdictClass.ProcessorStuck));
             Assert.That(verdict.Confidence, Is.EqualTo(Confidence.Medium));
             Assert.That(verdict.Summary, Does.Contain("processor 3").And.Contain("23s.000"));
             Assert.That(verdict.BlockedThreads, Is.EqualTo(awaited ? 1 : 0));
@@ -72,15 +72,14 @@ public class OverdueWaitTests
     }
 
     [Test]
-    public void A_spin_on_a_processor_that_is_locked_up_has_lasted()
+    public void A_spin_that_the_watchdog_minds_has_lasted()
     {
         FakeSystem system = new();
         ThreadFacts spinner = system.AddThread(1, WaitRole.None, 30, activity: ThreadActivity.Running);
         ThreadFacts holder = system.AddThread(2, WaitRole.None, 1, activity: ThreadActivity.Running);
-        spinner.IsLockedUp = true;
         system.Processors =
         [
-            new ProcessorFacts(0, spinner, false, false) { Spin = new SpinFacts(s_lock, "spin") },
+            new ProcessorFacts(0, spinner, false, false) { Spin = new SpinFacts(s_lock, "spin") { HasLasted = true } },
             new ProcessorFacts(1, holder, false, false),
         ];
         system.AddWait(ObjectReference.To(spinner.Address), s_lock);
