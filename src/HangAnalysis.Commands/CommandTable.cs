@@ -38,11 +38,11 @@ public static class CommandTable
     public static ICommand Require(CommandArguments arguments) => Windows.Require(arguments);
 
     /// <summary>A command of that name that another system has; null where none has it.</summary>
-    internal static (string System, ICommand Command)? FindOther(CommandSet own, string name)
+    internal static ICommand? FindOther(CommandSet own, string name)
     {
         foreach (CommandSet set in Sets)
             if (set != own && set.Find(name) is { } command)
-                return (set.System, command);
+                return command;
         return null;
     }
 
