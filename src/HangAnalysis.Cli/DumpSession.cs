@@ -42,12 +42,13 @@ internal sealed class DumpSession : IDisposable
 
     /// <summary>Opens a dump.</summary>
     public static DumpSession Open(
-        string dump, string? symbols, TextWriter error, Interruption interruption, ProgressLine progress)
+        string dump, string? symbols, IReadOnlyList<string> parts, TextWriter error, Interruption interruption, ProgressLine progress)
     {
         CancellationToken cancellation = interruption.BeginReading();
         long start = Stopwatch.GetTimestamp();
         DumpOpenOptions options = new()
         {
+            FurtherParts = parts,
             SymbolPath = symbols ?? Environment.GetEnvironmentVariable("_NT_SYMBOL_PATH"),
             DownloadProgress = progress,
             Warn = warning => progress.Interrupt(() => error.WriteLine($"hangwhy: {DumpText.Clean(warning)}")),

@@ -1,4 +1,5 @@
 using HangAnalysis.Esxi;
+using HangAnalysis.Linux.Symbols;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Dumps;
 using HangAnalysis.Targets.Vmcores;
@@ -17,8 +18,44 @@ public static class DumpFiles
     public static DumpSource Open(string path, DumpOpenOptions? options = null) =>
         path == PurpleScreenFile.StandardInput || PurpleScreenFile.IsText(path)
             ? OfText(path, options?.Cancellation ?? default)
-            : VmcoreTarget.IsVmcore(path) ? DumpSource.OfLinux(VmcoreTarget.Open(path))
+            : VmcoreTarget.IsVmcore(path) ? OfVmcore(path, options)
             : DumpSource.OfWindows(KernelDumpTarget.Open(path, options));
+
+    private static DumpSource OfVmcore(string path, DumpOpenOptions? options)
+    {
+        VmcoreTarget target = VmcoreTarget.Open(path, new VmcoreOpenOptions { FurtherParts = options?.FurtherParts ?? [] });
+        VmlinuxFile? vmlinux = null;
+        try
+        {
+            // A symbol path for Windows, as the environment may have it, is none for Linux.
+            if (options?.SymbolPath is { } symbols && FindVmlinux(symbols, target.Info) is { } found)
+            {
+                vmlinux = VmlinuxFile.Open(found);
+                vmlinux.CheckBelongsTo(target.Info);
+            }
+            return DumpSource.OfLinux(target, vmlinux);
+        }
+        catch (DumpFormatException)
+        {
+            vmlinux?.Dispose();
+            target.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The kernel's file: the one that is named, or that of the dump's release in a folder; null where there is none.</summary>
+    private static string? FindVmlinux(string path, VmcoreInfo info)
+    {
+        if (File.Exists(path))
+            return path;
+        string[] names = info.OsRelease is { } release && release.IndexOfAny(Path.GetInvalidFileNameChars()) < 0
+            ? [$"vmlinux-{release}", "vmlinux"]
+            : ["vmlinux"];
+        foreach (string name in names)
+            if (Path.Combine(path, name) is { } file && File.Exists(file))
+                return file;
+        return null;
+    }
 
     private static DumpSource OfText(string path, CancellationToken cancellation)
     {

@@ -24,11 +24,13 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
 
     /// <summary>Reads the system; damage is told in <see cref="Unknowns"/> and never thrown.</summary>
     /// <param name="target">The dump.</param>
+    /// <param name="vmlinux">The kernel's file, for what the dump lacks of the kernel's description of itself; null for none.</param>
     /// <param name="progress">Receives the number of tasks read so far.</param>
     /// <param name="cancellation">Ends the sweeps early; what is known by then stays.</param>
-    public LinuxSystem(VmcoreTarget target, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    public LinuxSystem(
+        VmcoreTarget target, VmlinuxFile? vmlinux = null, IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
-        Session = new LinuxSession(target, KernelSymbols.Read(target.KernelMemory, target.Info)) { Cancellation = cancellation };
+        Session = new LinuxSession(target, KernelSymbols.Read(target.KernelMemory, target.Info, vmlinux)) { Cancellation = cancellation };
         _modules = new LinuxModuleCatalog(Session);
         _stacks = new LinuxStacks(Session);
         Names = new LinuxFrameNames(Session, _modules);
