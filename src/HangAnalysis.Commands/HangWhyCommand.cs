@@ -7,7 +7,7 @@ using HangAnalysis.Targets;
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!hangwhy</c>: the verdict with its chain and its evidence.</summary>
-internal sealed class HangWhyCommand : ICommand
+internal sealed class HangWhyCommand(CommandWords words) : ICommand
 {
     /// <summary>Lines that "Not known" takes before the rest is counted.</summary>
     private const int MostUnknown = 6;
@@ -31,7 +31,7 @@ internal sealed class HangWhyCommand : ICommand
         ],
         [("!hangwhy", "prints the verdict, the chain, what was ruled out and what is not known"),
             ("!hangwhy -v", "the same with all evidence"),
-            (".foreach (t {!hangwhy /q}) {!lpcchain ${t}}", "runs a command for each thread of the first chain")]);
+            .. words.Loops((".foreach (t {!hangwhy /q}) {!lpcchain ${t}}", "runs a command for each thread of the first chain"))]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
@@ -57,9 +57,9 @@ internal sealed class HangWhyCommand : ICommand
         if (verdict.LongestWait is { } wait)
             second.Add($" · longest wait {AgeText.Format(wait)}");
         document.Add(second);
-        document.Add(new Span(DumpLine(session.Target.Description, session.System), Tone.Muted));
-        if (session.Target.Description.BugCheck is { } stop)
-            document.Add(new LineBlock([new Span(StopLine(stop, session), Tone.Muted)], [], 0, 2));
+        document.Add(new Span(DumpLine(session.Description, session.System), Tone.Muted));
+        if (session.System.Stop?.Record is { } record)
+            document.Add(new LineBlock([new Span(StopLine(record, session.System), Tone.Muted)], [], 0, 2));
         document.Blank();
         if (verdict.Chains.Count > 0)
         {
@@ -71,9 +71,10 @@ internal sealed class HangWhyCommand : ICommand
             AddStack(document, verdict, session.System, verbose);
         if (verbose && verdict is { Chains.Count: > 0, Stacks.Count: > 0 })
             AddStack(document, verdict, session.System, verbose);
+        AddEvidence(document, verdict.Evidence, session.System);
         AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
         List<(string, string)> unknown = [.. verdict.Unknown.Select(u => (u.What, u.Why))];
-        foreach (string damage in session.Target.Description.Damage)
+        foreach (string damage in session.Description.Damage)
             unknown.Add(("the dump file", damage));
         AddLabelled(document, "Not known", unknown, verbose ? int.MaxValue : MostUnknown);
         AddNext(document, NextSteps.Of(verdict, session));
@@ -108,14 +109,10 @@ internal sealed class HangWhyCommand : ICommand
         return line;
     }
 
-    /// <summary>The bug check with its parameters, and what there is of modules.</summary>
-    private static string StopLine(BugCheck stop, CommandSession session)
-    {
-        string name = session.System.Stop?.Name is { } known ? $" {known}" : "";
-        string parameters = string.Join(", ", stop.Parameters.Select(p => $"{p:x}"));
-        int modules = session.Target.KernelModules.Count;
-        return $"bug check 0x{stop.RawCode:x}{name} ({parameters}); {modules:N0} kernel module{(modules == 1 ? "" : "s")}";
-    }
+    /// <summary>The system's record of its stop, and what there is of modules.</summary>
+    private static string StopLine(string record, ISystemFacts system) => system.KernelModuleCount is { } modules
+        ? $"{record}; {modules:N0} kernel module{(modules == 1 ? "" : "s")}"
+        : record;
 
     /// <summary>Every further end has a line; with all evidence its whole chain.</summary>
     private static void AddFurtherChains(Document document, Verdict verdict, CommandSession session, bool verbose)
@@ -159,6 +156,21 @@ internal sealed class HangWhyCommand : ICommand
         if (verdict is { Chains.Count: 0, Culprit: { } culprit })
             document.Add(new LineBlock([ChainDocument.DescribeLinked(culprit.Module, system)], [], 2));
         document.Blank();
+    }
+
+    /// <summary>What the system recorded of its stop, a line each; of lines with one label only the first has it.</summary>
+    private static void AddEvidence(Document document, IReadOnlyList<(string Label, Phrase Text)> evidence, ISystemFacts system)
+    {
+        string last = "";
+        foreach ((string label, Phrase text) in evidence)
+        {
+            string start = label == last ? "" : label + (label.Length < LabelWidth ? "" : " ");
+            document.Add(new LineBlock(
+                [new Span(start.PadRight(LabelWidth), Tone.Strong), .. Links.ToSpans(text, system)], [], 0, LabelWidth));
+            last = label;
+        }
+        if (evidence.Count > 0)
+            document.Blank();
     }
 
     private static void AddLabelled(Document document, string label, IReadOnlyList<(string What, string Why)> lines, int most)

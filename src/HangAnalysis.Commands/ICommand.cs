@@ -47,6 +47,12 @@ public sealed record CommandHelp(
     /// </summary>
     public bool TakesCommand { get; init; }
 
+    /// <summary>
+    /// What only its system has and other systems do not, several of it: <c>ALPC ports</c>; null where others have that too, or
+    /// have a command of the same name.
+    /// </summary>
+    public string? Subject { get; init; }
+
     /// <summary>Options that every listing has.</summary>
     public static IReadOnlyList<OptionHelp> ListingOptions { get; } =
     [

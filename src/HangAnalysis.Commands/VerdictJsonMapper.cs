@@ -13,7 +13,7 @@ internal static class VerdictJsonMapper
     {
         return new HangReport
         {
-            Dump = MapDump(session.Target.Description, session.System.Stop),
+            Dump = MapDump(session.Description, session.System.Stop),
             Verdict = new VerdictJson(VerdictWords.Of(verdict.Class), VerdictWords.Of(verdict.Confidence), verdict.Summary,
                 verdict.Culprit is { } c ? new CulpritJson(c.Module.FileName, c.Module.Company, c.Module.Version, c.Evidence) : null,
                 verdict.BlockedThreads),
@@ -22,7 +22,7 @@ internal static class VerdictJsonMapper
                 s.Title, s.Thread is null ? null : Hex(s.Thread.Address.Value), [.. s.Stack.Frames.Select(Map)]))],
             RuledOut = [.. verdict.RuledOut.Select(r => new ReasonJson(r.What, r.Why))],
             Unknown = [.. verdict.Unknown.Select(u => new ReasonJson(u.What, u.Why)),
-                .. session.Target.Description.Damage.Select(d => new ReasonJson("the dump file", d))],
+                .. session.Description.Damage.Select(d => new ReasonJson("the dump file", d))],
             Timings = session.Timings,
         };
     }

@@ -53,11 +53,11 @@ internal static class VerdictWords
         _ => "lock",
     };
 
-    /// <summary>Origin as the contract writes it.</summary>
-    public static string Of(ModuleOrigin origin) => origin switch
+    /// <summary>Origin as the contract writes it: parts of the system by the system's own word.</summary>
+    public static string Of(ModuleOrigin origin, SystemWords words) => origin switch
     {
         ModuleOrigin.Core => "core",
-        ModuleOrigin.Windows => "windows",
+        ModuleOrigin.System => words.Origin,
         ModuleOrigin.ThirdParty => "third-party",
         _ => "unknown",
     };

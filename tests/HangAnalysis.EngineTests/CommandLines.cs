@@ -76,7 +76,7 @@ internal static class CommandLines
         if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Message) is { } message)
             lines.AddRange([$"!msg {message.Reference.Address:x16}", $"!msg /json {message.Reference.Address:x16}",
                 $"!msg /q {WithBackTick(message.Reference.Address)}"]);
-        if (session.System.MessagePorts.All.FirstOrDefault(p => p.Kind == PortKind.Connection) is { } port)
+        if (session.Windows.MessagePorts.All.FirstOrDefault(p => p.Kind == PortKind.Connection) is { } port)
             lines.AddRange([$"!lpcports {port.Address:x16}", $"!lpcports /json {port.Address:x16}", $"!lpcports /q {port.Address:x16}"]);
         if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } link)
             lines.Add($"!owners {link.Reference.Address:x16}");

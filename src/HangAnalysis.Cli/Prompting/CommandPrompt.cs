@@ -31,7 +31,7 @@ internal sealed class CommandPrompt(
     /// <summary>Says what is open, and how to go on.</summary>
     public void Greet()
     {
-        TargetDescription description = dump.Commands.Target.Description;
+        TargetDescription description = dump.Commands.Description;
         string time = description.Time is { } taken ? $" of {taken:yyyy-MM-dd HH:mm:ss} UTC" : "";
         Show(output =>
         {

@@ -13,7 +13,7 @@ internal static class CulpritFinder
     /// <param name="kernelOnly">Whether to look only at the kernel's half.</param>
     public static Culprit? OfWait(StackFacts stack, bool kernelOnly) =>
         Find(stack, kernelOnly, ModuleOrigin.ThirdParty) ?? Find(stack, kernelOnly, ModuleOrigin.Unknown)
-            ?? Find(stack, kernelOnly, ModuleOrigin.Windows);
+            ?? Find(stack, kernelOnly, ModuleOrigin.System);
 
     /// <summary>
     /// The module of a crash: that of the faulting instruction unless it is a core part of the operating system, which is

@@ -32,7 +32,7 @@ internal sealed partial class Judgement
             return new Judgement(root, VerdictClass.Spinning)
             {
                 Thread = thread, Stack = stack, Processor = processor, Culprit = culprit,
-                Unknown = [new Unknown("why the lock is not released", "what the holder does at its IRQL leaves no record")],
+                Unknown = [new Unknown("why the lock is not released", system.Words.SpinReason)],
             };
         return IsStarving(root, system)
             ? new Judgement(root, VerdictClass.Starvation)
@@ -47,8 +47,7 @@ internal sealed partial class Judgement
     private static Judgement? OfSpinLock(RootCause root, ISystemFacts system) => IsSpunFor(root, system)
         ? new Judgement(root, VerdictClass.Spinning)
         {
-            Unknown = [new Unknown("who holds the spin lock",
-                "it does not record its owner, and no processor is known to be at DISPATCH_LEVEL or above without spinning")],
+            Unknown = [new Unknown("who holds the spin lock", system.Words.SpinHolder)],
         }
         : null;
 

@@ -5,24 +5,21 @@ namespace HangAnalysis.Analysis;
 /// <summary>Words the sentences of verdicts about processors.</summary>
 internal static class ProcessorSentences
 {
-    /// <summary>The lowest priority of the real-time class (documented).</summary>
-    private const int RealTime = 16;
-
     /// <summary>A thread of high priority keeps a processor.</summary>
-    public static string Starvation(string who, ProcessorFacts processor)
+    public static string Starvation(string who, ProcessorFacts processor, SystemWords words)
     {
         ThreadFacts thread = processor.Current!;
-        string kind = thread.Priority >= RealTime ? "real-time thread" : "thread";
+        string kind = thread.Priority >= words.RealTimePriority ? "real-time thread" : "thread";
         return $"{who}: a {kind} of {thread.Process.Name} ({thread.ClientId}, priority {thread.Priority}) keeps processor " +
             $"{processor.Number} from the thread that it waits for";
     }
 
     /// <summary>A deferred procedure call does not end.</summary>
-    public static string LongDpc(string who, ProcessorFacts processor, string ofModule)
+    public static string LongDpc(string who, ProcessorFacts processor, string ofModule, SystemWords words)
     {
         string duration = processor.DpcTime is { } time && time >= ProcessorFacts.LongDpc ? $" for {AgeText.Format(time)}" : "";
         string queue = processor.DpcQueueDepth > 0 ? $", {processor.DpcQueueDepth:N0} more wait behind it" : "";
-        return $"{who}: a deferred procedure call{ofModule} holds processor {processor.Number}{duration}{queue}";
+        return $"{who}: a {words.DeferredCall ?? "deferred call"}{ofModule} holds processor {processor.Number}{duration}{queue}";
     }
 
     /// <summary>Processors spin for a lock that is not released.</summary>

@@ -75,7 +75,8 @@ internal static class RuledOutFacts
         bool spins = system.Processors.Any(p => p.Spin is not null);
         if (idle == 0 || dpcs > 0 || ready > 0 || spins)
             return;
-        lines.Add(new RuledOut("CPU", $"{idle} of {count} idle, no DPC active, no thread ready"));
+        string deferred = system.Words.NoDeferredCall is { } none ? $" {none}," : "";
+        lines.Add(new RuledOut("CPU", $"{idle} of {count} idle,{deferred} no thread ready"));
     }
 
     private static void AddRequests((int Count, TimeSpan? Oldest) pending, List<RuledOut> lines)

@@ -128,6 +128,9 @@ public sealed class Verdict
     /// <summary>The module that is named, or null.</summary>
     public Culprit? Culprit { get; init; }
 
+    /// <summary>What shows it besides chains and stacks, as labelled lines; empty where the system records none.</summary>
+    public IReadOnlyList<(string Label, Phrase Text)> Evidence { get; init; } = [];
+
     /// <summary>Threads that cannot go on.</summary>
     public int BlockedThreads { get; init; }
 

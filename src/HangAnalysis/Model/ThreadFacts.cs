@@ -119,8 +119,14 @@ public sealed class ThreadFacts
     /// <summary>What the wait means; set when the stack was looked at.</summary>
     public WaitRole Role { get; set; }
 
-    /// <summary>Such as <c>3a4.500</c>: process and thread identifiers in hexadecimal.</summary>
-    public string ClientId => $"{Process.Id:x}.{Id:x}";
+    /// <summary>Its identifier as people write it.</summary>
+    public string IdText => Process.FormatId(Id);
+
+    /// <summary>
+    /// Such as <c>3a4.500</c>: process and thread identifiers. Where identifiers are decimal, that of a process is also that of
+    /// its first thread, and is written once: <c>96</c>.
+    /// </summary>
+    public string ClientId => Process.IsIdDecimal && Process.Id == Id ? IdText : $"{Process.IdText}.{IdText}";
 }
 
 /// <summary>An object in a thread's wait blocks.</summary>

@@ -6,7 +6,7 @@ namespace HangAnalysis.Targets.Vmcores;
 
 /// <summary>Header and sub header of a kdump-compressed file of x86-64.</summary>
 /// <remarks>
-/// makedumpfile's diskdump_mod.h (struct disk_dump_header, struct kdump_sub_header), the same in QEMU's win_dump and
+/// makedumpfile's diskdump_mod.h (struct disk_dump_header, struct kdump_sub_header), the same in QEMU's dump.h and
 /// crash's diskdump.h. The sub header's phys_base is not taken: QEMU reads a decimal number as hexadecimal there.
 /// </remarks>
 internal sealed class KdumpHeader
