@@ -31,7 +31,7 @@ public class KernelSymbolsTests
         KernelSymbols symbols = KernelSymbols.Read(kernel.Memory, info);
 
         Assert.That(symbols.Absent[0], Is.EqualTo(new AbsentKnowledge(
-            "BTF", "kallsyms has no __start_BTF: the kernel was built without CONFIG_DEBUG_INFO_BTF")));
+            "BTF", "the kernel was built without CONFIG_DEBUG_INFO_BTF")));
         Assert.That(symbols.Find("_stext"), Is.EqualTo(ForgedKernel.Text));
     }
 
@@ -93,6 +93,35 @@ public class KernelSymbolsTests
 
         Assert.That(kernel.Read().FindInModules("stuck_lock"), Is.EqualTo(Code + 0x1800));
         Assert.That(kernel.Memory.Asked, Is.LessThan(200_000_000));
+    }
+
+    [Test]
+    public void No_damage_makes_it_fail()
+    {
+        int whole = 0;
+        LinuxStack stack = new();
+        for (int seed = 0; seed < 400; seed++)
+        {
+            bool isNew = seed % 2 == 0;
+            ForgedKernel kernel = new(isNew);
+            ulong head = kernel.Variable("modules", Module + 8);
+            kernel.Variable("__per_cpu_offset", 0xffff888000000000, 0xffff888000100000);
+            DescribeModule(kernel, isNew);
+            PutModule(kernel.Memory, isNew, next: head);
+            PutModuleNames(kernel.Memory);
+            ulong inner = kernel.Function("inner", OrcType.Call, 5, 16);
+            kernel.Memory.PutWords(ForgedKernel.Stack, 0, 0, 0, 0, 0, 0, inner + 1, 0, inner + 5, 0);
+            VmcoreInfo info = kernel.Write();
+            Random random = new(seed);
+            kernel.Memory.Damage(random, random.Next(seed / 8 + 1), random.Next(seed / 100 + 1));
+
+            KernelSymbols symbols = KernelSymbols.Read(kernel.Memory, info);
+            symbols.Unwinder.WalkSleeping(ForgedKernel.Stack, ForgedKernel.Stack, stack);
+            bool named = symbols.FindInModules("stuck_lock") == Code + 0x1800;
+            symbols.TryFindFunction(Code + 0x130, out _);
+            whole += named && stack.Frames.Count == 2 && symbols.Absent.Count == 0 ? 1 : 0;
+        }
+        Assert.That(whole, Is.GreaterThan(20).And.LessThan(350));
     }
 
     [Test]

@@ -138,18 +138,29 @@ public class OrcUnwinderTests(bool isNew)
             Is.EqualTo(new[] { (Stack + 48, schedule + 9), (Stack + 0x88, end + 1) }));
     }
 
-    /// <summary>A call through a NULL pointer leaves nothing but the return address.</summary>
-    [Test]
-    public void A_call_of_address_zero_returns_to_its_caller()
+    /// <summary>A call through a NULL pointer, or another to no code, leaves nothing but the return address.</summary>
+    [TestCase(0UL), TestCase(0x10UL), TestCase(0xdead000000000122UL)]
+    public void A_call_of_no_code_returns_to_its_caller(ulong wild)
     {
         ForgedKernel kernel = new(isNew);
         ulong caller = kernel.Function("caller", OrcType.End);
         kernel.Memory.PutWords(Stack, caller + 7);
 
-        kernel.Read().Unwinder.WalkRunning(new X64Context { StackPointer = Stack }, Stack, _stack);
+        Walk(kernel, wild);
 
-        Assert.That(Addresses(), Is.EqualTo(new[] { 0UL, caller + 7 }));
+        Assert.That(Addresses(), Is.EqualTo(new[] { wild, caller + 7 }));
         Assert.That(_stack.Frames[1].Certainty, Is.EqualTo(Certainty.Inferred));
+    }
+
+    [Test]
+    public void A_processor_in_a_user_program_has_no_kernel_stack()
+    {
+        X64Context context = new() { InstructionPointer = 0x47fbe9, StackPointer = 0x7ffc22338618 };
+
+        new ForgedKernel(isNew).Read().Unwinder.WalkRunning(context, Stack, _stack, isUser: true);
+
+        Assert.That(_stack.Frames.Single().Kind, Is.EqualTo(LinuxFrameKind.User));
+        Assert.That(_stack.End, Is.EqualTo(LinuxStackEnd.Complete));
     }
 
     [Test]

@@ -6,7 +6,7 @@ namespace HangAnalysis.Tests.Linux;
 /// <summary>Memory that holds what a test put into it and nothing else.</summary>
 internal sealed class SparseMemory : IMemory
 {
-    private readonly SortedDictionary<ulong, byte> _bytes = [];
+    private readonly Dictionary<ulong, byte> _bytes = [];
 
     /// <summary>Bytes that were asked for: how much a hostile count made the reader read.</summary>
     public long Asked { get; private set; }
@@ -32,6 +32,16 @@ internal sealed class SparseMemory : IMemory
 
     public SparseMemory PutText(ulong address, string text) =>
         Put(address, [.. System.Text.Encoding.UTF8.GetBytes(text), 0]);
+
+    /// <summary>Flips one bit of some bytes, and takes some others away.</summary>
+    public void Damage(Random random, int flips, int holes)
+    {
+        ulong[] addresses = [.. _bytes.Keys];
+        for (int i = 0; i < flips; i++)
+            _bytes[addresses[random.Next(addresses.Length)]] ^= (byte)(1 << random.Next(8));
+        for (int i = 0; i < holes; i++)
+            _bytes.Remove(addresses[random.Next(addresses.Length)]);
+    }
 
     public int Read(ulong address, Span<byte> buffer)
     {
