@@ -42,7 +42,8 @@ internal sealed class DumpSession : IDisposable
 
     /// <summary>Opens a dump.</summary>
     public static DumpSession Open(
-        string dump, string? symbols, TextWriter error, Interruption interruption, ProgressLine progress)
+        string dump, string? symbols, TextWriter error, Interruption interruption, ProgressLine progress,
+        Func<TextReader>? input = null)
     {
         CancellationToken cancellation = interruption.BeginReading();
         long start = Stopwatch.GetTimestamp();
@@ -53,7 +54,7 @@ internal sealed class DumpSession : IDisposable
             Warn = warning => progress.Interrupt(() => error.WriteLine($"hangwhy: {DumpText.Clean(warning)}")),
             Cancellation = cancellation,
         };
-        DumpSource source = DumpFiles.Open(dump, options);
+        DumpSource source = DumpFiles.Open(dump, options, input);
         CommandSession commands = new(source, Stopwatch.GetElapsedTime(start), progress, cancellation)
         {
             Opener = new DumpOpener(options, progress),
