@@ -46,7 +46,10 @@ public static class CommandLine
     /// <summary>Runs the program; returns its exit code.</summary>
     public static async Task<int> RunAsync(string[] arguments, ConsoleStreams streams)
     {
-        Argument<string> dump = new("DUMP") { Description = "a kernel dump of Windows, a vmcore of Linux, or the text of an ESXi purple screen (- for one that is piped in)" };
+        Argument<string> dump = new("DUMP")
+        {
+            Description = "a kernel dump of Windows, a vmcore of Linux, or a text with an ESXi purple screen ('-': piped in)",
+        };
         Argument<string[]> commands = new("COMMAND")
         {
             Description = "commands such as '!us -k' (quoted); '!hangwhy' if none is given; '!hahelp' lists them",
@@ -98,6 +101,9 @@ public static class CommandLine
         if (errors.Count == 0 && parsed.GetValue(script) is not null
             && (parsed.GetValue(interactive) || parsed.GetValue(commands) is { Length: > 0 }))
             errors.Add("-c takes the place of commands and of -i");
+        if (errors.Count == 0 && parsed.GetResult(dump)?.Tokens is [{ Value: "-" }]
+            && (parsed.GetValue(interactive) || parsed.GetValue(script) == "-"))
+            errors.Add("'-' takes the text from the standard input: commands cannot come from there too");
         if (errors.Count == 0 && parsed.GetValue(interactive) && parsed.GetValue(json) && streams.Terminal is not null)
             errors.Add("--json prints no prompt: at the prompt give /json to a command");
         if (errors.Count > 0)

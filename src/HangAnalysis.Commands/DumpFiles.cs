@@ -13,11 +13,12 @@ public static class DumpFiles
     /// Opens a dump; throws <see cref="DumpFormatException"/>, with one line that says what is wrong and where, if nothing
     /// of it can be read.
     /// </summary>
-    /// <param name="path">The file; <c>-</c> for a text that is piped in.</param>
+    /// <param name="path">The file.</param>
     /// <param name="options">Where symbols are, and who is told of what.</param>
-    public static DumpSource Open(string path, DumpOpenOptions? options = null) =>
-        path == PurpleScreenFile.StandardInput || PurpleScreenFile.IsText(path)
-            ? OfText(path, options?.Cancellation ?? default)
+    /// <param name="input">What is piped in, for the path <c>-</c>; null in hosts where nothing can be.</param>
+    public static DumpSource Open(string path, DumpOpenOptions? options = null, Func<TextReader>? input = null) =>
+        (path == PurpleScreenFile.StandardInput && input is not null) || PurpleScreenFile.IsText(path)
+            ? OfText(path, input, options?.Cancellation ?? default)
             : VmcoreTarget.IsVmcore(path) ? OfVmcore(path, options)
             : DumpSource.OfWindows(KernelDumpTarget.Open(path, options));
 
@@ -57,10 +58,9 @@ public static class DumpFiles
         return null;
     }
 
-    private static DumpSource OfText(string path, CancellationToken cancellation)
+    private static DumpSource OfText(string path, Func<TextReader>? input, CancellationToken cancellation)
     {
-        (PurpleScreen screen, TargetDescription description) =
-            PurpleScreenFile.Open(path, Console.OpenStandardInput, cancellation);
+        (PurpleScreen screen, TargetDescription description) = PurpleScreenFile.Open(path, input, cancellation);
         return new DumpSource(description, CommandTable.Esxi, (_, _) => new EsxiSystem(screen), Nothing.ToDispose);
     }
 
