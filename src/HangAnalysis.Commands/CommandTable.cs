@@ -1,3 +1,5 @@
+using HangAnalysis.Commands.Linux;
+
 namespace HangAnalysis.Commands;
 
 /// <summary>All commands. Hosts (the command line, the debugger extension) have no list of their own.</summary>
@@ -16,7 +18,8 @@ public static class CommandTable
         ]);
 
     /// <summary>The commands of Linux dumps.</summary>
-    public static CommandSet Linux { get; } = new("Linux", [.. Shared(CommandWords.Linux), new HelpCommand()]);
+    public static CommandSet Linux { get; } = new("Linux", 
+        [.. Shared(CommandWords.Linux), new LogCommand(), new HelpCommand()]);
 
     /// <summary>The commands of texts of ESXi: a purple screen holds what its processors did.</summary>
     public static CommandSet Esxi { get; } = new("ESXi",

@@ -1,3 +1,4 @@
+using HangAnalysis.Linux.Log;
 using HangAnalysis.Linux.Symbols;
 using HangAnalysis.Linux.Waits;
 using HangAnalysis.Model;
@@ -20,6 +21,7 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
     private readonly LinuxModuleCatalog _modules;
     private readonly ProcessorSurvey _survey;
     private readonly List<ProcessorFacts> _processors = [];
+    private readonly LinuxRecords _records;
     private List<LockCount> _locks = [];
 
     /// <summary>Reads the system; damage is told in <see cref="Unknowns"/> and never thrown.</summary>
@@ -34,12 +36,26 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
         Names = new LinuxFrameNames(Session, _modules);
         _survey = new ProcessorSurvey(this, Session, _stacks);
         Clock = new LinuxClock(Session, PerCpu);
+        _records = new LinuxRecords(this, Session);
         List<TaskRecord> tasks = ReadTasks(progress);
         AddProcesses(tasks);
         _processors.AddRange(_survey.Read());
         ReadWaits(tasks, progress);
         WasInterrupted = cancellation.IsCancellationRequested;
     }
+
+    /// <summary>The kernel's log; read when first asked for.</summary>
+    public KernelLog Log => _records.Log;
+
+    /// <summary>What the log reports, in its order.</summary>
+    public IReadOnlyList<LogEvent> LogEvents => _records.Events;
+
+    /// <summary>The task that a line of the log names; null where it names none, or one that is not there any more.</summary>
+    public ThreadFacts? FindTask(LogEvent line) => _records.FindTask(line.Pid, line.Task);
+
+    /// <summary>The time of day of a moment of the log; null where it is not in the dump.</summary>
+    /// <param name="nanoseconds">Nanoseconds since start-up.</param>
+    public DateTimeOffset? TimeOfDay(ulong nanoseconds) => _records.TimeOfDay(nanoseconds);
 
     internal LinuxSession Session { get; }
 

@@ -89,6 +89,7 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(MsgJson))]
 [JsonSerializable(typeof(ProcessesJson))]
 [JsonSerializable(typeof(ProcessListJson))]
+[JsonSerializable(typeof(LogJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>
