@@ -1,4 +1,3 @@
-using HangAnalysis.Linux.Log;
 using HangAnalysis.Linux.Symbols;
 using HangAnalysis.Linux.Waits;
 using HangAnalysis.Model;
@@ -8,7 +7,7 @@ using HangAnalysis.Targets.Vmcores;
 namespace HangAnalysis.Linux;
 
 /// <summary>One Linux system in a vmcore: everything that is read once and asked for often.</summary>
-public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateNames, IWaitFunctionSource
+public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateNames, IWaitFunctionSource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessFacts> _processes = [];
@@ -21,7 +20,6 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
     private readonly LinuxModuleCatalog _modules;
     private readonly ProcessorSurvey _survey;
     private readonly List<ProcessorFacts> _processors = [];
-    private readonly LinuxRecords _records;
     private List<LockCount> _locks = [];
 
     /// <summary>Reads the system; damage is told in <see cref="Unknowns"/> and never thrown.</summary>
@@ -36,26 +34,12 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
         Names = new LinuxFrameNames(Session, _modules);
         _survey = new ProcessorSurvey(this, Session, _stacks);
         Clock = new LinuxClock(Session, PerCpu);
-        _records = new LinuxRecords(this, Session);
         List<TaskRecord> tasks = ReadTasks(progress);
         AddProcesses(tasks);
         _processors.AddRange(_survey.Read());
         ReadWaits(tasks, progress);
         WasInterrupted = cancellation.IsCancellationRequested;
     }
-
-    /// <summary>The kernel's log; read when first asked for.</summary>
-    public KernelLog Log => _records.Log;
-
-    /// <summary>What the log reports, in its order.</summary>
-    public IReadOnlyList<LogEvent> LogEvents => _records.Events;
-
-    /// <summary>The task that a line of the log names; null where it names none, or one that is not there any more.</summary>
-    public ThreadFacts? FindTask(LogEvent line) => _records.FindTask(line.Pid, line.Task);
-
-    /// <summary>The time of day of a moment of the log; null where it is not in the dump.</summary>
-    /// <param name="nanoseconds">Nanoseconds since start-up.</param>
-    public DateTimeOffset? TimeOfDay(ulong nanoseconds) => _records.TimeOfDay(nanoseconds);
 
     internal LinuxSession Session { get; }
 
@@ -100,7 +84,7 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
     public int? KernelModuleCount => Session.Symbols.Modules.All.Count + 1;
 
     /// <inheritdoc/>
-    public MemoryFacts Memory => new(null, null, null, null);
+    public MemoryFacts Memory => MemoryUse.Facts;
 
     /// <inheritdoc/>
     public IReadOnlyList<LockCount> Locks => _locks;
@@ -206,8 +190,8 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
     internal string? FunctionAt(ulong address) =>
         Session.Symbols.TryFindFunction(address, out LinuxSymbol symbol) && symbol.Address == address ? symbol.Name : null;
 
-    /// <summary>The walked stack of a task.</summary>
-    internal KernelStack GetKernelStack(ThreadFacts thread)
+    /// <summary>The walked stack of a task, with the registers that were saved on it.</summary>
+    public KernelStack GetKernelStack(ThreadFacts thread)
     {
         if (thread.HasExited)
             return KernelStack.Missing("the task has ended, and its stack may be gone");
