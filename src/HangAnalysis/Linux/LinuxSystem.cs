@@ -205,19 +205,22 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     }
 
     /// <summary>The memory of a task's program; null for threads of the kernel.</summary>
-    internal IMemory? UserMemory(in TaskRecord task)
+    internal IMemory? UserMemory(in TaskRecord task) => UserMemory(task.Memory);
+
+    /// <summary>The memory of a program by its <c>mm_struct</c>; null where there is none.</summary>
+    internal IMemory? UserMemory(ulong mm)
     {
-        if (task.Memory == 0)
+        if (mm == 0)
             return null;
-        if (!_userMemory.TryGetValue(task.Memory, out IMemory? memory))
+        if (!_userMemory.TryGetValue(mm, out IMemory? memory))
         {
             // The direct map begins where page_offset_base says; it stands still only without CONFIG_RANDOMIZE_MEMORY.
             const ulong Fixed = 0xffff_8880_0000_0000;
             ulong start = Session.AddressOf("page_offset_base") is not 0 and var variable ? Session.ReadPointer(variable) : Fixed;
-            ulong table = Session.Read(task.Memory, Session.Field("mm_struct", "pgd"));
+            ulong table = Session.Read(mm, Session.Field("mm_struct", "pgd"));
             if (table < start || start == 0)
                 return null;
-            _userMemory[task.Memory] = memory = Session.Target.OpenAddressSpace(table - start);
+            _userMemory[mm] = memory = Session.Target.OpenAddressSpace(table - start);
         }
         return memory;
     }
@@ -294,7 +297,8 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     {
         ProcessFacts process = _processIndex.GetValueOrDefault(task.Leader) ?? _processIndex.GetValueOrDefault(task.Address)!;
         TimeSpan? age = Clock.Since(task.LastArrival);
-        ThreadActivity activity = TaskState.Activity(task.State, isCurrent);
+        // An idle task that does not run has nothing to do; its state is R all the same.
+        ThreadActivity activity = task.Pid == 0 && !isCurrent ? ThreadActivity.NotRunnable : TaskState.Activity(task.State, isCurrent);
         ThreadFacts thread = new()
         {
             Address = new ThreadAddress(task.Address),
