@@ -24,11 +24,13 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
 
     /// <summary>Reads the system; damage is told in <see cref="Unknowns"/> and never thrown.</summary>
     /// <param name="target">The dump.</param>
+    /// <param name="vmlinux">The kernel's file, for what the dump lacks of the kernel's description of itself; null for none.</param>
     /// <param name="progress">Receives the number of tasks read so far.</param>
     /// <param name="cancellation">Ends the sweeps early; what is known by then stays.</param>
-    public LinuxSystem(VmcoreTarget target, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    public LinuxSystem(
+        VmcoreTarget target, VmlinuxFile? vmlinux = null, IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
-        Session = new LinuxSession(target, KernelSymbols.Read(target.KernelMemory, target.Info)) { Cancellation = cancellation };
+        Session = new LinuxSession(target, KernelSymbols.Read(target.KernelMemory, target.Info, vmlinux)) { Cancellation = cancellation };
         _modules = new LinuxModuleCatalog(Session);
         _stacks = new LinuxStacks(Session);
         Names = new LinuxFrameNames(Session, _modules);
@@ -90,7 +92,7 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     public IReadOnlyList<LockCount> Locks => _locks;
 
     /// <inheritdoc/>
-    public (int Count, TimeSpan? Oldest) PendingRequests => (0, null);
+    public (int Count, TimeSpan? Oldest) PendingRequests { get; private set; } = (-1, null);
 
     /// <inheritdoc/>
     public IReadOnlyList<WaitEdge> Edges => _graph.Edges;
@@ -318,6 +320,7 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
             IsSystemThread = task.IsKernelThread,
             HasExited = task.State is 'Z' or 'X',
             IsSuspended = TaskState.IsStopped(task.State),
+            IsOverdue = task.State == 'D' && age >= LinuxWaitRoles.OverdueAge,
             IsEnding = (task.Flags & TaskState.Exiting) != 0,
             KernelStack = task.StackPointer,
             StackLimit = task.Stack,
@@ -335,7 +338,10 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
         foreach (TaskRecord task in tasks)
             if ((task.Flags & TaskState.Worker) != 0 && FindThread(task.Address) is { } worker)
                 workers.Add(worker);
-        WaitSurvey survey = new(new WaitContext(this, Session, _stacks, rings, _graph), workers, new BlockDevices(Session, Clock));
+        BlockDevices devices = new(Session, Clock);
+        if (devices.CountAll() is { } requests)
+            PendingRequests = (requests.Count, requests.Oldest);
+        WaitSurvey survey = new(new WaitContext(this, Session, _stacks, rings, _graph), workers, devices);
         int done = 0;
         foreach (TaskRecord task in tasks)
         {

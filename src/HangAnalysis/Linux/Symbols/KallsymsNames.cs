@@ -120,7 +120,8 @@ internal sealed class KallsymsNames
         return builder.Build();
     }
 
-    private static bool TryGetRecord(byte[] names, int position, out int start, out int length)
+    /// <summary>Where the tokens of the name at a position are, and how many; false where no name can be.</summary>
+    internal static bool TryGetRecord(ReadOnlySpan<byte> names, int position, out int start, out int length)
     {
         start = position + 1;
         length = 0;
