@@ -334,7 +334,7 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     private void ReadWaits(List<TaskRecord> tasks, IProgress<int>? progress)
     {
         WaiterRings rings = new(Session, new TaskStacks(tasks, Session.Symbols.Unwinder.StackSize));
-        Workers workers = new(Session);
+        Workers workers = _workers = new Workers(Session);
         foreach (TaskRecord task in tasks)
             if ((task.Flags & TaskState.Worker) != 0 && FindThread(task.Address) is { } worker)
                 workers.Add(worker);

@@ -11,6 +11,8 @@ internal static class LinuxWords
         Name = "Linux",
         Origin = "system",
         HasDecimalIds = true,
+        ThreadTitle = "TASK",
+        IdTitles = ("PID", "TGID"),
         ForeignModule = "not built with the kernel",
         DeferredCall = "softirq",
         DeferredCalls = "softirqs",
