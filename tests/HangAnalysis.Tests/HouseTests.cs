@@ -11,6 +11,7 @@ public class HouseTests
     [TestCase("Reports", new[] { "Targets", "Windows", "Analysis", "Model", "Commands" })]
     [TestCase("Analysis", new[] { "Targets", "Windows", "Reports", "Commands" })]
     [TestCase("Windows", new[] { "Analysis", "Reports", "Commands" })]
+    [TestCase("Linux", new[] { "Windows", "Analysis", "Reports", "Commands" })]
     [TestCase("Targets", new[] { "Model", "Windows", "Analysis", "Reports", "Commands" })]
     public void A_layer_does_not_know_those_above_it(string layer, string[] forbidden)
     {
