@@ -22,7 +22,8 @@ internal sealed class ForgedKallsyms(ulong origin, bool absolutePerCpu)
     }
 
     /// <summary>Writes the tables from <paramref name="address"/> on; VMCOREINFO with or without their addresses.</summary>
-    public VmcoreInfo Write(SparseMemory memory, ulong address, bool named = true, uint? count = null)
+    public VmcoreInfo Write(
+        SparseMemory memory, ulong address, bool named = true, uint? count = null, bool wideMarkers = false)
     {
         StringBuilder info = new();
         ulong At(string name)
@@ -43,7 +44,7 @@ internal sealed class ForgedKallsyms(ulong origin, bool absolutePerCpu)
         for (int i = 0; i < _symbols.Count; i++)
         {
             if (i % 256 == 0)
-                markers.AddRange(BitConverter.GetBytes(names.Count));
+                markers.AddRange(BitConverter.GetBytes((long)names.Count).AsSpan(0, wideMarkers ? 8 : 4));
             offsets.AddRange(BitConverter.GetBytes(OffsetOf(_symbols[i].Address)));
             byte[] packed = Pack(_symbols[i].Type + _symbols[i].Name);
             if (packed.Length > 127)

@@ -45,6 +45,21 @@ public class OrcUnwinderTests(bool isNew)
         Assert.That(_stack.Frames[1].Slot, Is.EqualTo(Stack + 24));
     }
 
+    /// <summary>Before 5.12 (aa5cacdc29d7) a frame address of SP_INDIRECT was the word at SP and an offset.</summary>
+    [Test]
+    public void The_older_meaning_of_an_indirect_stack_pointer_is_known_by_where_it_leads()
+    {
+        ForgedKernel kernel = new(isNew);
+        ulong inner = kernel.Function("inner", OrcType.Call, 9, 16);
+        ulong outer = kernel.Function("outer", OrcType.End);
+        kernel.Memory.PutWords(Stack, 0x1234, 0, Stack + 0x100).PutWords(Stack + 0xf8, outer + 5);
+
+        Walk(kernel, inner + 8);
+
+        Assert.That(Addresses(), Is.EqualTo(new[] { inner + 8, outer + 5 }));
+        Assert.That(_stack.Frames[0].Cfa, Is.EqualTo(Stack + 0x100));
+    }
+
     [TestCase(1, 0, TestName = "from the frame address")]
     [TestCase(4, 16, TestName = "from BP")]
     public void The_frame_pointer_is_restored(int bpRegister, int bpOffset)

@@ -96,7 +96,7 @@ public sealed class Kallsyms
         bool? absolute = FindScheme(names, offsets, origin, info);
         if (absolute is null)
         {
-            why = "addresses of kallsyms contradict those of VMCOREINFO";
+            why = "VMCOREINFO does not confirm the addresses of kallsyms";
             return null;
         }
         ulong[] addresses = new ulong[readable];

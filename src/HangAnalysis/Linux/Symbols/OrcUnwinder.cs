@@ -227,6 +227,10 @@ public sealed class OrcUnwinder
                 why = LinuxStackEnd.Unreadable;
                 bool read = _stack.TryReadUInt64(state.Sp, out cfa);
                 cfa = unchecked(cfa + offset);
+                // Before 5.12 the offset led to the word; nothing but what the word leads to tells the two apart.
+                if ((!read || !IsReturnedFrom(cfa)) && _stack.TryReadUInt64(unchecked(state.Sp + offset), out ulong older)
+                    && IsReturnedFrom(older))
+                    cfa = older;
                 return read;
             case OrcRegister.BpIndirect:
                 why = LinuxStackEnd.Unreadable;
@@ -245,6 +249,8 @@ public sealed class OrcUnwinder
         cfa = state.Registers.Registers[register];
         return true;
     }
+
+    private bool IsReturnedFrom(ulong cfa) => _stack.TryReadUInt64(cfa - 8, out ulong ip) && TryFindEntry(ip - 1, out _);
 
     private bool TryRestoreBp(ref State state, in OrcEntry entry, ulong cfa)
     {
