@@ -1,6 +1,7 @@
 using HangAnalysis.Esxi;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Dumps;
+using HangAnalysis.Targets.Vmcores;
 
 namespace HangAnalysis.Commands;
 
@@ -17,7 +18,9 @@ public static class DumpFiles
     public static DumpSource Open(string path, DumpOpenOptions? options = null, Func<TextReader>? input = null) =>
         (path == PurpleScreenFile.StandardInput && input is not null) || PurpleScreenFile.IsText(path)
             ? OfText(path, input, options?.Cancellation ?? default)
-            : DumpSource.OfWindows(KernelDumpTarget.Open(path, options));
+            : VmcoreTarget.IsVmcore(path)
+                ? DumpSource.OfLinux(VmcoreTarget.Open(path))
+                : DumpSource.OfWindows(KernelDumpTarget.Open(path, options));
 
     private static DumpSource OfText(string path, Func<TextReader>? input, CancellationToken cancellation)
     {

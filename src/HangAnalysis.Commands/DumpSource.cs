@@ -1,6 +1,8 @@
+using HangAnalysis.Linux;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Dumps;
+using HangAnalysis.Targets.Vmcores;
 using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
@@ -48,6 +50,10 @@ public sealed class DumpSource : IDisposable
     public static DumpSource OfWindows(ITarget target) => new(target.Description, CommandTable.Windows,
         (progress, cancellation) => new WindowsSystem(target, progress, cancellation), target,
         target is KernelDumpTarget file ? token => file.Cancellation = token : null);
+
+    /// <summary>A vmcore of Linux.</summary>
+    public static DumpSource OfLinux(VmcoreTarget target) => new(target.Description, CommandTable.Linux,
+        (progress, cancellation) => new LinuxSystem(target, progress, cancellation), target);
 
     /// <summary>Reads the system.</summary>
     public ISystemFacts Read(IProgress<int>? progress, CancellationToken cancellation) => _read(progress, cancellation);

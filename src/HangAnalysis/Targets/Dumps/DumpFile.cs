@@ -9,7 +9,7 @@ namespace HangAnalysis.Targets.Dumps;
 /// program, where a read that fails is one line. The cache is direct-mapped, as a processor's. Not safe for several threads
 /// at a time. Nothing here writes.
 /// </remarks>
-internal sealed class DumpFile : IDisposable
+internal sealed class DumpFile : IFileBytes, IDisposable
 {
     /// <summary>
     /// What lies together in memory often lies together in the file, and a call costs as much as copying some 4 KB.
@@ -31,7 +31,7 @@ internal sealed class DumpFile : IDisposable
         Array.Fill(_blocks, -1);
     }
 
-    /// <summary>Size in bytes.</summary>
+    /// <inheritdoc/>
     public long Length { get; }
 
     /// <summary>Is told, once, where the file cannot be read and why.</summary>
@@ -61,7 +61,7 @@ internal sealed class DumpFile : IDisposable
         }
     }
 
-    /// <summary>Copies the bytes from an offset on; returns how many the file holds of them.</summary>
+    /// <inheritdoc/>
     public int Read(long offset, Span<byte> buffer)
     {
         if (offset < 0)
