@@ -110,6 +110,9 @@ internal static class EsxiStop
             lines.Add(("Hardware", Phrase.Of(HardwareKnowledge.Describe(bank))));
         foreach (HeartbeatLoss loss in screen.Heartbeats.Take(4))
             lines.Add(("Heartbeat", Phrase.Of($"PCPU {loss.Pcpu} gave no sign of life for {AgeText.Format(loss.Silence)}")));
+        foreach (NmiHit hit in screen.Nmis.Take(4))
+            if (hit.Pcpu == screen.Message?.Pcpu && hit.InstructionPointer != 0)
+                lines.Add(("Interrupted", Phrase.Of($"PCPU {hit.Pcpu} was at 0x{hit.InstructionPointer:x} when an NMI asked it")));
         foreach (PanicMessage other in screen.Others.Take(2))
             lines.Add(("Also", Phrase.Of(other.Text)));
         if (CoreDump(screen) is { } dump)

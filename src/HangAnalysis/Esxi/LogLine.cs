@@ -39,8 +39,10 @@ internal readonly record struct LogLine(string Text, DateTimeOffset? Time, int? 
         for (int i = 0; i < line.Length; i++)
         {
             char c = line[i];
-            int colour = c is '\u001b' or '[' ? ColourLength(line[i..]) : 0;
-            if (colour > 0)
+            // Pagers and editors show the escape character as "^[".
+            int caret = c == '^' && i + 2 < line.Length && line[i + 1] == '[' && line[i + 2] == '[' ? 2 : 0;
+            int colour = c is '\u001b' or '[' || caret > 0 ? caret + ColourLength(line[(i + caret)..]) : 0;
+            if (colour > caret)
             {
                 i += colour - 1;
                 continue;

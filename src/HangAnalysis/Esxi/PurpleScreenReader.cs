@@ -231,6 +231,10 @@ public sealed class PurpleScreenReader
                 return Kind.Worlds;
         if (ScreenLine.IsRegisters(text))
             return Kind.Registers;
+        if (ScreenLine.ReadDetails(text) is not null)
+            return Kind.Uptime;
+        if (ScreenLine.ReadWorldLine(text) is not null)
+            return Kind.Worlds;
         if (ScreenLine.ReadNmi(text) is not null || ScreenLine.ReadHeartbeat(text) is not null || ScreenLine.ReadBank(text) is not null
             || ScreenLine.ReadModule(text) is not null || ScreenLine.ReadCoreDump(text) is not null)
             return Kind.Note;
@@ -245,7 +249,7 @@ public sealed class PurpleScreenReader
     /// <summary>Lines that a panic prints and that say nothing here.</summary>
     private static bool IsNoise(string text)
     {
-        foreach (string start in (ReadOnlySpan<string>)["PTEs:", "base fs=", "World:", "Base:", "Dumping ", "Escape", "Press ", "Host "])
+        foreach (string start in (ReadOnlySpan<string>)["PTEs:", "FMS=", "Backtrace:", "base fs=", "World:", "Base:", "Dumping ", "Escape", "Press ", "Host "])
             if (EsxiGlyphs.StartsAlike(text, start))
                 return true;
         return false;
@@ -286,11 +290,15 @@ public sealed class PurpleScreenReader
                 break;
             case Kind.Worlds:
                 List<EsxiPcpu> worlds = [];
-                ScreenLine.ReadWorlds(text, worlds);
+                if (ScreenLine.ReadWorldLine(text) is { } world)
+                    worlds.Add(world);
+                else
+                    ScreenLine.ReadWorlds(text, worlds);
                 _screen.AddWorlds(worlds);
                 break;
             case Kind.Uptime:
                 ScreenLine.ReadUptime(text, out TimeSpan? uptime, out ulong? codeStart);
+                AddDetails(text);
                 _screen.AddUptime(uptime, codeStart);
                 break;
             case Kind.Backtrace:
@@ -325,6 +333,16 @@ public sealed class PurpleScreenReader
             Renew();
         if (ScreenLine.ReadVersion(text) is { } version)
             _screen.Add(version);
+    }
+
+    /// <summary>The panic of the last run, which a host tells when it has started again.</summary>
+    private void AddDetails(string text)
+    {
+        if (ScreenLine.ReadDetails(text) is not { } details)
+            return;
+        if (_screen is { Message: not null, HasBody: true })
+            Renew();
+        _screen.AddWorlds([details]);
     }
 
     private void Renew()

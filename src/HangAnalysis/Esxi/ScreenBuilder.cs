@@ -269,7 +269,7 @@ internal sealed class ScreenBuilder
         foreach (EsxiPcpu world in _worlds)
             pcpus[world.Number] = world with
             {
-                State = pcpus.GetValueOrDefault(world.Number)?.State, IsPanicking = world.Number == panicking,
+                State = world.State ?? pcpus.GetValueOrDefault(world.Number)?.State, IsPanicking = world.Number == panicking,
             };
         foreach (OpenBacktrace stack in _backtraces)
             if (stack.Header.Pcpu is { } number && (stack.Header.Kind == BacktraceKind.Saved || stack.Header.World is not null))

@@ -5,7 +5,7 @@ namespace HangAnalysis.Esxi;
 /// <summary>Reads the lines of a screen that are neither its message nor a stack.</summary>
 internal static class ScreenLine
 {
-    private static readonly string s_build = EsxiGlyphs.Fold("build-"), s_uptime = EsxiGlyphs.Fold("uptime:"),
+    private static readonly string s_build = EsxiGlyphs.Fold("build-"), s_uptime = EsxiGlyphs.Fold("uptime:"), s_vmk = EsxiGlyphs.Fold("VMK "),
         s_codeStart = EsxiGlyphs.Fold("Code start:"), s_backtrace = EsxiGlyphs.Fold("backtrace"), s_pcpu = EsxiGlyphs.Fold("PCPU"),
         s_cpu = EsxiGlyphs.Fold("CPU"), s_world = EsxiGlyphs.Fold("worldID="), s_silent = EsxiGlyphs.Fold("have a heartbeat for"),
         s_bank = EsxiGlyphs.Fold("bank"), s_status = EsxiGlyphs.Fold("status="), s_addr = EsxiGlyphs.Fold("addr:"),
@@ -42,8 +42,8 @@ internal static class ScreenLine
                 codeStart = value;
         }
         at = folded.IndexOf(s_uptime, StringComparison.Ordinal);
-        // "Uptime:" alone begins the line; anywhere else it is a word of some other message.
-        if (at >= 0 && (codeStart is not null || at < 8))
+        // "Uptime:" alone begins the line; anywhere else it is a word of some other message, but for that of the kernel.
+        if (at >= 0 && (codeStart is not null || at < 8 || folded.AsSpan(0, at).EndsWith(s_vmk, StringComparison.Ordinal)))
             uptime = ReadDuration(text.AsSpan(at + s_uptime.Length).TrimStart());
         return uptime is not null || codeStart is not null;
     }
@@ -142,6 +142,52 @@ internal static class ScreenLine
             found++;
         }
         return found;
+    }
+
+    /// <summary>
+    /// <c>pcpu:4 world:66073 name:"vmnic3-pollWorld-2" (S)</c>, as logs have it: the letters are those of the table of states.
+    /// </summary>
+    public static EsxiPcpu? ReadWorldLine(string text)
+    {
+        const string Pcpu = "pcpu:", World = "world:", Name = "name:\"";
+        int worldAt = text.IndexOf(World, StringComparison.Ordinal), nameAt = text.IndexOf(Name, StringComparison.Ordinal);
+        if (!text.StartsWith(Pcpu, StringComparison.Ordinal) || worldAt < 0 || nameAt < worldAt)
+            return null;
+        ReadOnlySpan<char> number = text.AsSpan(Pcpu.Length), id = text.AsSpan(worldAt + World.Length);
+        if (!EsxiGlyphs.TryReadPcpu(ref number, out int pcpu) || !EsxiGlyphs.TryReadDecimal(ref id, out ulong world))
+            return null;
+        ReadOnlySpan<char> rest = text.AsSpan(nameAt + Name.Length);
+        int end = rest.LastIndexOf('"');
+        string name = new(end < 0 ? rest : rest[..end]);
+        int letter = end < 0 ? -1 : rest[end..].IndexOf('(');
+        char? state = letter >= 0 && end + letter + 1 < rest.Length && char.IsAsciiLetterUpper(rest[end + letter + 1])
+            ? rest[end + letter + 1]
+            : null;
+        return new EsxiPcpu(pcpu, world, name, state, false);
+    }
+
+    private static readonly string s_crashAt = EsxiGlyphs.Fold("Crash at "), s_onCpu = EsxiGlyphs.Fold(" on CPU "),
+        s_running = EsxiGlyphs.Fold("running world ");
+
+    /// <summary>
+    /// <c>Panic Details: Crash at 2022-09-27T10:14:34.364Z on CPU 16 running world 2097591 - HELPER-1. VMK Uptime:20:07:27:19.345</c>,
+    /// as a host writes it into its log when it has started again.
+    /// </summary>
+    public static EsxiPcpu? ReadDetails(string text)
+    {
+        string folded = EsxiGlyphs.Fold(text);
+        int at = folded.IndexOf(s_crashAt, StringComparison.Ordinal);
+        int cpuAt = at < 0 ? -1 : folded.IndexOf(s_onCpu, at, StringComparison.Ordinal);
+        int worldAt = cpuAt < 0 ? -1 : folded.IndexOf(s_running, cpuAt, StringComparison.Ordinal);
+        if (worldAt < 0)
+            return null;
+        ReadOnlySpan<char> number = text.AsSpan(cpuAt + s_onCpu.Length), rest = text.AsSpan(worldAt + s_running.Length);
+        if (!EsxiGlyphs.TryReadPcpu(ref number, out int pcpu) || !EsxiGlyphs.TryReadDecimal(ref rest, out ulong world))
+            return null;
+        rest = rest.TrimStart(" -");
+        int end = rest.IndexOf(". ");
+        string name = new((end < 0 ? rest : rest[..end]).TrimEnd('.'));
+        return new EsxiPcpu(pcpu, world, name.Length == 0 ? null : name, null, true);
     }
 
     /// <summary>A world's name may have spaces: it ends where the next processor's number begins.</summary>

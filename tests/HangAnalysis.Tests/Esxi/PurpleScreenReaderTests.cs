@@ -169,6 +169,51 @@ public class PurpleScreenReaderTests
     }
 
     [Test]
+    public void What_a_host_tells_of_its_panic_after_it_has_started_again_is_read()
+    {
+        PurpleScreen read = Read("""
+            2022-09-27T10:31:02.100Z cpu0:1048576)VMware ESXi 7.0.3 [Releasebuild-20036589 x86_64]
+            2022-09-27T10:31:09.100Z cpu4:1048900)Panic Details: Crash at 2022-09-27T10:14:34.364Z on CPU 16 running world 2097591 - HELPER_UPLINK 1. VMK Uptime:20:07:27:19.345
+            2022-09-27T10:31:09.100Z cpu4:1048900)Panic Message: @BlueScreen: PCPU 3: no heartbeat (0/2 IPIs received)
+            2022-09-27T10:31:09.100Z cpu4:1048900)Backtrace:
+            2022-09-27T10:31:09.100Z cpu4:1048900)  0x453880a1bb10:[0x42000ff1a327]PanicvPanicInt@vmkernel#nover+0x327 stack: 0x453880a1bbe8
+            """)!;
+        Assert.Multiple(() =>
+        {
+            Assert.That(read.Message!.Kind, Is.EqualTo(PanicKind.NoHeartbeat));
+            Assert.That((read.PanickingPcpu, read.PanickingWorld), Is.EqualTo(((int?)16, (ulong?)2097591)));
+            Assert.That(read.Pcpus.Single(p => p.IsPanicking).WorldName, Is.EqualTo("HELPER_UPLINK 1"));
+            Assert.That(read.Uptime, Is.EqualTo(new TimeSpan(20, 7, 27, 19, 345)));
+            Assert.That(read.Backtraces.Single().Frames, Has.Count.EqualTo(1));
+        });
+    }
+
+    [Test]
+    public void The_worlds_of_a_log_and_the_modules_of_its_table_are_read()
+    {
+        PurpleScreen read = Read("""
+            cpu2:65954)^[[45m^[[33;1mVMware ESXi 6.5.0 [Releasebuild-7967591 x86_64]^[[0m
+            cpu2:65954)#PF Exception 14 in world 65954:HELPER_NFS_U IP 0x418012a45678 addr 0x0
+            cpu2:65954)FMS=06/4f/1 uCode=0xb000021
+            cpu2:65954)pcpu:0 world:66073 name:"vmnic3-pollWorld-2" (S)
+            cpu2:65954)pcpu:1 world:65555 name:"idle1" (IS)
+            cpu2:65954)*PCPU2:65954/HELPER_NFS_U
+            cpu2:65954)0x439140e1bbd0:[0x418012a45678]lpfc_fcp@<None>#<None>+0x18 stack: 0x0
+            cpu2:65954)lpfc 0x418012a40000 .data 0x417fc0000000 .bss 0x417fc0000460
+            """)!;
+        Assert.Multiple(() =>
+        {
+            Assert.That(read.Build, Is.EqualTo("7967591"));
+            Assert.That(read.Pcpus.Select(p => $"{p.Number} {p.World} {p.WorldName} {p.State} {p.IsPanicking}"), Is.EqualTo(new[]
+            {
+                "0 66073 vmnic3-pollWorld-2 S False", "1 65555 idle1 I False", "2 65954 HELPER_NFS_U  True",
+            }));
+            Assert.That(read.PanicStack!.Frames[0].ToString(), Is.EqualTo("lpfc_fcp+0x18 [lpfc]"));
+            Assert.That(read.UnreadLines, Is.Zero);
+        });
+    }
+
+    [Test]
     public void Lines_that_are_not_understood_are_counted_and_kept()
     {
         string text = PublishedScreens.PageFault.Text.Replace(
