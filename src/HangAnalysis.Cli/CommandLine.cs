@@ -43,7 +43,10 @@ public static class CommandLine
     /// <summary>Runs the program; returns its exit code.</summary>
     public static async Task<int> RunAsync(string[] arguments, ConsoleStreams streams)
     {
-        Argument<string> dump = new("DUMP") { Description = "a Windows kernel dump, or a text with a purple screen of ESXi; '-' for a text that is piped in" };
+        Argument<string> dump = new("DUMP")
+        {
+            Description = "a Windows kernel dump, or a text with a purple screen of ESXi; '-' for a text that is piped in",
+        };
         Argument<string[]> commands = new("COMMAND")
         {
             Description = "commands such as '!us -k' (quoted); '!hangwhy' if none is given; '!hahelp' lists them",

@@ -14,8 +14,8 @@ internal readonly record struct LogLine(string Text, DateTimeOffset? Time, int? 
         [("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&quot;", "\""), ("&amp;", "&")];
 
     /// <summary>
-    /// Takes a line apart: <c>2017-11-02T10:00:00.000Z esx01 vmkernel: cpu12:33445)text</c>. Colour codes are taken out, also
-    /// those whose escape character a log has lost (<c>[45m</c>).
+    /// Takes a line apart: <c>2017-11-02T10:00:00.000Z esx01 vmkernel: cpu12:33445)text</c>. Colour codes are taken out,
+    /// also those whose escape character a log has lost (<c>[45m</c>).
     /// </summary>
     public static LogLine Read(ReadOnlySpan<char> line)
     {
@@ -85,7 +85,9 @@ internal readonly record struct LogLine(string Text, DateTimeOffset? Time, int? 
         return at < text.Length && (text[at] == 'm' && digits > 0 || hasEscape && char.IsAsciiLetter(text[at])) ? at + 1 : 0;
     }
 
-    /// <summary>The end of <c>cpu12:33445)</c> or <c>cpu12:33445 opID=1f)</c>; 0 where the text has no such prefix.</summary>
+    /// <summary>
+    /// The end of <c>cpu12:33445)</c> or <c>cpu12:33445 opID=1f)</c>; 0 where the text has no such prefix.
+    /// </summary>
     private static int FindPrinter(ReadOnlySpan<char> text, out int? pcpu, out ulong? world)
     {
         const int MostBehind = 64;

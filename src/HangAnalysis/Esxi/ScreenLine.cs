@@ -5,9 +5,12 @@ namespace HangAnalysis.Esxi;
 /// <summary>Reads the lines of a screen that are neither its message nor a stack.</summary>
 internal static class ScreenLine
 {
-    private static readonly string s_build = EsxiGlyphs.Fold("build-"), s_uptime = EsxiGlyphs.Fold("uptime:"), s_vmk = EsxiGlyphs.Fold("VMK "),
-        s_codeStart = EsxiGlyphs.Fold("Code start:"), s_backtrace = EsxiGlyphs.Fold("backtrace"), s_pcpu = EsxiGlyphs.Fold("PCPU"),
-        s_cpu = EsxiGlyphs.Fold("CPU"), s_world = EsxiGlyphs.Fold("worldID="), s_silent = EsxiGlyphs.Fold("have a heartbeat for"),
+    private static readonly string s_build = EsxiGlyphs.Fold("build-"), s_uptime = EsxiGlyphs.Fold("uptime:"),
+        s_vmk = EsxiGlyphs.Fold("VMK "),
+        s_codeStart = EsxiGlyphs.Fold("Code start:"), s_backtrace = EsxiGlyphs.Fold("backtrace"),
+        s_pcpu = EsxiGlyphs.Fold("PCPU"),
+        s_cpu = EsxiGlyphs.Fold("CPU"), s_world = EsxiGlyphs.Fold("worldID="),
+        s_silent = EsxiGlyphs.Fold("have a heartbeat for"),
         s_bank = EsxiGlyphs.Fold("bank"), s_status = EsxiGlyphs.Fold("status="), s_addr = EsxiGlyphs.Fold("addr:"),
         s_nmi = EsxiGlyphs.Fold("NMI"), s_cs = EsxiGlyphs.Fold(":cs");
 
@@ -38,7 +41,8 @@ internal static class ScreenLine
         {
             ReadOnlySpan<char> rest = text.AsSpan(at + s_codeStart.Length).TrimStart();
             int repairs = 0;
-            if (EsxiGlyphs.StartsHex(rest) && EsxiGlyphs.TryReadHex(ref rest, out ulong value, out int digits, ref repairs) && digits > 4)
+            if (EsxiGlyphs.StartsHex(rest) && EsxiGlyphs.TryReadHex(ref rest, out ulong value, out int digits, ref repairs)
+                && digits > 4)
                 codeStart = value;
         }
         at = folded.IndexOf(s_uptime, StringComparison.Ordinal);
@@ -59,7 +63,8 @@ internal static class ScreenLine
         int parts = 0;
         foreach (Range range in text.Split(':'))
         {
-            if (parts++ == 4 || !double.TryParse(text[range], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double part))
+            if (parts++ == 4 || !double.TryParse(text[range], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
+                out double part))
                 return null;
             seconds = seconds * (parts == 2 && text.Count(':') == 3 ? 24 : 60) + part;
         }
@@ -95,7 +100,8 @@ internal static class ScreenLine
     public static bool IsRegisters(string text)
     {
         int at = text.IndexOf('=');
-        if (at is < 2 or > 8 || text.Contains(',', StringComparison.Ordinal) && !text.Contains(" r", StringComparison.Ordinal))
+        if (at is < 2 or > 8 || text.Contains(',', StringComparison.Ordinal)
+            && !text.Contains(" r", StringComparison.Ordinal))
             return false;
         string name = text[..at].ToLowerInvariant();
         return name is "err" or "frame" or "ip" or "eflags" or "rflags" or "es" or "ds" or "fs" or "gs" or "cs" or "ss" or "kgs" or "gdt"
@@ -118,7 +124,9 @@ internal static class ScreenLine
         return states.Length == 0 ? null : (first, states);
     }
 
-    /// <summary><c>*PCPU12:65952/vmnic0-pollWorld-0</c>, <c>*0:1024/console 1:1094/vmm0:M100</c>: adds what it finds.</summary>
+    /// <summary>
+    /// <c>*PCPU12:65952/vmnic0-pollWorld-0</c>, <c>*0:1024/console 1:1094/vmm0:M100</c>: adds what it finds.
+    /// </summary>
     public static int ReadWorlds(string text, List<EsxiPcpu> pcpus)
     {
         int found = 0;
@@ -145,7 +153,8 @@ internal static class ScreenLine
     }
 
     /// <summary>
-    /// <c>pcpu:4 world:66073 name:"vmnic3-pollWorld-2" (S)</c>, as logs have it: the letters are those of the table of states.
+    /// <c>pcpu:4 world:66073 name:"vmnic3-pollWorld-2" (S)</c>, as logs have it: the letters are those of the table of
+    /// states.
     /// </summary>
     public static EsxiPcpu? ReadWorldLine(string text)
     {
@@ -170,8 +179,8 @@ internal static class ScreenLine
         s_running = EsxiGlyphs.Fold("running world ");
 
     /// <summary>
-    /// <c>Panic Details: Crash at 2022-09-27T10:14:34.364Z on CPU 16 running world 2097591 - HELPER-1. VMK Uptime:20:07:27:19.345</c>,
-    /// as a host writes it into its log when it has started again.
+    /// <c>Panic Details: Crash at 2022-09-27T10:14:34.364Z on CPU 16 running world 2097591 - HELPER-1. VMK
+    /// Uptime:20:07:27:19.345</c>, as a host writes it into its log when it has started again.
     /// </summary>
     public static EsxiPcpu? ReadDetails(string text)
     {
@@ -206,7 +215,9 @@ internal static class ScreenLine
         return text.Length;
     }
 
-    /// <summary><c>Saved backtrace from: pcpu 20 SpinLock spin out NMI</c>, <c>Backtrace for current CPU #16, worldID=33421</c>.</summary>
+    /// <summary>
+    /// <c>Saved backtrace from: pcpu 20 SpinLock spin out NMI</c>, <c>Backtrace for current CPU #16, worldID=33421</c>.
+    /// </summary>
     public static EsxiBacktrace? ReadBacktrace(string text)
     {
         string folded = EsxiGlyphs.Fold(text);
@@ -241,7 +252,8 @@ internal static class ScreenLine
             return null;
         ReadOnlySpan<char> rest = text.AsSpan(cpu + s_pcpu.Length).TrimStart();
         ReadOnlySpan<char> time = text.AsSpan(at + s_silent.Length).TrimStart();
-        return EsxiGlyphs.TryReadPcpu(ref rest, out int pcpu) && EsxiGlyphs.TryReadDecimal(ref time, out ulong seconds) && seconds < 1_000_000
+        return EsxiGlyphs.TryReadPcpu(ref rest, out int pcpu) && EsxiGlyphs.TryReadDecimal(ref time, out ulong seconds)
+            && seconds < 1_000_000
             ? new HeartbeatLoss(pcpu, TimeSpan.FromSeconds(seconds))
             : null;
     }
@@ -279,7 +291,8 @@ internal static class ScreenLine
     public static MachineCheckBank? ReadBank(string text)
     {
         string folded = EsxiGlyphs.Fold(text);
-        int bankAt = folded.IndexOf(s_bank, StringComparison.Ordinal), statusAt = folded.IndexOf(s_status, StringComparison.Ordinal);
+        int bankAt = folded.IndexOf(s_bank, StringComparison.Ordinal),
+            statusAt = folded.IndexOf(s_status, StringComparison.Ordinal);
         if (bankAt < 0 || statusAt < bankAt)
             return null;
         ReadOnlySpan<char> rest = text.AsSpan(bankAt + s_bank.Length).TrimStart();
@@ -320,11 +333,14 @@ internal static class ScreenLine
 
     private static readonly (string Words, CoreDumpState State)[] s_coreDumps =
     [
-        ("No file configured to dump data", CoreDumpState.NotConfigured), ("No place on disk to dump", CoreDumpState.NotConfigured),
+        ("No file configured to dump data", CoreDumpState.NotConfigured),
+        ("No place on disk to dump", CoreDumpState.NotConfigured),
         ("No vmkcore disk partition", CoreDumpState.NotConfigured), ("no core dump target", CoreDumpState.NotConfigured),
         ("Dump: Successful", CoreDumpState.Written), ("Dump Successful", CoreDumpState.Written),
-        ("Dump: FAILED", CoreDumpState.Failed), ("Dump: Timeout", CoreDumpState.Failed), ("coredump failed", CoreDumpState.Failed),
-        ("Coredump to ", CoreDumpState.Begun), ("Starting coredump", CoreDumpState.Begun), ("Dumping using slot", CoreDumpState.Begun),
+        ("Dump: FAILED", CoreDumpState.Failed), ("Dump: Timeout", CoreDumpState.Failed),
+        ("coredump failed", CoreDumpState.Failed),
+        ("Coredump to ", CoreDumpState.Begun), ("Starting coredump", CoreDumpState.Begun),
+        ("Dumping using slot", CoreDumpState.Begun),
         ("Finalized dump header", CoreDumpState.Begun), ("Debugger waiting", CoreDumpState.NotTold),
     ];
 

@@ -86,7 +86,8 @@ public class PurpleScreenReaderTests
             Assert.That(read, Is.Not.Null, $"{length}");
             EsxiFrame[] frames = [.. read!.Backtraces.SelectMany(b => b.Frames)];
             Assert.That(frames, Has.Length.GreaterThanOrEqualTo(complete), $"{length}");
-            Assert.That(frames[..complete], Is.EqualTo(whole.Backtraces.SelectMany(b => b.Frames).Take(complete)), $"{length}");
+            Assert.That(frames[..complete], Is.EqualTo(whole.Backtraces.SelectMany(b => b.Frames).Take(complete)),
+                $"{length}");
             Assert.That(read.Message!.Kind, Is.EqualTo(truth.Kind), $"{length}");
         }
     }
@@ -108,7 +109,8 @@ public class PurpleScreenReaderTests
             Assert.That(read.PanickingPcpu, Is.Zero);
             Assert.That(read.Pcpus.Select(p => $"{p.Number}:{p.World}/{p.WorldName}"), Is.EqualTo(new[]
             {
-                "0:1024/console", "1:1094/vmm0:M100", "2:1086/vmware-vm", "3:1118/mks:dby-d", "4:1109/vmm0:M102", "5:1116/vmm0:dby-",
+                "0:1024/console", "1:1094/vmm0:M100", "2:1086/vmware-vm", "3:1118/mks:dby-d", "4:1109/vmm0:M102",
+                "5:1116/vmm0:dby-",
                 "6:1096/mks:M1000", "7:1082/vmm0:M100",
             }));
             Assert.That(read.PanicStack!.Frames, Has.Count.EqualTo(17));
@@ -155,8 +157,10 @@ public class PurpleScreenReaderTests
             {0}.101Z cpu20:33001)0x4390d421bb60:[0x41800a0c42ce]Vmfs_Wait@(vmfs3)#<None>+0xb2 stack: 0x4305e5c3, 0x10
 
             """;
-        string dayBefore = string.Format(Alarm, "2017-11-01T10:00:00", 6), shortBefore = string.Format(Alarm, "2017-11-02T09:59:50", 8);
-        PurpleScreen read = Check(PublishedScreens.Replication, dayBefore + shortBefore + PublishedScreens.Replication.AsLog());
+        string dayBefore = string.Format(Alarm, "2017-11-01T10:00:00", 6),
+            shortBefore = string.Format(Alarm, "2017-11-02T09:59:50", 8);
+        PurpleScreen read = Check(PublishedScreens.Replication,
+            dayBefore + shortBefore + PublishedScreens.Replication.AsLog());
         Assert.Multiple(() =>
         {
             Assert.That(read.Heartbeats, Is.EqualTo(new[] { new HeartbeatLoss(20, TimeSpan.FromSeconds(8)) }));
@@ -165,7 +169,8 @@ public class PurpleScreenReaderTests
                 Is.EqualTo(new[] { BacktraceKind.Log, BacktraceKind.Saved, BacktraceKind.Current }));
             Assert.That(read.EarlierCount, Is.Zero);
         });
-        Assert.That(Check(PublishedScreens.Replication, dayBefore + PublishedScreens.Replication.AsLog()).Backtraces, Has.Count.EqualTo(2));
+        Assert.That(Check(PublishedScreens.Replication, dayBefore + PublishedScreens.Replication.AsLog()).Backtraces,
+            Has.Count.EqualTo(2));
     }
 
     [Test]
@@ -204,7 +209,8 @@ public class PurpleScreenReaderTests
         Assert.Multiple(() =>
         {
             Assert.That(read.Build, Is.EqualTo("7967591"));
-            Assert.That(read.Pcpus.Select(p => $"{p.Number} {p.World} {p.WorldName} {p.State} {p.IsPanicking}"), Is.EqualTo(new[]
+            Assert.That(read.Pcpus.Select(p => $"{p.Number} {p.World} {p.WorldName} {p.State} {p.IsPanicking}"),
+                Is.EqualTo(new[]
             {
                 "0 66073 vmnic3-pollWorld-2 S False", "1 65555 idle1 I False", "2 65954 HELPER_NFS_U  True",
             }));
@@ -217,7 +223,8 @@ public class PurpleScreenReaderTests
     public void Lines_that_are_not_understood_are_counted_and_kept()
     {
         string text = PublishedScreens.PageFault.Text.Replace(
-            "0x439142a1bea0:[0x41801f2c4410]qfle3_poll", "0x439142a1bea0:[0x4~~\n??? smudge ???\nqfle3_po11", StringComparison.Ordinal);
+            "0x439142a1bea0:[0x41801f2c4410]qfle3_poll", "0x439142a1bea0:[0x4~~\n??? smudge ???\nqfle3_po11",
+            StringComparison.Ordinal);
         PurpleScreen read = Read(text)!;
         Assert.That(read.PanicStack!.Frames, Has.Count.EqualTo(3));
         Assert.That(read.UnreadLines, Is.EqualTo(3));
@@ -238,7 +245,8 @@ public class PurpleScreenReaderTests
     [TestCase("#UD Exception 6 in world 1:idle0 IP 0x418000001 addr 0x0", PanicKind.Exception, null)]
     [TestCase("#MC Exception 18 in world 1:idle0 IP 0x418000001 addr 0x0", PanicKind.MachineCheck, null)]
     [TestCase("NOT_REACHED bora/vmkernel/sched/cpusched.c:8501", PanicKind.Assertion, null)]
-    [TestCase("@BlueScreen: Failed at bora/modules/vmkernel/lsomcommon/log.c:120 -- VMK_ASSERT(x)", PanicKind.Assertion, null)]
+    [TestCase("@BlueScreen: Failed at bora/modules/vmkernel/lsomcommon/log.c:120 -- VMK_ASSERT(x)", PanicKind.Assertion,
+        null)]
     [TestCase("@BlueScreen: Heap heap-13 is out of memory", PanicKind.OutOfMemory, null)]
     [TestCase("Panic requested by user", PanicKind.Forced, null)]
     [TestCase("@BlueScreen: something that nobody has seen yet", PanicKind.Unknown, null)]
