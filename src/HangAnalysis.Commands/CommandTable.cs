@@ -21,7 +21,7 @@ public static class CommandTable
     public static CommandSet Linux { get; } = new("Linux",
         [
             .. Shared(CommandWords.Linux), new LinuxTaskCommand(), TaskListCommand.OfTasks, TaskListCommand.OfProcesses,
-            new LogCommand(), new HelpCommand(),
+            new CrashWhyCommand(), new LogCommand(), new SysCommand(), new HelpCommand(),
         ]);
 
     /// <summary>The commands of texts of ESXi: a purple screen holds what its processors did.</summary>

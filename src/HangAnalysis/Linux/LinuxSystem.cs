@@ -69,9 +69,6 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     public bool WasInterrupted { get; }
 
     /// <inheritdoc/>
-    public StopFacts? Stop => null;
-
-    /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;
 
     /// <inheritdoc/>
@@ -126,9 +123,6 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
             frames[i] = stack.Frames[i].InstructionPointer;
         return (frames, stack.EndNote);
     }
-
-    /// <inheritdoc/>
-    public (ThreadFacts? Thread, StackFacts Stack)? GetStopStack() => null;
 
     /// <inheritdoc/>
     public ModuleFacts? FindModule(ulong address) => _modules.Find(address);
