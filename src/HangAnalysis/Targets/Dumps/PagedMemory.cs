@@ -10,7 +10,7 @@ internal sealed class PagedMemory : IMemory
 {
     private const long Absent = -1;
 
-    private readonly PhysicalPages _physical;
+    private readonly IPhysicalPages _physical;
     private readonly PageTables _tables;
     private readonly ulong _addressMask;
     private readonly ulong[] _tags;
@@ -21,7 +21,7 @@ internal sealed class PagedMemory : IMemory
     /// <param name="tables">The page tables to translate by.</param>
     /// <param name="cacheEntries">Translations to keep; a power of two.</param>
     /// <param name="is32Bit">Whether addresses have 32 bits; their sign extension is then ignored, as debuggers do.</param>
-    public PagedMemory(PhysicalPages physical, PageTables tables, int cacheEntries, bool is32Bit = false)
+    public PagedMemory(IPhysicalPages physical, PageTables tables, int cacheEntries, bool is32Bit = false)
     {
         _physical = physical;
         _tables = tables;

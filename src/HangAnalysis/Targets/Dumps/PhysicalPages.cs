@@ -2,17 +2,27 @@ using System.Buffers.Binary;
 
 namespace HangAnalysis.Targets.Dumps;
 
+/// <summary>The pages that a dump holds, each found by its number and read at the place where it lies.</summary>
+internal interface IPhysicalPages
+{
+    /// <summary>Place of a page that is wholly present; bytes of the page follow each other from there.</summary>
+    bool TryGetOffset(ulong page, out long offset);
+
+    /// <summary>Copies bytes from a place inside a page that <see cref="TryGetOffset"/> gave; returns how many.</summary>
+    int ReadAtOffset(long offset, Span<byte> buffer);
+}
+
 /// <summary>Physical memory as far as the dump holds it.</summary>
-internal sealed class PhysicalPages(DumpFile file, PageMap map) : IPhysicalMemory
+internal sealed class PhysicalPages(DumpFile file, PageMap map) : IPhysicalMemory, IPhysicalPages
 {
     /// <inheritdoc/>
     public ulong EndPage => map.EndPage;
 
-    /// <summary>File offset of a page that is wholly present.</summary>
+    /// <inheritdoc/>
     public bool TryGetOffset(ulong page, out long offset) =>
         map.TryGetOffset(page, out offset) && offset <= file.Length - PageMap.PageSize;
 
-    /// <summary>Copies bytes from an offset inside a page that <see cref="TryGetOffset"/> gave; returns how many.</summary>
+    /// <inheritdoc/>
     public int ReadAtOffset(long offset, Span<byte> buffer) => file.Read(offset, buffer);
 
     /// <inheritdoc/>
