@@ -24,7 +24,7 @@ public sealed class LinuxLayout
         TypeTextParser parser = new(s_text.Value, new HashSet<string> { generation });
         Types = parser.Types;
         if (generation != "6.1")
-            foreach (CType type in Types.Values)
+            foreach (CType type in Types.Values.Where(type => type.Module == "fuse"))
                 type.Module = null;
         foreach (CType type in Types.Values)
             Place(type);

@@ -5,7 +5,7 @@ namespace HangAnalysis.DumpForge.Linux.Scenarios;
 /// <summary>Mutexes taken in opposite order.</summary>
 internal static class LinuxMutexScenarios
 {
-    private const string Sleep = "schedule schedule_preempt_disabled __mutex_lock.constprop.0 ";
+    internal const string Sleep = "schedule schedule_preempt_disabled __mutex_lock.constprop.0 ";
 
     /// <summary>Taints of a module that is not the distribution's: out of tree, unsigned.</summary>
     public const ulong Foreign = 1ul << 12 | 1ul << 13;
@@ -31,7 +31,8 @@ internal static class LinuxMutexScenarios
         LinuxTask ioctl = machine.Tasks.AddProcess(1103, "abba-ioctl", null)
             .Sleep('D', Sleep + "abba:abba_op __x64_sys_ioctl", 236, 16);
         LinuxObject lockA = machine.Locks.Mutex(module.Variable("abba_lock_a", "mutex"), first);
-        LinuxObject lockB = machine.Locks.Mutex(machine.New("mutex"), second);
+        LinuxObject lockB = machine.Locks.Mutex(
+            machine.New("abba_dev").Set("id", 7).Text("name", "abba0").Inner("lock_b", "mutex"), second);
         machine.Locks.WaitMutex(lockB, first);
         foreach (LinuxTask task in (LinuxTask[])[second, reader, writer, ioctl])
             machine.Locks.WaitMutex(lockA, task);
@@ -45,8 +46,7 @@ internal static class LinuxMutexScenarios
             Waits =
             [
                 new TruthWait("mutex", first.Pid, lockB.Address, second.Pid),
-                .. new[] { second, reader, writer, ioctl }.Select(task =>
-                    new TruthWait("mutex", task.Pid, lockA.Address, first.Pid, "abba_lock_a")),
+                .. LinuxTruth.WaitsOf("mutex", lockA.Address, first, "abba_lock_a", second, reader, writer, ioctl),
             ],
         };
     }

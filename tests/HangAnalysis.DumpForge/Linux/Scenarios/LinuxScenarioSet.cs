@@ -8,6 +8,27 @@ public static class LinuxScenarioSet
     private static readonly Dictionary<string, Func<LinuxOptions, LinuxMachine>> s_scenarios = new(StringComparer.Ordinal)
     {
         ["mutex-deadlock"] = LinuxMutexScenarios.Deadlock,
+        ["rwsem-writer-stuck"] = LinuxSemaphoreScenarios.WriterStuck,
+        ["rwsem-readers"] = LinuxSemaphoreScenarios.Readers,
+        ["semaphore"] = LinuxSemaphoreScenarios.Counting,
+        ["percpu-rwsem"] = LinuxSemaphoreScenarios.Frozen,
+        ["stuck-disk"] = LinuxStorageScenarios.StuckDisk,
+        ["stuck-request"] = LinuxStorageScenarios.StuckRequest,
+        ["workqueue-flush"] = LinuxWorkScenarios.Flush,
+        ["fuse-server-stopped"] = LinuxFuseScenarios.Stopped,
+        ["fuse-server-dead"] = LinuxFuseScenarios.Dead,
+        ["spinlock-cpu"] = LinuxProcessorScenarios.SpinLock,
+        ["rcu-stall"] = LinuxProcessorScenarios.RcuStall,
+        ["rt-mutex-pi"] = LinuxFutexScenarios.PriorityChain,
+        ["futex-pi-deadlock"] = LinuxFutexScenarios.Deadlock,
+        ["futex-plain"] = LinuxFutexScenarios.Plain,
+        ["null-oops"] = LinuxCrashScenarios.NullPointer,
+        ["hung-task-panic"] = LinuxCrashScenarios.HungTask,
+        ["sysrq-forced"] = LinuxCrashScenarios.Sysrq,
+        ["nmi-forced"] = LinuxCrashScenarios.Nmi,
+        ["unknown-wait"] = LinuxHealthyScenarios.UnknownWait,
+        ["healthy-idle"] = LinuxHealthyScenarios.Idle,
+        ["many-tasks"] = LinuxHealthyScenarios.Many,
     };
 
     /// <summary>Names of all, in the order of this file.</summary>

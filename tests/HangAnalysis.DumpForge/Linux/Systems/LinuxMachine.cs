@@ -24,6 +24,10 @@ public sealed class LinuxMachine
         Log = new PrintkRing(this);
         Identity = new LinuxIdentity(this);
         Locks = new LinuxLocks(this);
+        WaitQueues = new LinuxWaitQueues(this);
+        WorkQueues = new LinuxWorkQueues(this);
+        Storage = new LinuxStorage(this);
+        Futexes = new LinuxFutexes(this);
         Processors.Start();
     }
 
@@ -46,6 +50,14 @@ public sealed class LinuxMachine
     public LinuxIdentity Identity { get; }
 
     public LinuxLocks Locks { get; }
+
+    public LinuxWaitQueues WaitQueues { get; }
+
+    public LinuxWorkQueues WorkQueues { get; }
+
+    public LinuxStorage Storage { get; }
+
+    public LinuxFutexes Futexes { get; }
 
     /// <summary>What an analysis should find.</summary>
     public LinuxTruth Truth { get; set; } = LinuxTruth.NoHang;

@@ -51,6 +51,14 @@ public sealed class LinuxModule
         return _machine.Object(type, at);
     }
 
+    /// <summary>Makes bytes with a symbol, as a table of operations is.</summary>
+    public ulong Bytes(string name, int size)
+    {
+        ulong at = TakeData(size, 32);
+        _symbols.Add(new LinuxSymbolLine(name, at, 'd'));
+        return at;
+    }
+
     internal LinuxFunction Function(string name)
     {
         if (_functions.TryGetValue(name, out LinuxFunction? known))

@@ -1,3 +1,5 @@
+using HangAnalysis.DumpForge.Memory;
+
 namespace HangAnalysis.DumpForge.Linux.Systems;
 
 /// <summary>The tasks: the list of processes from init_task, their threads, memory and kinship.</summary>
@@ -25,8 +27,13 @@ public sealed class LinuxTasks
     /// <summary>Makes a kernel thread.</summary>
     public LinuxTask AddKernelThread(uint pid, string comm, ulong flags = 0) => Thread(pid, comm, Kthreadd, flags);
 
-    /// <summary>Makes a kworker, or a rescuer, with the flag of workers; its struct worker is made by the work queues.</summary>
-    public LinuxTask AddWorker(uint pid, string comm) => Thread(pid, comm, Kthreadd, PfWorker);
+    /// <summary>Makes a kworker, or a rescuer, with the flag of workers and its struct worker.</summary>
+    public LinuxTask AddWorker(uint pid, string comm)
+    {
+        LinuxTask task = Thread(pid, comm, Kthreadd, PfWorker);
+        _machine.WorkQueues.AddWorker(task);
+        return task;
+    }
 
     /// <summary>Makes a process with its first thread.</summary>
     public LinuxTask AddProcess(uint pid, string comm, LinuxTask? parent, ulong pages = 2048)
@@ -52,6 +59,25 @@ public sealed class LinuxTasks
         task.Object.Set("signal", signal).AppendTo(signal.At("thread_head"), "thread_node");
         signal.Set("nr_threads", _machine.Memory.Space.ReadUInt32(signal.At("nr_threads")) + 1);
         return task;
+    }
+
+    /// <summary>Gives a process an address space of its own, in whose lower half its memory can be written.</summary>
+    public AddressSpace OwnMemory(LinuxTask task)
+    {
+        AddressSpace space = new(_machine.Memory.Physical, _machine.Memory.Space);
+        _machine.Object("mm_struct", task.Object.Get("mm")).Set("pgd", _machine.Memory.DirectOf(space.DirectoryTableBase));
+        return space;
+    }
+
+    /// <summary>Gives a process open files, from descriptor 0 on.</summary>
+    public void OpenFiles(LinuxTask task, params LinuxObject?[] files)
+    {
+        LinuxObject table = _machine.New("files_struct").Set("count", 1);
+        ulong array = table.At("fd_array");
+        for (int i = 0; i < files.Length; i++)
+            _machine.Memory.Space.WriteUInt64(array + 8 * (ulong)i, files[i]?.Address ?? 0);
+        table.Set("fdt", table.At("fdtab")).Set("fdtab.max_fds", 64).Set("fdtab.fd", array).Set("next_fd", files.Length);
+        task.Object.Set("files", table);
     }
 
     internal LinuxTask NewIdle(int cpu)

@@ -37,6 +37,11 @@ public sealed record LinuxTruth(string Class, string? Culprit, IReadOnlyList<Tru
     /// <summary>Task that panicked.</summary>
     public uint? PanicPid { get; init; }
 
+    /// <summary>Waits of many tasks for one object.</summary>
+    public static IEnumerable<TruthWait> WaitsOf(
+        string kind, ulong waitedFor, LinuxTask? owner, string name, params IEnumerable<LinuxTask> tasks) =>
+        tasks.Select(task => new TruthWait(kind, task.Pid, waitedFor, owner?.Pid ?? 0, name));
+
     public static TruthLink Link(LinuxTask task) => new("thread", task.Address, task.Comm, task.Tgid, task.Pid);
 
     public static TruthLink Link(string kind, ulong address, string name = "") => new(kind, address, name);
