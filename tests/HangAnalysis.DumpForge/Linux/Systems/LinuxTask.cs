@@ -7,6 +7,7 @@ public sealed class LinuxTask
     private readonly LinuxMachine _machine;
     private LinuxStack? _stack;
     private ulong _innermost;
+    private string? _start;
 
     internal LinuxTask(LinuxMachine machine, LinuxObject task, ulong stack, uint pid, uint tgid, string comm)
     {
@@ -71,8 +72,8 @@ public sealed class LinuxTask
 
     internal LinuxTask RunIdle(LinuxProcessor processor)
     {
-        string start = processor.Number == 0 ? "rest_init start_kernel" : "start_secondary";
-        return Run(processor, $"native_safe_halt default_idle_call do_idle cpu_startup_entry {start}");
+        _start = processor.Number == 0 ? "rest_init start_kernel" : "start_secondary";
+        return Run(processor, $"native_safe_halt default_idle_call do_idle cpu_startup_entry {_start}");
     }
 
     /// <summary>The stack is built by hand: <see cref="Take"/> ends it.</summary>
@@ -126,7 +127,10 @@ public sealed class LinuxTask
         if (processor.Current is { } old)
         {
             old.IsCurrent = false;
-            old.Object.Set("on_cpu", 0ul);
+            // An idle task that gave way: it is not asleep, but it does not run.
+            if (old._start is { } start)
+                old.Sleep('R', $"schedule_idle do_idle cpu_startup_entry {start}", 3);
+            old.Object.Set("on_cpu", 0ul).Set("on_rq", old.Pid == 0 ? 1ul : 0);
         }
         processor.Current = this;
         IsCurrent = true;

@@ -68,7 +68,8 @@ internal sealed class LinuxText(LinuxMemory memory, LinuxLayout layout)
         if (name == "ret_from_fork" && layout.Is61)
             kind = EntryKind.End;
         ulong chance = Mix.Hash(name + layout.Name);
-        BasePointer pointer = s_byBasePointer.Contains(name) || chance % 7 == 0 ? BasePointer.Frame
+        // Nobody could find a saved RBP without unwind data.
+        BasePointer pointer = kind == EntryKind.Unknown ? BasePointer.Kept : s_byBasePointer.Contains(name) || chance % 7 == 0 ? BasePointer.Frame
             : chance % 3 == 0 ? BasePointer.Saved : BasePointer.Kept;
         int frame = s_frames.GetValueOrDefault(name, 0x20) + (int)(chance >> 8 & 3) * 8;
         return new LinuxFunction(name, module, address, Room, frame, kind, pointer) { CallsIndirectly = s_indirect.Contains(name) };
