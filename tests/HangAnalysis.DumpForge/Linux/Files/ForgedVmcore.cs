@@ -29,7 +29,8 @@ public sealed class ForgedVmcore
     public IReadOnlyList<TruthTask> Tasks => [.. Machine.Tasks.All.Select(task => task.Truth())];
 
     /// <summary>Makes the vmcore of a scenario.</summary>
-    public static ForgedVmcore Make(string scenario, LinuxLayout layout, VmcoreForm? form = null, LinuxOptions? options = null) =>
+    public static ForgedVmcore Make(string scenario, LinuxLayout layout, VmcoreForm? form = null,
+        LinuxOptions? options = null) =>
         new(LinuxScenarioSet.Build(scenario, options is null ? new LinuxOptions(layout) : options with { Layout = layout }),
             form ?? new VmcoreForm());
 

@@ -22,7 +22,8 @@ internal sealed class KdumpFile
         ulong max = _machine.Memory.RamBytes / Block;
         byte[] notes = VmcoreNotes.Write(_machine, _form);
         int bitmapBlocks = (int)((max / 8 + Block - 1) / Block);
-        List<KeyValuePair<ulong, byte[]>> pages = [.. _machine.Memory.Physical.Pages.Where(page => page.Key >= firstPfn && page.Key < endPfn)];
+        List<KeyValuePair<ulong, byte[]>> pages = [.. _machine.Memory.Physical.Pages
+            .Where(page => page.Key >= firstPfn && page.Key < endPfn)];
         long descriptors = Block * (1 + SubHeaderBlocks + 2L * bitmapBlocks);
         // Notes follow the sub header where they fit, else they come last; here between descriptors and pages.
         long notesAt = descriptors + 24L * pages.Count, next = notesAt + notes.Length;
@@ -88,7 +89,8 @@ internal sealed class KdumpFile
             header.Bytes(field);
         }
         header.Align(8).U64(_form.IsFromQemu ? 0 : (ulong)identity.CrashTime).U64(0);
-        uint status = (_form.Pages == VmcorePages.Zlib ? Zlib : 0) | (_form.IsIncomplete ? Incomplete : 0) | _form.ClaimedCompression;
+        uint status = (_form.Pages == VmcorePages.Zlib ? Zlib : 0) | (_form.IsIncomplete ? Incomplete : 0)
+            | _form.ClaimedCompression;
         header.U32(status).U32(Block).U32(SubHeaderBlocks).U32(2 * bitmapBlocks).U32((long)Math.Min(max, uint.MaxValue))
             .U32((long)max).U32(0).U32(0).U32(0).U32(_machine.Processors.All.Count);
         return header.Align(Block).ToArray();

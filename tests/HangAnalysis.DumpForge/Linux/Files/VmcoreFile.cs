@@ -95,9 +95,10 @@ public static class VmcoreFile
         byte[] notes = VmcoreNotes.Write(machine, form);
         IReadOnlyList<PageRun> runs = machine.Memory.Physical.Runs();
         ByteWriter file = new();
-        file.Bytes([0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1]).Zero(9).U16(4).U16(62).U32(1).U64(0).U64(HeaderSize).U64(0)
-            .U32(0).U16(HeaderSize).U16(SegmentSize).U16(runs.Count + 1).U16(0).U16(0).U16(0);
-        ulong at = HeaderSize + (ulong)(SegmentSize * (runs.Count + 1)), data = (at + (ulong)notes.Length + Page - 1) / Page * Page;
+        file.Bytes([0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1]).Zero(9).U16(4).U16(62).U32(1).U64(0).U64(HeaderSize)
+            .U64(0).U32(0).U16(HeaderSize).U16(SegmentSize).U16(runs.Count + 1).U16(0).U16(0).U16(0);
+        ulong at = HeaderSize + (ulong)(SegmentSize * (runs.Count + 1));
+        ulong data = (at + (ulong)notes.Length + Page - 1) / Page * Page;
         void Segment(uint type, ulong offset, ulong address, ulong physical, ulong size) =>
             file.U32(type).U32(7).U64(offset).U64(address).U64(physical).U64(size).U64(size).U64(0);
         Segment(Note, at, 0, 0, (ulong)notes.Length);

@@ -33,7 +33,10 @@ public sealed record VmcoreForm
     /// <summary>With VMCOREINFO as a note; without, a reader has to look for the text in the pages.</summary>
     public bool HasVmcoreInfo { get; init; } = true;
 
-    /// <summary>As QEMU writes: no utsname, wrong phys_base in the headers, pids of NT_PRSTATUS by CPU, notes of its own.</summary>
+    /// <summary>
+    /// As QEMU writes: no utsname, wrong phys_base in the headers, pids of NT_PRSTATUS by CPU, notes of its
+    /// own.
+    /// </summary>
     public bool IsFromQemu { get; init; }
 
     /// <summary>Flags of pages that say a compression that nobody here has written: 2 LZO, 4 snappy, 0x20 zstd.</summary>

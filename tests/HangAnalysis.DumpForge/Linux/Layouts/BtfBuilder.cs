@@ -139,7 +139,10 @@ public sealed class BtfBuilder
         }
     }
 
-    private static readonly CType s_index = new(CKind.Int, "__ARRAY_SIZE_TYPE__") { Size = 4, Alignment = 4, IsPlaced = true };
+    private static readonly CType s_index = new(CKind.Int, "__ARRAY_SIZE_TYPE__")
+    {
+        Size = 4, Alignment = 4, IsPlaced = true,
+    };
 
     private void WriteMembers(CType type)
     {

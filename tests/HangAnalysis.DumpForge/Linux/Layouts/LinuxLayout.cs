@@ -60,7 +60,8 @@ public sealed class LinuxLayout
 
     /// <summary>A structure, union or typedef by its bare name.</summary>
     public CType Type(string name) =>
-        Types.GetValueOrDefault("struct " + name) ?? Types.GetValueOrDefault("union " + name) ?? Types.GetValueOrDefault(name)
+        Types.GetValueOrDefault("struct " + name) ?? Types.GetValueOrDefault("union " + name)
+        ?? Types.GetValueOrDefault(name)
         ?? throw new KeyNotFoundException($"no type {name} in layout {Name}");
 
     public bool Has(string type, string path) => TryFind(type, path, out _);
@@ -114,7 +115,8 @@ public sealed class LinuxLayout
         if (type.Element is { } element)
         {
             Place(element);
-            (type.Size, type.Alignment) = (element.Size * Math.Max(type.Count, type.Kind == CKind.Array ? 0 : 1), element.Alignment);
+            (type.Size, type.Alignment) = (element.Size * Math.Max(type.Count, type.Kind == CKind.Array ? 0 : 1),
+                element.Alignment);
         }
         else if (type.IsAggregate)
             PlaceMembers(type);

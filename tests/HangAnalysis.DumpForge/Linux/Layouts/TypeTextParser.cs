@@ -15,7 +15,8 @@ internal sealed partial class TypeTextParser
         ["int"] = (4, true, "int"), ["unsigned int"] = (4, false, "unsigned int"),
         ["long"] = (8, true, "long int"), ["unsigned long"] = (8, false, "long unsigned int"),
         ["unsigned long long"] = (8, false, "long long unsigned int"),
-        ["u8"] = (1, false, "__u8"), ["u16"] = (2, false, "__u16"), ["s16"] = (2, true, "__s16"), ["u32"] = (4, false, "__u32"),
+        ["u8"] = (1, false, "__u8"), ["u16"] = (2, false, "__u16"), ["s16"] = (2, true, "__s16"),
+        ["u32"] = (4, false, "__u32"),
         ["s32"] = (4, true, "__s32"), ["u64"] = (8, false, "__u64"), ["s64"] = (8, true, "__s64"),
     };
 
@@ -47,7 +48,10 @@ internal sealed partial class TypeTextParser
                 }
         }
         foreach ((string name, (int size, bool signed, string btfName)) in s_integers)
-            Types.Add(name, new CType(CKind.Int, btfName) { Size = size, Alignment = size, IsSigned = signed, IsPlaced = true });
+            Types.Add(name, new CType(CKind.Int, btfName)
+            {
+                Size = size, Alignment = size, IsSigned = signed, IsPlaced = true,
+            });
         while (_next < _tokens.Count)
             ParseDeclaration();
     }
@@ -72,9 +76,10 @@ internal sealed partial class TypeTextParser
 
     private void Expect(string token)
     {
-        if (Take() is string found && found != token)
-            throw new FormatException(
-                $"'{token}' expected, '{found}' found after '{string.Join(' ', _tokens[Math.Max(0, _next - 12)..(_next - 1)])}'");
+        if (Take() is not string found || found == token)
+            return;
+        string before = string.Join(' ', _tokens[Math.Max(0, _next - 12)..(_next - 1)]);
+        throw new FormatException($"'{token}' expected, '{found}' found after '{before}'");
     }
 
     private void ParseDeclaration()
@@ -109,9 +114,9 @@ internal sealed partial class TypeTextParser
             case "struct" or "union" or "enum":
                 return ParseTagged(word);
             case "void":
-                return Types.TryGetValue("void", out CType? known) ? known : Types["void"] = new CType(CKind.Void, "") { IsPlaced = true };
+                return Special("void", CKind.Void);
             case "fn":
-                return Types.TryGetValue("fn", out known) ? known : Types["fn"] = new CType(CKind.Function, "") { IsPlaced = true };
+                return Special("fn", CKind.Function);
             case "unsigned":
                 word = "unsigned " + Take();
                 if (word == "unsigned long" && Accept("long"))
@@ -119,6 +124,13 @@ internal sealed partial class TypeTextParser
                 break;
         }
         return Types.TryGetValue(word, out CType? type) ? type : throw new FormatException($"no type {word}");
+    }
+
+    private CType Special(string word, CKind kind)
+    {
+        if (!Types.TryGetValue(word, out CType? type))
+            Types[word] = type = new CType(kind, "") { IsPlaced = true };
+        return type;
     }
 
     private CType ParseTagged(string word)

@@ -19,7 +19,8 @@ internal static class LinuxCrashScenarios
         LinuxRegisters registers = LinuxRegisters.Kernel();
         (registers.Dx, registers.Cx, registers.Si) = (0x1000, 0xc0000000ffffefff, 0xffffefff);
         stack.Interrupt(machine.Text.Find("asm_exc_page_fault"), fault, registers);
-        foreach (string function in (string[])["exc_page_fault", "page_fault_oops", "oops_end", "crash_kexec", "__crash_kexec"])
+        foreach (string function in (string[])["exc_page_fault", "page_fault_oops", "oops_end", "crash_kexec",
+            "__crash_kexec"])
             stack.Call(machine.Text.Find(function));
         task.Take(machine.Processors[0], machine.Text.Find("__crash_kexec").Inside);
         StopOther(machine);
@@ -36,12 +37,15 @@ internal static class LinuxCrashScenarios
         StopOther(machine);
         double now = options.Uptime.TotalSeconds;
         foreach (uint pid in machine.Truth.Owners.Concat(machine.Truth.Victims))
-            machine.Log.Add(now - 0.1, $"INFO: task {machine.Tasks.Find(pid).Comm}:{pid} blocked for more than 241 seconds.", 3)
+        {
+            string comm = machine.Tasks.Find(pid).Comm;
+            machine.Log.Add(now - 0.1, $"INFO: task {comm}:{pid} blocked for more than 241 seconds.", 3)
                 .Add(now - 0.1, $"      Tainted: G           OE      {machine.Identity.Release} #1", 3)
                 .Add(now - 0.1, "\"echo 0 > /proc/sys/kernel/hung_task_timeout_secs\" disables this message.", 3)
-                .Add(now - 0.1, $"task:{machine.Tasks.Find(pid).Comm,-16}state:D stack:0     pid:{pid,-5} ppid:2      flags:0x00004000", 6);
+                .Add(now - 0.1, $"task:{comm,-16}state:D stack:0     pid:{pid,-5} ppid:2      flags:0x00004000", 6);
+        }
         machine.Log.Add(now - 0.01, "Kernel panic - not syncing: hung_task: blocked tasks", 0)
-            .Add(now - 0.01, $"CPU: 0 PID: 29 Comm: khungtaskd Kdump: loaded Tainted: G           OE      {machine.Identity.Release} #1", 4);
+            .Add(now - 0.01, machine.Identity.Describe(watcher), 4);
         return Panic(machine, watcher, machine.Truth, "hung_task: blocked tasks");
     }
 
@@ -51,11 +55,13 @@ internal static class LinuxCrashScenarios
         LinuxMachine machine = LinuxPopulation.Create(options);
         LinuxMutexScenarios.AddDeadlock(machine);
         LinuxTask shell = machine.Tasks.AddProcess(2600, "bash", null).Run(machine.Processors[0],
-            "__crash_kexec panic sysrq_handle_crash __handle_sysrq write_sysrq_trigger proc_reg_write vfs_write ksys_write", 1);
+            "__crash_kexec panic sysrq_handle_crash __handle_sysrq write_sysrq_trigger proc_reg_write vfs_write "
+            + "ksys_write", 1);
         StopOther(machine);
         double now = options.Uptime.TotalSeconds;
-        machine.Log.Add(now - 0.02, "sysrq: Trigger a crash", 6).Add(now - 0.01, "Kernel panic - not syncing: sysrq triggered crash", 0)
-            .Add(now - 0.01, $"CPU: 0 PID: 2600 Comm: bash Kdump: loaded Tainted: G           OE      {machine.Identity.Release} #1", 4);
+        machine.Log.Add(now - 0.02, "sysrq: Trigger a crash", 6)
+            .Add(now - 0.01, "Kernel panic - not syncing: sysrq triggered crash", 0)
+            .Add(now - 0.01, machine.Identity.Describe(shell), 4);
         return Panic(machine, shell, machine.Truth, "sysrq triggered crash");
     }
 
@@ -70,7 +76,7 @@ internal static class LinuxCrashScenarios
         double now = options.Uptime.TotalSeconds;
         machine.Log.Add(now - 0.02, "Uhhuh. NMI received for unknown reason 21 on CPU 0.", 0)
             .Add(now - 0.01, "Kernel panic - not syncing: NMI: Not continuing", 0)
-            .Add(now - 0.01, $"CPU: 0 PID: 0 Comm: swapper/0 Kdump: loaded Tainted: G           OE      {machine.Identity.Release} #1", 4);
+            .Add(now - 0.01, machine.Identity.Describe(processor.Idle), 4);
         return Panic(machine, processor.Idle, machine.Truth, "NMI: Not continuing");
     }
 
@@ -86,7 +92,8 @@ internal static class LinuxCrashScenarios
         LinuxTask task = processor.Current!;
         string[] names = functions.Split(' ');
         LinuxStack stack = task.Frames;
-        stack.Interrupt(machine.Text.Find("end_repeat_nmi"), processor.Registers.Ip, LinuxRegisters.Kernel(), processor.NmiStack);
+        stack.Interrupt(machine.Text.Find("end_repeat_nmi"), processor.Registers.Ip, LinuxRegisters.Kernel(),
+            processor.NmiStack);
         foreach (string name in names.Reverse())
             stack.Call(machine.Text.Find(name));
         task.Take(processor, machine.Text.Find(names[0]).Inside);
@@ -114,7 +121,7 @@ internal static class LinuxCrashScenarios
             #PF: error_code(0x0002) - not-present page
             PGD 0 P4D 0 
             Oops: 0002 [#1] PREEMPT SMP NOPTI
-            CPU: 0 PID: 2500 Comm: poker Kdump: loaded Tainted: G           OE      {machine.Identity.Release} #1  Forged
+            {machine.Identity.Describe(machine.Tasks.Find(2500))}  Forged
             Hardware name: Forged Standard PC, BIOS 1.0 01/01/2026
             RIP: 0010:nullptr_poke+0x{at:x}/0x200 [nullptr]
             Code: {before} <{code[at]:x2}> {after}

@@ -10,7 +10,8 @@ internal static class LinuxFuseScenarios
     {
         LinuxMachine machine = Create(options);
         LinuxTask server = machine.Tasks.AddProcess(1900, "sshfs", null)
-            .Sleep('T', "schedule do_signal_stop get_signal arch_do_signal_or_restart exit_to_user_mode_prepare syscall_exit_to_user_mode", 500, 0);
+            .Sleep('T', "schedule do_signal_stop get_signal arch_do_signal_or_restart exit_to_user_mode_prepare "
+                + "syscall_exit_to_user_mode", 500);
         LinuxFuse fuse = new(machine, server, "fuse.sshfs");
         return Complete(machine, server, fuse, wasRead: true);
     }
@@ -40,7 +41,8 @@ internal static class LinuxFuseScenarios
     private static LinuxMachine Complete(LinuxMachine machine, LinuxTask server, LinuxFuse fuse, bool wasRead)
     {
         string prefix = machine.Layout.Is61 ? "fuse:" : "";
-        string[] functions = ["request_wait_answer", "__fuse_simple_request", "fuse_do_getattr", "fuse_update_get_attr", "fuse_getattr"];
+        string[] functions = ["request_wait_answer", "__fuse_simple_request", "fuse_do_getattr", "fuse_update_get_attr",
+            "fuse_getattr"];
         string stack = string.Join(' ', functions.Select(function => prefix + function));
         List<LinuxTask> victims = [];
         List<TruthWait> waits = [];
@@ -54,7 +56,8 @@ internal static class LinuxFuseScenarios
             waits.Add(new TruthWait("fuse", task.Pid, request.Address, server.Pid, server.Comm));
         }
         machine.Truth = new LinuxTruth("server-not-answering", server.Comm,
-            [LinuxTruth.Link(victims[0]), LinuxTruth.Link("request", waits[0].Object), LinuxTruth.Link("process", server.Address, server.Comm)])
+            [LinuxTruth.Link(victims[0]), LinuxTruth.Link("request", waits[0].Object),
+            LinuxTruth.Link("process", server.Address, server.Comm)])
         {
             Owners = [server.Pid], Victims = [.. victims.Select(task => task.Pid)], Waits = waits,
         };

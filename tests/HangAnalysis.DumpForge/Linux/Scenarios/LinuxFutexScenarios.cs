@@ -7,7 +7,8 @@ namespace HangAnalysis.DumpForge.Linux.Scenarios;
 internal static class LinuxFutexScenarios
 {
     private const ulong WordA = 0x7f10_4000_1000, WordB = 0x7f10_4000_1080;
-    private const string LockPi = "schedule rt_mutex_slowlock_block.constprop.0 rt_mutex_wait_proxy_lock futex_lock_pi do_futex __x64_sys_futex";
+    private const string LockPi =
+        "schedule rt_mutex_slowlock_block.constprop.0 rt_mutex_wait_proxy_lock futex_lock_pi do_futex __x64_sys_futex";
 
     /// <summary>
     /// A chain by priority inheritance: a program waits for an rt_mutex whose owner waits for another, whose owner sleeps in
@@ -21,9 +22,12 @@ internal static class LinuxFutexScenarios
         LinuxTask last = machine.Tasks.AddKernelThread(2200, "pi-last")
             .Sleep('D', "schedule schedule_timeout __wait_for_common wait_for_completion pichain:pi_last_fn", 95);
         LinuxTask middle = machine.Tasks.AddKernelThread(2201, "pi-middle").Sleep('D', Wait + "pichain:pi_middle_fn", 94);
-        LinuxTask first = machine.Tasks.AddProcess(2202, "pi-first", null).Sleep('D', Wait + "pichain:pi_read vfs_read ksys_read", 93);
-        LinuxTask second = machine.Tasks.AddProcess(2203, "pi-second", null).Sleep('D', Wait + "pichain:pi_read vfs_read ksys_read", 92);
-        LinuxObject lockB = machine.Locks.RtMutex(module.Variable("pi_lock_b", "rt_mutex").Inner("rtmutex", "rt_mutex_base"), last, middle);
+        LinuxTask first = machine.Tasks.AddProcess(2202, "pi-first", null)
+            .Sleep('D', Wait + "pichain:pi_read vfs_read ksys_read", 93);
+        LinuxTask second = machine.Tasks.AddProcess(2203, "pi-second", null)
+            .Sleep('D', Wait + "pichain:pi_read vfs_read ksys_read", 92);
+        LinuxObject lockB = machine.Locks.RtMutex(module.Variable("pi_lock_b", "rt_mutex")
+            .Inner("rtmutex", "rt_mutex_base"), last, middle);
         LinuxObject lockA = machine.Locks.RtMutex(
             module.Variable("pi_lock_a", "rt_mutex").Inner("rtmutex", "rt_mutex_base"), middle, first, second);
         LinuxObject done = machine.Locks.Completion(module.Variable("pi_done", "completion"));
@@ -56,19 +60,24 @@ internal static class LinuxFutexScenarios
         LinuxObject lockB = machine.Futexes.WaitPi(second, space, WordB, first);
         machine.Truth = new LinuxTruth("deadlock", null,
         [
-            LinuxTruth.Link(first), LinuxTruth.Link("lock", lockB.Address), LinuxTruth.Link(second), LinuxTruth.Link("lock", lockA.Address),
+            LinuxTruth.Link(first), LinuxTruth.Link("lock", lockB.Address), LinuxTruth.Link(second),
+            LinuxTruth.Link("lock", lockA.Address),
         ])
         {
             Cycle = [first.Pid, second.Pid], Owners = [first.Pid, second.Pid],
             Waits =
             [
-                new TruthWait("futex", first.Pid, lockB.Address, second.Pid), new TruthWait("futex", second.Pid, lockA.Address, first.Pid),
+                new TruthWait("futex", first.Pid, lockB.Address, second.Pid),
+                new TruthWait("futex", second.Pid, lockA.Address, first.Pid),
             ],
         };
         return machine;
     }
 
-    /// <summary>Threads sleep on plain futexes, as those of any idle program; the kernel knows no owner, and nothing hangs.</summary>
+    /// <summary>
+    /// Threads sleep on plain futexes, as those of any idle program; the kernel knows no owner, and nothing
+    /// hangs.
+    /// </summary>
     public static LinuxMachine Plain(LinuxOptions options)
     {
         LinuxMachine machine = LinuxPopulation.Create(options);

@@ -13,7 +13,8 @@ internal static class LinuxHealthyScenarios
         ("schedule do_nanosleep hrtimer_nanosleep __x64_sys_clock_nanosleep", 230),
         ("schedule pipe_read vfs_read ksys_read", 0), ("schedule do_wait kernel_wait4 __do_sys_wait4", 61),
         ("schedule schedule_timeout inet_csk_accept inet_accept do_accept __x64_sys_accept4", 288),
-        ("schedule schedule_timeout __skb_wait_for_more_packets unix_stream_read_generic sock_recvmsg __x64_sys_recvfrom", 45),
+        ("schedule schedule_timeout __skb_wait_for_more_packets unix_stream_read_generic sock_recvmsg "
+            + "__x64_sys_recvfrom", 45),
         ("schedule do_sigtimedwait __x64_sys_rt_sigtimedwait", 128),
         ("schedule schedule_timeout n_tty_read tty_read vfs_read ksys_read", 0),
     ];
@@ -25,7 +26,8 @@ internal static class LinuxHealthyScenarios
         for (uint i = 0; i < 60; i++)
         {
             (string stack, uint call) = s_resting[i % s_resting.Length];
-            machine.Tasks.AddProcess(3000 + i, $"daemon{i}", null, 1000 + 37 * i).Sleep('S', stack, 5 + i * 50, call).OnCpu((int)i % 2);
+            machine.Tasks.AddProcess(3000 + i, $"daemon{i}", null, 1000 + 37 * i)
+                .Sleep('S', stack, 5 + i * 50, call).OnCpu((int)i % 2);
         }
         for (uint i = 0; i < 20; i++)
             machine.Tasks.AddWorker(3100 + i, $"kworker/u4:{i}").Sleep('I', LinuxPopulation.Worker, 1 + i);
@@ -35,7 +37,8 @@ internal static class LinuxHealthyScenarios
         LinuxDisk disk = machine.Storage.AddDisk("sda", 8, 0);
         LinuxObject inode = machine.Storage.AddInode(machine.Storage.AddFileSystem("sda1", "ext4", disk), 12);
         LinuxTask reader = machine.Tasks.AddProcess(3201, "cat", null)
-            .Sleep('D', "schedule io_schedule folio_wait_bit_common filemap_update_page filemap_get_pages filemap_read vfs_read ksys_read", 0.004);
+            .Sleep('D', "schedule io_schedule folio_wait_bit_common filemap_update_page filemap_get_pages filemap_read "
+                + "vfs_read ksys_read", 0.004);
         machine.WaitQueues.WaitFolio(machine.Storage.AddFolio(inode, 1), reader);
         return machine;
     }
@@ -45,8 +48,10 @@ internal static class LinuxHealthyScenarios
     {
         LinuxMachine machine = LinuxPopulation.Create(options);
         machine.Modules.Add("vendorfs", 1 | LinuxMutexScenarios.Foreign);
-        LinuxTask[] tasks = [.. Enumerable.Range(0, 3).Select(i => machine.Tasks.AddProcess(3300 + (uint)i, $"client{i}", null)
-            .Sleep('D', "schedule schedule_timeout vendorfs:vfs_rpc_call vendorfs:vfs_getattr vfs_statx __do_sys_newstat", 900 - i, 4))];
+        LinuxTask[] tasks = [.. Enumerable.Range(0, 3).Select(i =>
+            machine.Tasks.AddProcess(3300 + (uint)i, $"client{i}", null)
+            .Sleep('D', "schedule schedule_timeout vendorfs:vfs_rpc_call vendorfs:vfs_getattr vfs_statx "
+                + "__do_sys_newstat", 900 - i, 4))];
         machine.Truth = new LinuxTruth("stuck-in-driver", "vendorfs", [LinuxTruth.Link(tasks[0])])
         {
             Victims = [.. tasks.Select(task => task.Pid)],
@@ -61,7 +66,8 @@ internal static class LinuxHealthyScenarios
     {
         const int Threads = 100;
         // 3 KB for a task and 8 KB of its stack and page tables.
-        options = options with { RamMegabytes = Math.Max(options.RamMegabytes, 256 + 12 * options.Tasks / 1000 / 64 * 64 + 64) };
+        int needed = 320 + 12 * options.Tasks / 1000 / 64 * 64;
+        options = options with { RamMegabytes = Math.Max(options.RamMegabytes, needed) };
         LinuxMachine machine = LinuxPopulation.Create(options);
         LinuxMutexScenarios.AddDeadlock(machine);
         LinuxTask? leader = null;

@@ -10,7 +10,10 @@ internal static class LinuxMutexScenarios
     /// <summary>Taints of a module that is not the distribution's: out of tree, unsigned.</summary>
     public const ulong Foreign = 1ul << 12 | 1ul << 13;
 
-    /// <summary>Two kernel threads of a module hold a lock each and want the other's; three programs wait for one of them.</summary>
+    /// <summary>
+    /// Two kernel threads of a module hold a lock each and want the other's; three programs wait for one of
+    /// them.
+    /// </summary>
     public static LinuxMachine Deadlock(LinuxOptions options)
     {
         LinuxMachine machine = LinuxPopulation.Create(options);
@@ -21,8 +24,10 @@ internal static class LinuxMutexScenarios
     public static void AddDeadlock(LinuxMachine machine)
     {
         LinuxModule module = machine.Modules.Add("abba", Foreign);
-        LinuxTask first = machine.Tasks.AddKernelThread(1096, "abba-ka").Sleep('D', Sleep + "abba:abba_take_b abba:abba_ka_fn", 240);
-        LinuxTask second = machine.Tasks.AddKernelThread(1097, "abba-kb").Sleep('D', Sleep + "abba:abba_take_a abba:abba_kb_fn", 239.9)
+        LinuxTask first = machine.Tasks.AddKernelThread(1096, "abba-ka")
+            .Sleep('D', Sleep + "abba:abba_take_b abba:abba_ka_fn", 240);
+        LinuxTask second = machine.Tasks.AddKernelThread(1097, "abba-kb")
+            .Sleep('D', Sleep + "abba:abba_take_a abba:abba_kb_fn", 239.9)
             .OnCpu(1);
         LinuxTask reader = machine.Tasks.AddProcess(1099, "abba-reader", null)
             .Sleep('D', Sleep + "abba:abba_op vfs_read ksys_read", 238);

@@ -15,7 +15,8 @@ internal static class LinuxPopulation
         LinuxTasks tasks = machine.Tasks;
         _ = tasks.Init;
         _ = tasks.Kthreadd;
-        tasks.AddKernelThread(15, "rcu_preempt").Sleep('I', "schedule schedule_timeout rcu_gp_fqs_loop rcu_gp_kthread", 0.02);
+        tasks.AddKernelThread(15, "rcu_preempt").Sleep('I',
+            "schedule schedule_timeout rcu_gp_fqs_loop rcu_gp_kthread", 0.02);
         tasks.AddKernelThread(29, "khungtaskd").Sleep('S', "schedule schedule_timeout watchdog", 61);
         if (options.IsMinimal)
             return machine;
@@ -38,7 +39,8 @@ internal static class LinuxPopulation
         LinuxTask sshd = tasks.AddProcess(512, "sshd", null, 3900).Sleep('S', Poll, 3000, 7);
         LinuxTask shell = tasks.AddProcess(600, "bash", sshd, 2100)
             .Sleep('S', "schedule do_wait kernel_wait4 __do_sys_wait4", 100, 61);
-        tasks.AddProcess(601, "sleep", shell, 600).Sleep('S', "schedule do_nanosleep hrtimer_nanosleep __x64_sys_clock_nanosleep", 100, 230);
+        tasks.AddProcess(601, "sleep", shell, 600)
+            .Sleep('S', "schedule do_nanosleep hrtimer_nanosleep __x64_sys_clock_nanosleep", 100, 230);
         tasks.AddProcess(602, "defunct", shell, 1).Zombie();
         machine.Log.Add(0, $"Linux version {machine.Identity.Release} (forge@forged-host) {machine.Identity.Version}", 5)
             .Add(0, "Command line: " + machine.Identity.CommandLine, 6).Add(0.512345, "x86: Booting SMP configuration:")

@@ -14,7 +14,8 @@ internal static class LinuxProcessorScenarios
         LinuxTask holder = machine.Tasks.AddKernelThread(2000, "spin-holder")
             .Run(machine.Processors[0], "spinhog:hog_loop spinhog:hog_hold spinhog:hog_thread");
         LinuxTask waiter = machine.Tasks.AddProcess(2001, "spin-waiter", null)
-            .Run(machine.Processors[1], "native_queued_spin_lock_slowpath _raw_spin_lock spinhog:hog_write vfs_write ksys_write", 1);
+            .Run(machine.Processors[1],
+                "native_queued_spin_lock_slowpath _raw_spin_lock spinhog:hog_write vfs_write ksys_write", 1);
         LinuxRegisters registers = machine.Processors[1].Registers;
         (registers.Di, registers.Ax, registers.Cx) = (spin.Address, 1, 0);
         // Locked; the first waiter is pending but where a hypervisor makes the kernel spin simply (virt_spin_lock).
@@ -22,7 +23,7 @@ internal static class LinuxProcessorScenarios
         double now = options.Uptime.TotalSeconds;
         machine.Log.Add(now - 4, "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [spin-waiter:2001]", 0)
             .Add(now - 4, "Modules linked in: spinhog(OE)", 4)
-            .Add(now - 4, $"CPU: 1 PID: 2001 Comm: spin-waiter Tainted: G           OE      {machine.Identity.Release} #1", 4)
+            .Add(now - 4, machine.Identity.Describe(waiter), 4)
             .Add(now - 4, "RIP: 0010:native_queued_spin_lock_slowpath+0x1c/0x200", 4)
             .Add(now - 2, "watchdog: BUG: soft lockup - CPU#0 stuck for 27s! [spin-holder:2000]", 0)
             .Add(now - 2, "RIP: 0010:hog_loop+0x1c/0x200 [spinhog]", 4);
@@ -78,12 +79,15 @@ internal static class LinuxProcessorScenarios
         LinuxTask thread = machine.Tasks.Find(15);
         LinuxObject state = machine.Variable("rcu_state", "rcu_state");
         LinuxObject node = state.Inner("node[0]", "rcu_node");
-        state.Set("level[0]", node).Set("ncpus", 2).Set("gp_seq", 1521ul << 2 | 1).Set("gp_kthread", thread.Object).Set("gp_state", 5)
-            .Set("gp_start", now - 16500).Set("gp_activity", now - 3).Set("jiffies_stall", now + 40000).Set("name", machine.String("rcu_preempt"))
+        state.Set("level[0]", node).Set("ncpus", 2).Set("gp_seq", 1521ul << 2 | 1).Set("gp_kthread", thread.Object)
+            .Set("gp_state", 5)
+            .Set("gp_start", now - 16500).Set("gp_activity", now - 3).Set("jiffies_stall", now + 40000)
+            .Set("name", machine.String("rcu_preempt"))
             .Set("abbr", 'p');
         node.Set("gp_seq", 1521ul << 2 | 1).Set("qsmask", 2ul).Set("qsmaskinit", 3ul).Set("grphi", 1).Lists("blkd_tasks");
         foreach (LinuxProcessor processor in machine.Processors.All)
-            machine.Object("rcu_data", processor.Area + machine.Processors.RcuData).Set("cpu", processor.Number).Set("mynode", node)
+            machine.Object("rcu_data", processor.Area + machine.Processors.RcuData).Set("cpu", processor.Number)
+            .Set("mynode", node)
                 .Set("grpmask", 1ul << processor.Number).Set("gp_seq", 1521ul << 2 | 1);
     }
 }

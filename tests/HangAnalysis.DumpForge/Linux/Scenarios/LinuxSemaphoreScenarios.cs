@@ -20,8 +20,10 @@ internal static class LinuxSemaphoreScenarios
     {
         LinuxModule module = machine.Modules.Add("rwhold", LinuxMutexScenarios.Foreign);
         LinuxTask writer = machine.Tasks.AddKernelThread(1201, "rwhold-writer")
-            .Sleep('D', "schedule schedule_timeout __wait_for_common wait_for_completion rwhold:rwhold_writer_fn", 310).OnCpu(1);
-        LinuxTask[] readers = [.. Enumerable.Range(1, 5).Select(i => machine.Tasks.AddProcess(1201 + 2 * (uint)i, $"rw-reader{i}", null)
+            .Sleep('D', "schedule schedule_timeout __wait_for_common wait_for_completion rwhold:rwhold_writer_fn", 310)
+            .OnCpu(1);
+        LinuxTask[] readers = [.. Enumerable.Range(1, 5).Select(i =>
+            machine.Tasks.AddProcess(1201 + 2 * (uint)i, $"rw-reader{i}", null)
             .Sleep('D', Read + "rwhold:rwhold_read vfs_read ksys_read", 310 - i))];
         LinuxObject device = module.Variable("rw", "rwhold_dev");
         LinuxObject semaphore = machine.Locks.WriteLocked(device.Inner("rw", "rw_semaphore"), writer);
@@ -50,8 +52,8 @@ internal static class LinuxSemaphoreScenarios
         LinuxMachine machine = LinuxPopulation.Create(options);
         machine.Modules.Add("slowdrv", LinuxMutexScenarios.Foreign);
         LinuxTask leader = machine.Tasks.AddProcess(1300, "database", null, 500_000)
-            .Sleep('D', "schedule schedule_timeout __wait_for_common wait_for_completion slowdrv:slow_fault __do_fault do_fault "
-                + "__handle_mm_fault handle_mm_fault __get_user_pages", 140);
+            .Sleep('D', "schedule schedule_timeout __wait_for_common wait_for_completion slowdrv:slow_fault "
+                + "__do_fault do_fault __handle_mm_fault handle_mm_fault __get_user_pages", 140);
         LinuxTask writer = machine.Tasks.AddThread(leader, 1301, "db-alloc")
             .Sleep('D', Write + "__vm_munmap __x64_sys_munmap", 139, 11);
         LinuxTask reader = machine.Tasks.AddProcess(1310, "ps", null)
@@ -82,7 +84,8 @@ internal static class LinuxSemaphoreScenarios
         LinuxMachine machine = LinuxPopulation.Create(options);
         LinuxModule module = machine.Modules.Add("semdrv", LinuxMutexScenarios.Foreign);
         LinuxObject semaphore = machine.Locks.Counting(module.Variable("slots", "semaphore"));
-        LinuxTask[] tasks = [.. Enumerable.Range(0, 3).Select(i => machine.Tasks.AddProcess(1400 + (uint)i, $"sem-user{i}", null)
+        LinuxTask[] tasks = [.. Enumerable.Range(0, 3).Select(i =>
+            machine.Tasks.AddProcess(1400 + (uint)i, $"sem-user{i}", null)
             .Sleep('D', "schedule schedule_timeout __down down semdrv:sem_write vfs_write ksys_write", 200 - i, 1))];
         foreach (LinuxTask task in tasks)
             machine.Locks.WaitCounting(semaphore, task);
@@ -96,8 +99,8 @@ internal static class LinuxSemaphoreScenarios
     }
 
     /// <summary>
-    /// A file system was frozen and is not thawed (fsfreeze -f): those who write wait for its per-CPU semaphore. No task holds
-    /// it; the super block says that it is frozen.
+    /// A file system was frozen and is not thawed (fsfreeze -f): those who write wait for its per-CPU semaphore. No
+    /// task holds it; the super block says that it is frozen.
     /// </summary>
     public static LinuxMachine Frozen(LinuxOptions options)
     {
@@ -106,10 +109,13 @@ internal static class LinuxSemaphoreScenarios
         LinuxDisk disk = machine.Storage.AddDisk("sdb");
         LinuxObject block = machine.Storage.AddFileSystem("sdb1", "xfs", disk).Set("s_writers.frozen", Complete);
         LinuxObject semaphore = block.Inner("s_writers.rw_sem[0]", "percpu_rw_semaphore").Set("block", 1);
-        LinuxTask[] tasks = [.. Enumerable.Range(0, 4).Select(i => machine.Tasks.AddProcess(1500 + (uint)i, $"writer{i}", null)
-            .Sleep('D', "schedule percpu_rwsem_wait __percpu_down_read xfs_file_buffered_write vfs_write ksys_write", 600 - i, 1))];
+        LinuxTask[] tasks = [.. Enumerable.Range(0, 4).Select(i =>
+            machine.Tasks.AddProcess(1500 + (uint)i, $"writer{i}", null)
+            .Sleep('D', "schedule percpu_rwsem_wait __percpu_down_read xfs_file_buffered_write vfs_write ksys_write",
+            600 - i, 1))];
         foreach (LinuxTask task in tasks)
-            machine.WaitQueues.Wait(semaphore.At("waiters"), task, "percpu_rwsem_wait", "percpu_rwsem_wake_function", Exclusive | Custom);
+            machine.WaitQueues.Wait(semaphore.At("waiters"), task, "percpu_rwsem_wait", "percpu_rwsem_wake_function",
+            Exclusive | Custom);
         machine.Truth = new LinuxTruth("owner-unknown", "sdb1",
             [LinuxTruth.Link(tasks[0]), LinuxTruth.Link("lock", semaphore.Address, "sdb1")])
         {

@@ -9,8 +9,10 @@ public sealed class KallsymsTables
     private static readonly string[] s_common =
     [
         "__", "mutex", "lock", "_wait", "queue", "tion", "_task", "sched", "read", "write", "init", "work", "_sys_", "__x64",
-        "page", "folio", "rw", "sem", "user", "kernel", "irq", "rcu_", "struct", "_for_", "percpu", "_fn", "pfx_", "do_", "un",
-        "er", "in", "on", "st", "ti", "re", "de", "_s", "_d", "_p", "le", "or", "ed", "te", "se", "al", "it", "at", "ar", "ro",
+        "page", "folio", "rw", "sem", "user", "kernel", "irq", "rcu_", "struct", "_for_", "percpu", "_fn", "pfx_",
+            "do_", "un",
+        "er", "in", "on", "st", "ti", "re", "de", "_s", "_d", "_p", "le", "or", "ed", "te", "se", "al", "it", "at",
+            "ar", "ro",
     ];
 
     private readonly string[] _tokens = new string[256];

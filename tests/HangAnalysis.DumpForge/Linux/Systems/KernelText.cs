@@ -4,7 +4,8 @@ namespace HangAnalysis.DumpForge.Linux.Systems;
 internal static class KernelText
 {
     // So long that its length takes two bytes even in tokens, as names of Rust are.
-    private const string LongName = "_RNvMs2_NtNtCsb0Qx7Zk9VwH_6kernel4sync3arcINtB5_3ArcNtNtCs1hKzYqXw8Jf_11rust_binder7process7ProcessE"
+    private const string LongName =
+        "_RNvMs2_NtNtCsb0Qx7Zk9VwH_6kernel4sync3arcINtB5_3ArcNtNtCs1hKzYqXw8Jf_11rust_binder7process7ProcessE"
         + "8try_newQ7Zx9Kk3Jw5Vv1Yh8Xg6Ff2Bb4Pp0MmWqLzUjGoCnDyEuHaRkTsXvB9Z7Q5J3K1W8V6Y4H2F0";
 
     public static void Write(LinuxMachine machine)
@@ -32,7 +33,8 @@ internal static class KernelText
     private static void WriteOrc(LinuxMachine machine)
     {
         List<OrcLine> lines = OrcTables.Lines(machine.Text.Functions, machine.Memory.TextEnd);
-        ulong ips = machine.Memory.TakeReadOnly(4 * lines.Count, 16), entries = machine.Memory.TakeReadOnly(6 * lines.Count, 16);
+        ulong ips = machine.Memory.TakeReadOnly(4 * lines.Count, 16);
+        ulong entries = machine.Memory.TakeReadOnly(6 * lines.Count, 16);
         OrcTables.Write(machine, lines, ips, entries);
         machine.Symbols.Add("__start_orc_unwind_ip", ips, 'R');
         machine.Symbols.Add("__stop_orc_unwind_ip", ips + 4 * (ulong)lines.Count, 'R');

@@ -32,7 +32,8 @@ internal enum EntryKind
 }
 
 /// <summary>A line of an ORC table before it is encoded.</summary>
-internal readonly record struct OrcLine(ulong Address, int SpRegister, int SpOffset, int BpRegister, int BpOffset, EntryKind Kind)
+internal readonly record struct OrcLine(
+    ulong Address, int SpRegister, int SpOffset, int BpRegister, int BpOffset, EntryKind Kind)
 {
     public const int Undefined = 0, PreviousSp = 1, Bp = 4, Sp = 5, SpIndirect = 9;
 }
@@ -49,7 +50,8 @@ internal sealed class LinuxFunction
     private readonly List<OrcLine> _extra = [];
     private ulong _nextSite;
 
-    public LinuxFunction(string name, string? module, ulong address, int size, int frame, EntryKind kind, BasePointer pointer)
+    public LinuxFunction(
+        string name, string? module, ulong address, int size, int frame, EntryKind kind, BasePointer pointer)
     {
         (Name, Module, Address, Size, FrameSize, Kind, Pointer) = (name, module, address, size, frame, kind, pointer);
         _nextSite = address + FirstSite;
@@ -87,7 +89,8 @@ internal sealed class LinuxFunction
         if (!CallsIndirectly)
         {
             code = [0xe8, 0, 0, 0, 0];
-            BinaryPrimitives.WriteInt32LittleEndian(code.AsSpan(1), checked((int)unchecked((long)(callee.Address - (at + 5)))));
+            long distance = unchecked((long)(callee.Address - (at + 5)));
+            BinaryPrimitives.WriteInt32LittleEndian(code.AsSpan(1), checked((int)distance));
         }
         _code.Add((at, code));
         return _sites[key] = at + (ulong)code.Length;

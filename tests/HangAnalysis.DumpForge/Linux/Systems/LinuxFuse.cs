@@ -1,6 +1,9 @@
 namespace HangAnalysis.DumpForge.Linux.Systems;
 
-/// <summary>A file system in user space: its connection, the server's device, and requests that wait for an answer.</summary>
+/// <summary>
+/// A file system in user space: its connection, the server's device, and requests that wait for an
+/// answer.
+/// </summary>
 public sealed class LinuxFuse
 {
     private const uint Getattr = 3;
@@ -17,12 +20,14 @@ public sealed class LinuxFuse
         SuperBlock = machine.Storage.AddFileSystem("0:51", type);
         Connection = machine.New("fuse_conn").Set("connected", 1).Set("iq.connected", 1).Set("dev", 51)
             .Lists("iq.pending", "iq.interrupts", "iq.waitq.head", "bg_queue", "devices", "mounts");
-        Mount = machine.New("fuse_mount").Set("fc", Connection).Set("sb", SuperBlock).AppendTo(Connection.At("mounts"), "fc_entry");
+        Mount = machine.New("fuse_mount").Set("fc", Connection).Set("sb", SuperBlock)
+            .AppendTo(Connection.At("mounts"), "fc_entry");
         SuperBlock.Set("s_fs_info", Mount);
         _processing = machine.Memory.Allocate(16 * 256);
         for (ulong i = 0; i < 256; i++)
             machine.Memory.Space.InitializeList(_processing + 16 * i);
-        Device = machine.New("fuse_dev").Set("fc", Connection).Set("pq.connected", 1).Set("pq.processing", _processing).Lists("pq.io")
+        Device = machine.New("fuse_dev").Set("fc", Connection).Set("pq.connected", 1).Set("pq.processing", _processing)
+            .Lists("pq.io")
             .AppendTo(Connection.At("devices"), "entry");
         LinuxObject node = machine.Storage.AddInode(machine.Storage.AddFileSystem("devtmpfs", "devtmpfs"), 229);
         File = machine.Storage.Open(node, "fuse", operations, Device.Address);
@@ -45,7 +50,8 @@ public sealed class LinuxFuse
         const ulong IsPending = 1ul << 5, Sent = 1ul << 6, Waiting = 1ul << 4;
         _unique += 2;
         LinuxObject request = _machine.New("fuse_req").Set("fm", Mount).Set("count", 2).Set("in.h.opcode", Getattr)
-            .Set("in.h.unique", _unique).Set("in.h.pid", task.Pid).Set("flags", Waiting | (wasRead ? Sent : IsPending)).Lists("intr_entry", "waitq.head");
+            .Set("in.h.unique", _unique).Set("in.h.pid", task.Pid).Set("flags", Waiting | (wasRead ? Sent : IsPending))
+            .Lists("intr_entry", "waitq.head");
         // FUSE_REQ_ID_STEP is 2; the hash is of the id without it.
         ulong head = wasRead ? _processing + 16 * (_unique / 2 % 256) : Connection.At("iq.pending");
         request.AppendTo(head, "list");

@@ -45,10 +45,12 @@ public sealed class LinuxFutexes
     }
 
     private static void Key(LinuxObject key, LinuxTask task, ulong address) =>
-        key.Set("private.mm", task.Object.Get("mm")).Set("private.address", address & ~0xffful).Set("private.offset", address & 0xfff);
+        key.Set("private.mm", task.Object.Get("mm")).Set("private.address", address & ~0xffful)
+            .Set("private.offset", address & 0xfff);
 
     private LinuxObject Bucket(ulong address) =>
-        _machine.Object("futex_hash_bucket", _table.Value + (address >> 2) % Buckets * (ulong)_machine.Layout.SizeOf("futex_hash_bucket"));
+        _machine.Object("futex_hash_bucket", _table.Value + (address >> 2) % Buckets
+            * (ulong)_machine.Layout.SizeOf("futex_hash_bucket"));
 
     private ulong NewTable()
     {

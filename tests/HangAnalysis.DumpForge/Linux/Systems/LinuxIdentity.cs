@@ -53,13 +53,18 @@ public sealed class LinuxIdentity
 
     internal List<(string Name, ulong Address)> Kallsyms { get; } = [];
 
+    /// <summary>The line of a task that goes with every report of the kernel (dump_stack_print_info()).</summary>
+    public string Describe(LinuxTask task) =>
+        $"CPU: {task.Cpu} PID: {task.Pid} Comm: {task.Comm} Kdump: loaded Tainted: G           OE      {Release} #1";
+
     internal void Prepare()
     {
         LinuxObject uts = _machine.Variable("init_uts_ns", "uts_namespace");
         uts.Text("name.sysname", "Linux").Text("name.nodename", NodeName).Text("name.release", Release)
             .Text("name.version", Version).Text("name.machine", "x86_64").Text("name.domainname", "(none)");
         _machine.Memory.Space.WriteUInt64(_machine.Data("saved_command_line", 8), _machine.String(CommandLine));
-        byte[] banner = Encoding.UTF8.GetBytes($"Linux version {Release} (forge@forged-host) (gcc 12.2.0, GNU ld 2.40) {Version}\n\0");
+        string compiler = "(forge@forged-host) (gcc 12.2.0, GNU ld 2.40)";
+        byte[] banner = Encoding.UTF8.GetBytes($"Linux version {Release} {compiler} {Version}\n\0");
         ulong at = _machine.Memory.TakeReadOnly(banner.Length, 32);
         _machine.Memory.Space.Write(at, banner);
         _machine.Symbols.Add("linux_banner", at, 'R');
@@ -75,7 +80,8 @@ public sealed class LinuxIdentity
         uint none = uint.MaxValue;
         _machine.Memory.Space.WriteUInt32(_panicCpu, (uint?)PanicCpu ?? none);
         _machine.Memory.Space.WriteUInt32(_crashingCpu, IsKdump ? (uint?)PanicCpu ?? none : none);
-        _machine.Memory.Space.WriteUInt64(_taints, _machine.Modules.All.Aggregate(0ul, (bits, module) => bits | module.Taints));
+        ulong taints = _machine.Modules.All.Aggregate(0ul, (bits, module) => bits | module.Taints);
+        _machine.Memory.Space.WriteUInt64(_taints, taints);
         VmcoreInfo = VmcoreInfoText.Write(_machine);
         // The kernel keeps its text in a page of its own: found by a scan where a dump has no note.
         byte[] bytes = Encoding.UTF8.GetBytes(VmcoreInfo);

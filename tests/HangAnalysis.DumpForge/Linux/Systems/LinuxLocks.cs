@@ -15,7 +15,10 @@ public sealed class LinuxLocks
         return owner is null ? mutex : mutex.Set("owner", owner.Address);
     }
 
-    /// <summary>A task waits for a mutex: its waiter lies on the frame of __mutex_lock; flag 1 of the owner says so.</summary>
+    /// <summary>
+    /// A task waits for a mutex: its waiter lies on the frame of __mutex_lock; flag 1 of the owner says
+    /// so.
+    /// </summary>
     public void WaitMutex(LinuxObject mutex, LinuxTask task)
     {
         LinuxObject waiter = Waiter(task, "mutex_waiter", "__mutex_lock.constprop.0");
@@ -53,7 +56,8 @@ public sealed class LinuxLocks
     public LinuxObject Completion(LinuxObject completion) => completion.Lists("wait.task_list");
 
     public void WaitCompletion(LinuxObject completion, LinuxTask task) =>
-        Waiter(task, "swait_queue", "__wait_for_common").Set("task", task.Object).AppendTo(completion.At("wait.task_list"), "task_list");
+        Waiter(task, "swait_queue", "__wait_for_common").Set("task", task.Object)
+            .AppendTo(completion.At("wait.task_list"), "task_list");
 
     /// <summary>
     /// An rt_mutex: owner and the flag that it has waiters; the waiters in a tree, of which the first is the leftmost, and
@@ -62,13 +66,15 @@ public sealed class LinuxLocks
     public LinuxObject RtMutex(LinuxObject mutex, LinuxTask owner, params LinuxTask[] waiters)
     {
         mutex.Set("owner", owner.Address | (waiters.Length > 0 ? WaitersFlag : 0));
-        (string tree, string piTree) = _machine.Layout.Is61 ? ("tree_entry", "pi_tree_entry") : ("tree.entry", "pi_tree.entry");
+        (string tree, string piTree) = _machine.Layout.Is61 ? ("tree_entry", "pi_tree_entry")
+            : ("tree.entry", "pi_tree.entry");
         ulong parent = 0;
         for (int i = 0; i < waiters.Length; i++)
         {
             LinuxTask task = waiters[i];
             LinuxObject waiter = Waiter(task, "rt_mutex_waiter", "futex_lock_pi", "rt_mutex_slowlock.constprop.0");
-            waiter.Set("task", task.Object).Set("lock", mutex).Set("wake_state", 2).Set(tree + ".__rb_parent_color", parent | 1);
+            waiter.Set("task", task.Object).Set("lock", mutex).Set("wake_state", 2)
+                .Set(tree + ".__rb_parent_color", parent | 1);
             task.Object.Set("pi_blocked_on", waiter);
             ulong node = waiter.At(tree);
             if (i == 0)

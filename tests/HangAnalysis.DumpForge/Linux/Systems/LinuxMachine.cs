@@ -109,7 +109,10 @@ public sealed class LinuxMachine
         return _texts[text] = at;
     }
 
-    /// <summary>Writes what is derived from all that was put in: symbols, types, unwind data, processors' state, VMCOREINFO.</summary>
+    /// <summary>
+    /// Writes what is derived from all that was put in: symbols, types, unwind data, processors' state,
+    /// VMCOREINFO.
+    /// </summary>
     public LinuxMachine Complete()
     {
         if (_isComplete)

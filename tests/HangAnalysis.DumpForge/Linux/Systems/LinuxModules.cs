@@ -69,7 +69,8 @@ public sealed class LinuxModule
         return _functions[name] = function;
     }
 
-    internal ulong TakeReadOnly(int size, int alignment = 8) => Take(ref _readOnlyNext, size, alignment, ReadOnly + ReadOnlySize);
+    internal ulong TakeReadOnly(int size, int alignment = 8) => 
+        Take(ref _readOnlyNext, size, alignment, ReadOnly + ReadOnlySize);
 
     private ulong TakeData(int size, int alignment) => Take(ref _dataNext, size, alignment, Data + DataSize);
 
@@ -120,7 +121,8 @@ public sealed class LinuxModules
         if (_machine.Layout.Is61)
             module.Object.Set("core_layout.base", module.Text)
                 .Set("core_layout.size", LinuxModule.TextSize + LinuxModule.ReadOnlySize + LinuxModule.DataSize)
-                .Set("core_layout.text_size", LinuxModule.TextSize).Set("core_layout.ro_size", LinuxModule.TextSize + LinuxModule.ReadOnlySize);
+                .Set("core_layout.text_size", LinuxModule.TextSize)
+                .Set("core_layout.ro_size", LinuxModule.TextSize + LinuxModule.ReadOnlySize);
         else
             module.Object.Set("mem[0].base", module.Text).Set("mem[0].size", LinuxModule.TextSize)
                 .Set("mem[1].base", module.Data).Set("mem[1].size", LinuxModule.DataSize)
@@ -167,7 +169,8 @@ public sealed class LinuxModules
         ulong data = _machine.Memory.Allocate(bytes.Length, 64);
         _machine.Memory.Space.Write(data, bytes);
         LinuxObject own = _machine.New("btf").Set("data", data).Set("data_size", bytes.Length).Set("start_id", btf.StartId)
-            .Set("start_str_off", btf.TextStart).Text("name", module.Name).Set("kernel_btf", 1).Set("nr_types", btf.NextId - btf.StartId);
+            .Set("start_str_off", btf.TextStart).Text("name", module.Name).Set("kernel_btf", 1)
+            .Set("nr_types", btf.NextId - btf.StartId);
         _machine.New("btf_module").Set("module", module.Object).Set("btf", own).AppendTo(head, "list");
         module.Object.Set("btf_data", data).Set("btf_data_size", bytes.Length);
     }

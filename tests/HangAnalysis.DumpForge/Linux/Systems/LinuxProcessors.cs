@@ -111,11 +111,14 @@ public sealed class LinuxProcessors
             LinuxTask current = processor.Current!;
             _machine.Memory.Space.WriteUInt64(processor.Area + Current, current.Address);
             if (!_machine.Layout.Is61)
-                _machine.Object("pcpu_hot", processor.Area + _machine.Symbols["pcpu_hot"]).Set("cpu_number", processor.Number)
-                    .Set("top_of_stack", current.Stack + LinuxMemory.StackSize).Set("hardirq_stack_ptr", processor.InterruptStack);
+                _machine.Object("pcpu_hot", processor.Area + _machine.Symbols["pcpu_hot"])
+                    .Set("cpu_number", processor.Number)
+                    .Set("top_of_stack", current.Stack + LinuxMemory.StackSize)
+                    .Set("hardirq_stack_ptr", processor.InterruptStack);
             bool isIdle = current == processor.Idle;
             RunQueue(processor.Number).Set("cpu", processor.Number).Set("online", 1).Set("nr_running", isIdle ? 0 : 1)
-                .Set("curr", current.Address).Set("idle", processor.Idle.Address).Set("clock", now - 1_500_000ul * (ulong)processor.Number)
+                .Set("curr", current.Address).Set("idle", processor.Idle.Address)
+                .Set("clock", now - 1_500_000ul * (ulong)processor.Number)
                 .Set("clock_task", now - 2_000_000).Set("nr_switches", 123_456ul);
             current.Object.Set("on_cpu", 1);
         }

@@ -6,7 +6,8 @@ namespace HangAnalysis.DumpForge.Linux.Systems;
 /// <summary>A frame on a stack: where a return address lies, what it returns to, and room for locals below.</summary>
 /// <param name="Function">Name of the function the frame belongs to.</param>
 /// <param name="Module">Its module, or null.</param>
-/// <param name="Slot">Address of the word by which the frame's own function was called from further in; crash's [..].</param>
+/// <param name="Slot">Address of the word by which the frame's own function was called from further in; crash's
+/// [..].</param>
 /// <param name="Address">Where the function goes on: a return address, or the instruction that was interrupted.</param>
 public sealed record TruthFrame(string Function, string? Module, ulong Slot, ulong Address);
 

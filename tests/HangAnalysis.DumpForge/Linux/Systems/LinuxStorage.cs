@@ -1,7 +1,8 @@
 namespace HangAnalysis.DumpForge.Linux.Systems;
 
 /// <summary>A disk with its block device, inode of it, queue and tags.</summary>
-public sealed record LinuxDisk(string Name, LinuxObject Disk, LinuxObject Device, LinuxObject Inode, LinuxObject Queue, LinuxObject Tags);
+public sealed record LinuxDisk(
+    string Name, LinuxObject Disk, LinuxObject Device, LinuxObject Inode, LinuxObject Queue, LinuxObject Tags);
 
 /// <summary>Disks, file systems, inodes, pages and requests.</summary>
 public sealed class LinuxStorage
@@ -21,7 +22,8 @@ public sealed class LinuxStorage
     public LinuxDisk AddDisk(string name, int major = 8, int minor = 16)
     {
         _deviceBlock ??= AddFileSystem("bdev", "bdev");
-        LinuxObject disk = _machine.New("gendisk").Set("major", major).Set("first_minor", minor).Set("minors", 16).Text("disk_name", name);
+        LinuxObject disk = _machine.New("gendisk").Set("major", major).Set("first_minor", minor).Set("minors", 16)
+            .Text("disk_name", name);
         LinuxObject tags = _machine.New("blk_mq_tags").Set("nr_tags", Tags).Set("rqs", _machine.Memory.Allocate(8 * Tags));
         LinuxObject queue = _machine.New("request_queue").Set("disk", disk).Set("nr_hw_queues", 1).Set("nr_requests", Tags);
         LinuxObject hardware = _machine.New("blk_mq_hw_ctx").Set("queue", queue).Set("tags", tags);
@@ -43,7 +45,8 @@ public sealed class LinuxStorage
         LinuxObject block = _machine.New("super_block").Text("s_id", id).Set("s_type", kind).Set("s_blocksize", 4096)
             .Lists("s_umount.wait_list").AppendTo(_superBlocks.Value, "s_list");
         for (int level = 0; level < 3; level++)
-            block.Inner($"s_writers.rw_sem[{level}]", "percpu_rw_semaphore").Set("read_count", 0x18000ul).Lists("waiters.head");
+            block.Inner($"s_writers.rw_sem[{level}]", "percpu_rw_semaphore").Set("read_count", 0x18000ul)
+            .Lists("waiters.head");
         return disk is null ? block : block.Set("s_bdev", disk.Device).Set("s_dev", (ulong)disk.Disk.Address & 0xffff);
     }
 
@@ -77,17 +80,20 @@ public sealed class LinuxStorage
     {
         const ulong InFlight = 1, Started = 2;
         ulong start = (ulong)((_machine.Options.Uptime.TotalSeconds - secondsAgo) * 1e9);
-        LinuxObject bio = _machine.New("bio").Set("bi_bdev", disk.Device).Set("bi_iter.bi_sector", sector).Set("bi_iter.bi_size", 4096)
+        LinuxObject bio = _machine.New("bio").Set("bi_bdev", disk.Device).Set("bi_iter.bi_sector", sector)
+            .Set("bi_iter.bi_size", 4096)
             .Set("bi_opf", isWrite ? 1 : 0);
         LinuxObject request = _machine.New("request").Set("q", disk.Queue).Set("tag", tag).Set("__sector", sector)
-            .Set("__data_len", 4096).Set("bio", bio).Set("part", disk.Device).Set("cmd_flags", isWrite ? 1 : 0).Set("rq_flags", Started)
+            .Set("__data_len", 4096).Set("bio", bio).Set("part", disk.Device).Set("cmd_flags", isWrite ? 1 : 0)
+            .Set("rq_flags", Started)
             .Set("state", InFlight).Set("ref", 1).Set("start_time_ns", start).Set("io_start_time_ns", start + 4000);
         _machine.Memory.Space.WriteUInt64(disk.Tags.Get("rqs") + 8 * (ulong)tag, request.Address);
         return request;
     }
 
     private static LinuxObject Fill(LinuxObject inode, LinuxObject block, ulong number) =>
-        inode.Set("i_sb", block).Set("i_ino", number).Set("i_mapping", inode.At("i_data")).Set("i_data.host", inode).Set("i_count", 1)
+        inode.Set("i_sb", block).Set("i_ino", number).Set("i_mapping", inode.At("i_data")).Set("i_data.host", inode)
+            .Set("i_count", 1)
             .Lists("i_rwsem.wait_list", "i_data.invalidate_lock.wait_list");
 
     private ulong NewSuperBlocks()

@@ -3,7 +3,8 @@ namespace HangAnalysis.DumpForge.Linux.Systems;
 /// <summary>A task: its structure, its stack and what it does.</summary>
 public sealed class LinuxTask
 {
-    private const ulong InterruptibleState = 1, UninterruptibleState = 2, StoppedState = 4, TracedState = 8, IdleState = 0x402;
+    private const ulong InterruptibleState = 1, UninterruptibleState = 2, StoppedState = 4, TracedState = 8,
+        IdleState = 0x402;
     private readonly LinuxMachine _machine;
     private LinuxStack? _stack;
     private ulong _innermost;
@@ -38,7 +39,10 @@ public sealed class LinuxTask
 
     internal LinuxStack Frames => _stack ?? throw new InvalidOperationException($"{Comm} has no stack yet");
 
-    /// <summary>Puts the task to sleep in functions, innermost first; __schedule, and what lies below, come by themselves.</summary>
+    /// <summary>
+    /// Puts the task to sleep in functions, innermost first; __schedule, and what lies below, come by
+    /// themselves.
+    /// </summary>
     /// <param name="state">D, S, I, T (stopped), t (traced).</param>
     /// <param name="functions">Names with blanks between them; <c>module:function</c> of a module.</param>
     /// <param name="secondsAgo">When it went to sleep, before the dump.</param>
@@ -112,7 +116,8 @@ public sealed class LinuxTask
         return this;
     }
 
-    public TruthTask Truth() => new(Address, Pid, Tgid, Comm, State, Cpu, IsCurrent, _stack is null ? [] : _stack.Truth(_innermost));
+    public TruthTask Truth() =>
+        new(Address, Pid, Tgid, Comm, State, Cpu, IsCurrent, _stack is null ? [] : _stack.Truth(_innermost));
 
     internal LinuxFunction Find(string name)
     {
@@ -120,11 +125,11 @@ public sealed class LinuxTask
         return parts.Length == 2 ? _machine.Modules.Find(parts[0]).Function(parts[1]) : _machine.Text.Find(name);
     }
 
-    private static string[] Split(string functions) => functions.Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
+    private static string[] Split(string functions) => functions.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     private LinuxTask Claim(LinuxProcessor processor)
     {
-        if (processor.Current is { } old)
+        if (processor.Current is { } old && old != this)
         {
             old.IsCurrent = false;
             // An idle task that gave way: it is not asleep, but it does not run.

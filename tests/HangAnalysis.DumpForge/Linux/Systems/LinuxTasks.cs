@@ -90,7 +90,8 @@ public sealed class LinuxTasks
             NewSignal(task);
         }
         else
-            task.Object.Set("real_parent", Idle0.Object).Set("parent", Idle0.Object).Set("signal", Idle0.Object.Get("signal"));
+            task.Object.Set("real_parent", Idle0.Object).Set("parent", Idle0.Object)
+            .Set("signal", Idle0.Object.Get("signal"));
         return task.OnCpu(cpu);
     }
 
@@ -115,7 +116,8 @@ public sealed class LinuxTasks
     private LinuxTask New(uint pid, uint tgid, string comm, bool isKernel, bool isFirst = false)
     {
         LinuxObject task = isFirst ? _machine.Variable("init_task", "task_struct") : _machine.New("task_struct", 64);
-        ulong stack = isFirst ? _machine.Data("init_stack", LinuxMemory.StackSize, LinuxMemory.StackSize) : _machine.Memory.TakeStack();
+        ulong stack = isFirst ? _machine.Data("init_stack", LinuxMemory.StackSize, LinuxMemory.StackSize)
+            : _machine.Memory.TakeStack();
         task.Set("stack", stack).Set("pid", pid).Set("tgid", tgid).Text("comm", comm).Set("usage", 1).Set("prio", 120)
             .Set("static_prio", 120).Set("normal_prio", 120).Set("start_time", 1_000_000_000ul + pid * 10_000_000ul)
             .Set("nvcsw", 7ul).Lists("children", "sibling", "thread_node");
@@ -141,11 +143,13 @@ public sealed class LinuxTasks
 
     private LinuxObject NewMemory(LinuxTask task, ulong pages)
     {
-        LinuxObject mm = _machine.New("mm_struct").Set("pgd", _machine.Memory.DirectOf(_machine.Memory.Space.DirectoryTableBase))
+        LinuxObject mm = _machine.New("mm_struct")
+            .Set("pgd", _machine.Memory.DirectOf(_machine.Memory.Space.DirectoryTableBase))
             .Set("mm_users", 1).Set("mm_count", 1).Set("total_vm", pages).Set("owner", task.Object).Set("mmap_lock.owner", 0)
             .Lists("mmap_lock.wait_list");
         string count = _machine.Layout.Is61 ? "rss_stat.count[{0}]" : "rss_stat[{0}].count";
-        mm.Set(string.Format(count, 0), pages / 4).Set(string.Format(count, 1), pages / 8).Set(string.Format(count, 3), pages / 64);
+        mm.Set(string.Format(count, 0), pages / 4).Set(string.Format(count, 1), pages / 8)
+            .Set(string.Format(count, 3), pages / 64);
         return mm;
     }
 }

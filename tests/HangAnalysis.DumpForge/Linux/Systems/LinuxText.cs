@@ -12,8 +12,10 @@ internal sealed class LinuxText(LinuxMemory memory, LinuxLayout layout)
     {
         ["__schedule"] = 0x70, ["schedule"] = 0x18, ["__mutex_lock.constprop.0"] = 0x78, ["rwsem_down_read_slowpath"] = 0xb0,
         ["rwsem_down_write_slowpath"] = 0xb0, ["__down"] = 0x90, ["__down_common"] = 0x90, ["__wait_for_common"] = 0x78,
-        ["__flush_work"] = 0xc8, ["__flush_workqueue"] = 0xd8, ["folio_wait_bit_common"] = 0xe0, ["out_of_line_wait_on_bit"] = 0xa8,
-        ["__synchronize_rcu"] = 0xa0, ["__wait_rcu_gp"] = 0x60, ["synchronize_rcu_normal"] = 0xc0, ["synchronize_rcu"] = 0xc0,
+        ["__flush_work"] = 0xc8, ["__flush_workqueue"] = 0xd8, ["folio_wait_bit_common"] = 0xe0,
+            ["out_of_line_wait_on_bit"] = 0xa8,
+        ["__synchronize_rcu"] = 0xa0, ["__wait_rcu_gp"] = 0x60, ["synchronize_rcu_normal"] = 0xc0,
+        ["synchronize_rcu"] = 0xc0,
         ["request_wait_answer"] = 0x98, ["fuse_dev_do_read"] = 0xc0, ["futex_wait"] = 0x138, ["__futex_wait"] = 0x138,
         ["futex_lock_pi"] = 0x180, ["rt_mutex_slowlock.constprop.0"] = 0xd0, ["rt_mutex_slowlock"] = 0xd0,
         ["percpu_rwsem_wait"] = 0x90, ["percpu_down_write"] = 0x70, ["do_wait"] = 0x60, ["schedule_timeout"] = 0x70,
@@ -41,7 +43,10 @@ internal sealed class LinuxText(LinuxMemory memory, LinuxLayout layout)
     };
 
     // Those that reach their frame by RBP whatever chance says, so that both kinds of ORC data are on every stack.
-    private static readonly HashSet<string> s_byBasePointer = new(StringComparer.Ordinal) { "__schedule", "do_exit", "panic" };
+    private static readonly HashSet<string> s_byBasePointer = new(StringComparer.Ordinal)
+    {
+        "__schedule", "do_exit", "panic",
+    };
 
     private readonly Dictionary<string, LinuxFunction> _functions = new(StringComparer.Ordinal);
 
@@ -69,9 +74,13 @@ internal sealed class LinuxText(LinuxMemory memory, LinuxLayout layout)
             kind = EntryKind.End;
         ulong chance = Mix.Hash(name + layout.Name);
         // Nobody could find a saved RBP without unwind data.
-        BasePointer pointer = kind == EntryKind.Unknown ? BasePointer.Kept : s_byBasePointer.Contains(name) || chance % 7 == 0 ? BasePointer.Frame
+        BasePointer pointer = kind == EntryKind.Unknown ? BasePointer.Kept
+            : s_byBasePointer.Contains(name) || chance % 7 == 0 ? BasePointer.Frame
             : chance % 3 == 0 ? BasePointer.Saved : BasePointer.Kept;
         int frame = s_frames.GetValueOrDefault(name, 0x20) + (int)(chance >> 8 & 3) * 8;
-        return new LinuxFunction(name, module, address, Room, frame, kind, pointer) { CallsIndirectly = s_indirect.Contains(name) };
+        return new LinuxFunction(name, module, address, Room, frame, kind, pointer)
+        {
+            CallsIndirectly = s_indirect.Contains(name),
+        };
     }
 }

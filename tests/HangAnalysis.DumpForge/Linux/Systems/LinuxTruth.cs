@@ -2,7 +2,10 @@ using HangAnalysis.DumpForge.Systems;
 
 namespace HangAnalysis.DumpForge.Linux.Systems;
 
-/// <summary>A task as it truly is: its state is the letter of ps (R, S, D, T, I, Z), its frames are innermost first.</summary>
+/// <summary>
+/// A task as it truly is: its state is the letter of ps (R, S, D, T, I, Z), its frames are innermost
+/// first.
+/// </summary>
 public sealed record TruthTask(
     ulong Address, uint Pid, uint Tgid, string Comm, char State, int Cpu, bool IsCurrent, IReadOnlyList<TruthFrame> Frames);
 

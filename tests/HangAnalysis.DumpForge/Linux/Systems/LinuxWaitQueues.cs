@@ -18,18 +18,23 @@ public sealed class LinuxWaitQueues
     public static LinuxObject Head(LinuxObject head) => head.Lists("head");
 
     /// <summary>A task waits in a queue; its entry lies on the frame of a function.</summary>
-    public LinuxObject Wait(ulong head, LinuxTask task, string function, string wake = "autoremove_wake_function", ulong flags = 0)
+    public LinuxObject Wait(ulong head, LinuxTask task, string function, string wake = "autoremove_wake_function",
+        ulong flags = 0)
     {
         LinuxObject entry = _machine.Locks.Waiter(task, "wait_queue_entry", function);
         return Fill(entry, head, task, wake, flags);
     }
 
-    /// <summary>A task waits for a bit of a folio (0 PG_locked, 15 PG_writeback of 6.1), in a queue that unrelated folios share.</summary>
+    /// <summary>
+    /// A task waits for a bit of a folio (0 PG_locked, 15 PG_writeback of 6.1), in a queue that unrelated
+    /// folios share.
+    /// </summary>
     public void WaitFolio(LinuxObject folio, LinuxTask task, int bit = 0)
     {
         LinuxObject wait = _machine.Locks.Waiter(task, "wait_page_queue", "folio_wait_bit_common");
         wait.Set("folio", folio).Set("bit_nr", bit);
-        Fill(wait.Inner("wait", "wait_queue_entry"), Shared(_folios.Value, folio.Address >> 6), task, "wake_page_function", 0);
+        Fill(wait.Inner("wait", "wait_queue_entry"), Shared(_folios.Value, folio.Address >> 6), task,
+            "wake_page_function", 0);
         task.Object.Set("in_iowait", 1);
     }
 
@@ -40,14 +45,16 @@ public sealed class LinuxWaitQueues
         LinuxObject wait = _machine.Locks.Waiter(task, "wait_bit_queue_entry", "out_of_line_wait_on_bit");
         wait.Set("key.flags", buffer.At("b_state")).Set("key.bit_nr", Lock);
         buffer.Set("b_state", 1ul << Lock);
-        Fill(wait.Inner("wq_entry", "wait_queue_entry"), Shared(_bits.Value, buffer.Address >> 3), task, "wake_bit_function", 0);
+        Fill(wait.Inner("wq_entry", "wait_queue_entry"), Shared(_bits.Value, buffer.Address >> 3), task,
+            "wake_bit_function", 0);
         task.Object.Set("in_iowait", 1);
     }
 
     private LinuxObject Fill(LinuxObject entry, ulong head, LinuxTask task, string wake, ulong flags)
     {
         ulong list = head + (ulong)_machine.Layout.OffsetOf("wait_queue_head", "head");
-        return entry.Set("flags", flags).Set("private", task.Object).Set("func", _machine.Function(wake)).AppendTo(list, "entry");
+        return entry.Set("flags", flags).Set("private", task.Object).Set("func", _machine.Function(wake))
+            .AppendTo(list, "entry");
     }
 
     // Few heads, so that strangers meet in one.

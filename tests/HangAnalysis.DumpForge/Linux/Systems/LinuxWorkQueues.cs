@@ -34,7 +34,8 @@ public sealed class LinuxWorkQueues
         ulong code = module is null ? _machine.Function(function) : _machine.Modules.Find(module).Function(function).Address;
         work.Set("func", code);
         LinuxObject pool = _pool.Value;
-        LinuxObject worker = _workers[task].Set("current_work", work).Set("current_func", code).Set("current_pwq", poolQueue);
+        LinuxObject worker = _workers[task].Set("current_work", work).Set("current_func", code)
+            .Set("current_pwq", poolQueue);
         ulong bucket = pool.At("busy_hash") + work.Address % 64 * 8;
         _machine.Memory.Space.WriteUInt64(bucket, worker.At("hentry"));
         worker.Set("hentry.pprev", bucket);
@@ -44,7 +45,8 @@ public sealed class LinuxWorkQueues
 
     /// <summary>Puts an item behind those that are there: nobody has begun it.</summary>
     public LinuxObject Enqueue(LinuxObject poolQueue, string function) =>
-        _machine.New("work_struct").Set("data", poolQueue.Address | HasPoolQueue | Pending).Set("func", _machine.Function(function))
+        _machine.New("work_struct").Set("data", poolQueue.Address | HasPoolQueue | Pending)
+            .Set("func", _machine.Function(function))
             .AppendTo(_pool.Value.At("worklist"), "entry");
 
     /// <summary>
@@ -64,9 +66,11 @@ public sealed class LinuxWorkQueues
 
     internal void AddWorker(LinuxTask task)
     {
-        LinuxObject worker = _machine.New("worker").Set("task", task.Object).Set("pool", _pool.Value).Set("id", _workers.Count)
+        LinuxObject worker = _machine.New("worker").Set("task", task.Object).Set("pool", _pool.Value)
+            .Set("id", _workers.Count)
             .Lists("scheduled").AppendTo(_pool.Value.At("workers"), "node");
-        _machine.Object("kthread", task.Object.Get("worker_private")).Set("data", worker).Set("threadfn", _machine.Function("worker_thread"));
+        _machine.Object("kthread", task.Object.Get("worker_private")).Set("data", worker)
+            .Set("threadfn", _machine.Function("worker_thread"));
         _workers.Add(task, worker);
     }
 

@@ -62,9 +62,11 @@ public sealed class PrintkRing
                 _machine.Memory.Space.WriteUInt64(data, id);
             }
             _machine.Memory.Space.Write(data + start % (ulong)size + 8, text);
-            Descriptor(descriptors, id).Set("state_var", Finalized | id).Set("text_blk_lpos.begin", begin).Set("text_blk_lpos.next", next);
+            Descriptor(descriptors, id).Set("state_var", Finalized | id).Set("text_blk_lpos.begin", begin)
+                .Set("text_blk_lpos.next", next);
             _machine.Object("printk_info", infos + id % (ulong)count * (ulong)_machine.Layout.SizeOf("printk_info"))
-                .Set("seq", sequence++).Set("ts_nsec", (ulong)Math.Round(line.Seconds * 1e6) * 1000).Set("text_len", text.Length)
+                .Set("seq", sequence++).Set("ts_nsec", (ulong)Math.Round(line.Seconds * 1e6) * 1000)
+                .Set("text_len", text.Length)
                 .Set("level", line.Level).Set("caller_id", 0x80000000);
             position = next;
             kept.Enqueue((id, begin, line));
@@ -74,7 +76,8 @@ public sealed class PrintkRing
         Kept = [.. kept.Select(entry => entry.Line)];
         ring.Set("desc_ring.count_bits", CountBits).Set("desc_ring.descs", descriptors).Set("desc_ring.infos", infos)
             .Set("desc_ring.head_id", id).Set("desc_ring.tail_id", kept.Count > 0 ? kept.Peek().Id : id)
-            .Set("text_data_ring.size_bits", SizeBits).Set("text_data_ring.data", data).Set("text_data_ring.head_lpos", position)
+            .Set("text_data_ring.size_bits", SizeBits).Set("text_data_ring.data", data)
+            .Set("text_data_ring.head_lpos", position)
             .Set("text_data_ring.tail_lpos", kept.Count > 0 ? kept.Peek().Begin : position);
     }
 
