@@ -8,12 +8,10 @@ namespace HangAnalysis.Cli;
 /// <summary>An opened dump whose commands can be interrupted one by one.</summary>
 internal sealed class DumpSession : IDisposable
 {
-    private readonly KernelDumpTarget _target;
     private ulong? _currentProcess;
 
-    private DumpSession(KernelDumpTarget target, CommandSession commands, Interruption interruption, ProgressLine progress)
+    private DumpSession(CommandSession commands, Interruption interruption, ProgressLine progress)
     {
-        _target = target;
         Commands = commands;
         Interruption = interruption;
         Progress = progress;
@@ -48,16 +46,20 @@ internal sealed class DumpSession : IDisposable
     {
         CancellationToken cancellation = interruption.BeginReading();
         long start = Stopwatch.GetTimestamp();
-        KernelDumpTarget target = KernelDumpTarget.Open(dump, new DumpOpenOptions
+        DumpOpenOptions options = new()
         {
             SymbolPath = symbols ?? Environment.GetEnvironmentVariable("_NT_SYMBOL_PATH"),
             DownloadProgress = progress,
             Warn = warning => progress.Interrupt(() => error.WriteLine($"hangwhy: {DumpText.Clean(warning)}")),
             Cancellation = cancellation,
-        });
-        CommandSession commands = new(target, Stopwatch.GetElapsedTime(start), progress, cancellation);
+        };
+        DumpSource source = DumpFiles.Open(dump, options);
+        CommandSession commands = new(source, Stopwatch.GetElapsedTime(start), progress, cancellation)
+        {
+            Opener = new DumpOpener(options, progress),
+        };
         interruption.End();
-        return new DumpSession(target, commands, interruption, progress);
+        return new DumpSession(commands, interruption, progress);
     }
 
     /// <summary>
@@ -69,11 +71,11 @@ internal sealed class DumpSession : IDisposable
         CancellationToken cancellation = Interruption.BeginReading();
         try
         {
-            _target.Cancellation = cancellation;
+            Commands.SetDumpCancellation(cancellation);
             Commands.Renew(cancellation);
             Progress.Restart();
             T result = read();
-            _target.Cancellation = Interruption.BeginPrinting();
+            Commands.SetDumpCancellation(Interruption.BeginPrinting());
             Progress.Clear();
             print(result);
         }

@@ -11,12 +11,12 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
     /// <summary>Opens the dump and runs what was asked for; returns the exit code.</summary>
     public int Run()
     {
-        List<(ICommand Command, CommandArguments Arguments)> commands = [];
+        IReadOnlyList<string> lines = options.Commands.Count == 0 ? ["!hangwhy"] : options.Commands;
         try
         {
             // A prompt and a script tell of a wrong line when they come to it.
             if (!options.Interactive && options.Script is null)
-                commands = Parse(options.Commands.Count == 0 ? ["!hangwhy"] : options.Commands);
+                CheckEarly(lines);
         }
         catch (CommandUsageException exception)
         {
@@ -39,7 +39,7 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
             if (script is not null)
                 return new CommandScript(session, streams, options.Json).Run(
                     script, options.Script is null or "-" ? "standard input" : options.Script);
-            return RunCommands(session, commands);
+            return RunCommands(session, Parse(lines, session.Commands.Commands));
         }
         catch (CommandUsageException exception)
         {
@@ -62,13 +62,45 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
         }
     }
 
-    private static List<(ICommand Command, CommandArguments Arguments)> Parse(IReadOnlyList<string> lines)
+    /// <summary>
+    /// What no system's commands understand is refused before a dump is opened, which may take its time; what only those of
+    /// another system understand, when it is known which one it is.
+    /// </summary>
+    private static void CheckEarly(IReadOnlyList<string> lines)
+    {
+        foreach (string line in lines)
+        {
+            CommandUsageException? first = null;
+            bool isUnderstood = false;
+            foreach (CommandSet set in CommandTable.Sets)
+                try
+                {
+                    isUnderstood |= set.Find(CommandArguments.Parse(line, set).Name) is not null;
+                }
+                catch (CommandUsageException exception)
+                {
+                    first ??= exception;
+                }
+            if (isUnderstood)
+                continue;
+            throw first ?? UnknownCommand(line);
+        }
+    }
+
+    private static CommandUsageException UnknownCommand(string line)
+    {
+        string name = CommandArguments.Parse(line).Name;
+        IEnumerable<string> known = CommandTable.Sets.SelectMany(s => s.All).Select(c => "!" + c.Help.Name).Distinct();
+        return new CommandUsageException($"unknown command '!{name}'; there are {string.Join(", ", known)}");
+    }
+
+    private static List<(ICommand Command, CommandArguments Arguments)> Parse(IReadOnlyList<string> lines, CommandSet set)
     {
         List<(ICommand, CommandArguments)> commands = [];
         foreach (string line in lines)
         {
-            CommandArguments arguments = CommandArguments.Parse(line);
-            commands.Add((CommandTable.Require(arguments), arguments));
+            CommandArguments arguments = CommandArguments.Parse(line, set);
+            commands.Add((set.Require(arguments), arguments));
         }
         return commands;
     }
@@ -103,13 +135,13 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
         bool any = false;
         foreach ((ICommand command, CommandArguments arguments) in commands)
         {
-            OutputForm form = TextOutput.FormOf(arguments);
             session.Run(
                 () => arguments.WantsHelp
-                    ? new CommandOutput(HelpCommand.Describe(command.Help), () => "null", [])
+                    ? new CommandOutput(HelpCommand.Describe(command.Help, session.Commands.Commands), () => "null", [])
                     : command.Run(session.Commands, arguments),
                 output =>
                 {
+                    OutputForm form = TextOutput.FormOf(output.Form ?? arguments);
                     if (any && !options.Json && form == OutputForm.Report)
                         text.WriteLine("");
                     if (options.Json)

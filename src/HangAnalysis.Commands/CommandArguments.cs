@@ -52,14 +52,17 @@ public sealed class CommandArguments
     /// <summary>Whether nothing was given but options without values.</summary>
     public bool HasOnlyFlags => _words.Count == 0 && string.IsNullOrEmpty(Rest) && _options.Values.All(v => v is null);
 
+    /// <summary>Takes a line of the debugger extension apart by what the command's help says of its options.</summary>
+    public static CommandArguments Parse(string line) => Parse(line, CommandTable.Windows);
+
     /// <summary>Takes a line apart by what the command's help says of its options.</summary>
-    public static CommandArguments Parse(string line)
+    public static CommandArguments Parse(string line, CommandSet commands)
     {
         List<(string Word, int Start)> tokens = Split(line);
         string name = tokens.Count == 0 ? "" : tokens[0].Word.TrimStart('!').ToLowerInvariant();
         int dot = name.LastIndexOf('.');
         CommandArguments arguments = new(dot < 0 ? name : name[(dot + 1)..]);
-        CommandHelp? help = CommandTable.Find(arguments.Name)?.Help;
+        CommandHelp? help = commands.Find(arguments.Name)?.Help;
         if (help is { TakesCommand: true })
             arguments.Rest = "";
         for (int i = 1; i < tokens.Count; i++)

@@ -10,28 +10,47 @@ namespace HangAnalysis.Commands;
 public sealed class CommandSession : IDisposable
 {
     private readonly IProgress<int>? _progress;
-    private WindowsSystem? _system;
+    private ISystemFacts? _system;
     private Verdict? _verdict;
     private Verdict? _fullVerdict;
     private ChainFollower? _chains;
     private LockOverview? _locks;
 
     /// <summary>Takes over an opened dump.</summary>
-    /// <param name="target">The dump; disposed with the session.</param>
+    /// <param name="source">The dump; disposed with the session.</param>
     /// <param name="opening">How long the opening took.</param>
     /// <param name="progress">Receives the number of threads read so far.</param>
     /// <param name="cancellation">Ends long sweeps.</param>
-    public CommandSession(ITarget target, TimeSpan opening = default, IProgress<int>? progress = null,
+    public CommandSession(DumpSource source, TimeSpan opening = default, IProgress<int>? progress = null,
         CancellationToken cancellation = default)
     {
-        Target = target;
+        Source = source;
         _progress = progress;
         Cancellation = cancellation;
         Timings["open"] = Math.Round(opening.TotalMilliseconds, 1);
     }
 
+    /// <summary>Takes over an opened dump of Windows, or a debugger's session.</summary>
+    public CommandSession(ITarget target, TimeSpan opening = default, IProgress<int>? progress = null,
+        CancellationToken cancellation = default)
+        : this(DumpSource.OfWindows(target), opening, progress, cancellation)
+    {
+    }
+
     /// <summary>The dump.</summary>
-    public ITarget Target { get; }
+    public DumpSource Source { get; }
+
+    /// <summary>
+    /// Opens other files for <c>!hangwhy -file</c>; null where the host opens none, as of a file that was opened so itself.
+    /// Disposed with the session.
+    /// </summary>
+    public IDumpOpener? Opener { get; init; }
+
+    /// <summary>What the dump says of itself.</summary>
+    public TargetDescription Description => Source.Description;
+
+    /// <summary>The commands of the dump's system.</summary>
+    public CommandSet Commands => Source.Commands;
 
     /// <summary>Ends long sweeps.</summary>
     public CancellationToken Cancellation { get; private set; }
@@ -52,8 +71,15 @@ public sealed class CommandSession : IDisposable
             _locks = null;
         }
         Cancellation = cancellation;
-        if (_system is not null)
-            _system.Cancellation = cancellation;
+        if (_system is IInterruptible system)
+            system.Cancellation = cancellation;
+    }
+
+    /// <summary>What ends slow work of the dump from now on: what was found is printed, or the next command reads.</summary>
+    public void SetDumpCancellation(CancellationToken cancellation)
+    {
+        Source.SetCancellation(cancellation);
+        Opener?.Opened?.SetDumpCancellation(cancellation);
     }
 
     /// <summary>Whether the system was read: then its processes can be asked for without waiting.</summary>
@@ -63,14 +89,27 @@ public sealed class CommandSession : IDisposable
     public Dictionary<string, double> Timings { get; } = [];
 
     /// <summary>The system in the dump; read when first asked for.</summary>
-    public WindowsSystem System => _system ??= Timed("read", () => new WindowsSystem(Target, _progress, Cancellation));
+    public ISystemFacts System => _system ??= Timed("read", () => Source.Read(_progress, Cancellation));
+
+    /// <summary>The system where it is Windows; <see cref="CommandDeclinedException"/> where it is another.</summary>
+    public WindowsSystem Windows => System as WindowsSystem
+        ?? throw new CommandDeclinedException($"only dumps of Windows have this, and this one is of {Commands.System}");
+
+    /// <summary>Names of the states of threads; where the system has no list, those that its threads are in.</summary>
+    public IReadOnlyList<string> ThreadStateNames =>
+        System is IThreadStateNames names ? names.ThreadStateNames : [.. System.Threads.Select(t => t.State).Distinct()];
+
+    /// <summary>Names of the reasons of waits; where the system has no list, those for which its threads wait.</summary>
+    public IReadOnlyList<string> WaitReasonNames => System is IThreadStateNames names
+        ? names.WaitReasonNames
+        : [.. System.Threads.Select(t => t.WaitReason).OfType<string>().Distinct()];
 
     /// <summary>The verdict; made when first asked for.</summary>
     public Verdict Verdict
     {
         get
         {
-            WindowsSystem system = System;
+            ISystemFacts system = System;
             return _verdict ??= Timed("analyze", () => HangAnalyzer.Analyze(system));
         }
     }
@@ -80,7 +119,7 @@ public sealed class CommandSession : IDisposable
     {
         get
         {
-            WindowsSystem system = System;
+            ISystemFacts system = System;
             return _fullVerdict ??= Timed("analyze", () => HangAnalyzer.Analyze(system, judgesAll: true));
         }
     }
@@ -113,22 +152,46 @@ public sealed class CommandSession : IDisposable
     /// <summary>The threads of <see cref="DefaultProcess"/>; all threads where there is no such process.</summary>
     public IReadOnlyList<ThreadFacts> CurrentThreads => DefaultProcess?.Threads ?? System.Threads;
 
-    /// <summary>The address that an argument means. Plain numbers are hexadecimal, whatever radix a debugger is set to.</summary>
+    /// <summary>
+    /// The address that an argument means. Plain numbers are hexadecimal, whatever radix a debugger is set to; where
+    /// identifiers are decimal, a short decimal number is that of a thread and means its address.
+    /// </summary>
     public ulong ParseAddress(string text)
     {
+        if (System.Words.TryParseId(text, out ulong id))
+            return FindThreadById(id)?.Address.Value
+                ?? throw new CommandUsageException($"no thread has the identifier {id}");
         if (CommandArguments.TryParseAddress(text, out ulong address))
             return address;
+        string how = System.Words.HasDecimalIds
+            ? "no address and no identifier: write an address in hexadecimal, an identifier in decimal"
+            : "no address: write it in hexadecimal, or in decimal after 0n";
         return Evaluator?.Invoke(text) ?? throw new CommandUsageException(
-            $"'{text}' is no address: write it in hexadecimal, or in decimal after 0n" +
-            (Evaluator is null ? "" : $", or as {EvaluatorTakes}"));
+            $"'{text}' is {how}{(Evaluator is null ? "" : $", or as {EvaluatorTakes}")}");
     }
 
     /// <summary>The system, if any of its threads could be read; <see cref="CommandDeclinedException"/> with the reason if not.</summary>
     /// <param name="command">Name of the command that needs threads, without the '!'.</param>
-    public WindowsSystem RequireThreads(string command) => System.Threads.Count > 0
+    public ISystemFacts RequireThreads(string command) => System.Threads.Count > 0
         ? System
         : throw new CommandDeclinedException($"!{command} needs threads, and none could be read: " +
             (System.Unknowns.Count > 0 ? $"{System.Unknowns[0].Why}" : "the dump holds none"));
+
+    /// <summary>
+    /// Windows, if any of its threads could be read; <see cref="CommandDeclinedException"/> with the reason if not, and for
+    /// other systems.
+    /// </summary>
+    /// <param name="command">Name of the command that knows Windows only, without the '!'.</param>
+    public WindowsSystem RequireWindows(string command)
+    {
+        Commands.RequireOwn(command);
+        WindowsSystem system = Windows;
+        RequireThreads(command);
+        return system;
+    }
+
+    /// <summary>Takes a line apart by what the commands of the dump's system take.</summary>
+    public CommandArguments Parse(string line) => CommandArguments.Parse(line, Commands);
 
     /// <summary>
     /// The process that an argument names by its address, by its identifier, or by its name where only one process has it.
@@ -140,6 +203,8 @@ public sealed class CommandSession : IDisposable
         return found.Count switch
         {
             1 => found[0],
+            0 when System.Words.TryParseId(text, out ulong id) =>
+                throw new CommandUsageException($"no process has the identifier {id}"),
             0 => throw new CommandUsageException($"no process has the address or the identifier {ParseAddress(text):x}"),
             _ => throw new CommandUsageException($"{found.Count:N0} processes are called {text}; name one by its address: " +
                 string.Join(", ", found.Take(MostNamed).Select(p => $"{p.Address.Value:x16}")) +
@@ -153,10 +218,8 @@ public sealed class CommandSession : IDisposable
         ulong value = ParseAddress(text);
         if (System.FindThread(value) is { } thread)
             return thread;
-        foreach (ThreadFacts candidate in System.Threads)
-            if (candidate.Id == value && value != 0)
-                return candidate;
-        throw new CommandUsageException($"no thread has the address or the identifier {value:x}");
+        return (System.Words.HasDecimalIds ? null : FindThreadById(value))
+            ?? throw new CommandUsageException($"no thread has the address or the identifier {value:x}");
     }
 
     /// <summary>
@@ -166,7 +229,19 @@ public sealed class CommandSession : IDisposable
     public string? CommandFor(ulong address) => Links.CommandForAddress(address, System);
 
     /// <inheritdoc/>
-    public void Dispose() => Target.Dispose();
+    public void Dispose()
+    {
+        Opener?.Dispose();
+        Source.Dispose();
+    }
+
+    private ThreadFacts? FindThreadById(ulong id)
+    {
+        foreach (ThreadFacts candidate in System.Threads)
+            if (candidate.Id == id && id != 0)
+                return candidate;
+        return null;
+    }
 
     private T Timed<T>(string step, Func<T> action)
     {

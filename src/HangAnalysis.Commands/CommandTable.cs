@@ -3,28 +3,54 @@ namespace HangAnalysis.Commands;
 /// <summary>All commands. Hosts (the command line, the debugger extension) have no list of their own.</summary>
 public static class CommandTable
 {
-    /// <summary>The commands in the order in which help lists them.</summary>
-    public static IReadOnlyList<ICommand> All { get; } =
+    /// <summary>The commands of Windows dumps, and of the debugger extension.</summary>
+    public static CommandSet Windows { get; } = new("Windows",
         [
-            new HangWhyCommand(), new WhyCommand(),
-            new UsCommand(), new ThreadCommand(), new ProcessCommand(), new ProcessListCommand(), new LtCommand(), new FemsCommand(),
-            new RunningCommand(), new ReadyCommand(), new CpusCommand(),
+            new HangWhyCommand(CommandWords.Windows), new WhyCommand(CommandWords.Windows),
+            new UsCommand(CommandWords.Windows), new ThreadCommand(), new ProcessCommand(), new ProcessListCommand(),
+            new LtCommand(CommandWords.Windows), new FemsCommand(CommandWords.Windows),
+            new RunningCommand(CommandWords.Windows), new ReadyCommand(), new CpusCommand(CommandWords.Windows),
             new LpcChainCommand(), new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
-            new OwnersCommand(), new DeadlocksCommand(), new IrpsCommand(), new WorkersCommand(),
-            new ModsCommand(), new HelpCommand(),
-        ];
+            new OwnersCommand(CommandWords.Windows), new DeadlocksCommand(CommandWords.Windows), new IrpsCommand(),
+            new WorkersCommand(CommandWords.Windows), new ModsCommand(), new HelpCommand(),
+        ]);
 
-    /// <summary>The command of a name without the '!', or null.</summary>
-    public static ICommand? Find(string name)
+    /// <summary>The commands of Linux dumps.</summary>
+    public static CommandSet Linux { get; } = new("Linux", [.. Shared(CommandWords.Linux), new HelpCommand()]);
+
+    /// <summary>The commands of texts of ESXi: a purple screen holds what its processors did.</summary>
+    public static CommandSet Esxi { get; } = new("ESXi",
+        [
+            new HangWhyCommand(CommandWords.Esxi), new WhyCommand(CommandWords.Esxi), new UsCommand(CommandWords.Esxi),
+            new CpusCommand(CommandWords.Esxi), new OwnersCommand(CommandWords.Esxi), new HelpCommand(),
+        ]);
+
+    /// <summary>The sets of all systems; that of the debugger extension first.</summary>
+    public static IReadOnlyList<CommandSet> Sets { get; } = [Windows, Linux, Esxi];
+
+    /// <summary>The commands of the debugger extension in the order in which help lists them.</summary>
+    public static IReadOnlyList<ICommand> All => Windows.All;
+
+    /// <summary>The command of a name without the '!' in the debugger extension, or null.</summary>
+    public static ICommand? Find(string name) => Windows.Find(name);
+
+    /// <summary>The command of a line in the debugger extension; throws as <see cref="CommandSet.Require"/> does.</summary>
+    public static ICommand Require(CommandArguments arguments) => Windows.Require(arguments);
+
+    /// <summary>A command of that name that another system has; null where none has it.</summary>
+    internal static (string System, ICommand Command)? FindOther(CommandSet own, string name)
     {
-        foreach (ICommand command in All)
-            if (command.Help.Name == name)
-                return command;
+        foreach (CommandSet set in Sets)
+            if (set != own && set.Find(name) is { } command)
+                return (set.System, command);
         return null;
     }
 
-    /// <summary>The command of a line, or <see cref="CommandUsageException"/> with what there is.</summary>
-    public static ICommand Require(CommandArguments arguments) =>
-        Find(arguments.Name) ?? throw new CommandUsageException(
-            $"unknown command '!{arguments.Name}'; there are {string.Join(", ", All.Select(c => "!" + c.Help.Name))}");
+    /// <summary>Commands that know nothing of one system: whoever reads a system into the model has them.</summary>
+    private static IEnumerable<ICommand> Shared(CommandWords words) =>
+    [
+        new HangWhyCommand(words), new WhyCommand(words), new UsCommand(words), new LtCommand(words), new FemsCommand(words),
+        new RunningCommand(words), new CpusCommand(words), new OwnersCommand(words), new DeadlocksCommand(words),
+        new WorkersCommand(words),
+    ];
 }

@@ -5,19 +5,20 @@ using HangAnalysis.Reports;
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!cpus</c>: what each processor does.</summary>
-internal sealed class CpusCommand : ICommand
+internal sealed class CpusCommand(CommandWords words) : ICommand
 {
     private const string NotRecorded = ThreadCells.NotRecorded;
 
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "cpus",
-        "shows what each processor does: thread, IRQL, deferred procedure call, spin lock, who waits for it",
+        $"shows what each processor does: {words.Processors}",
         "!cpus [-v] [/json] [/q]",
         [
             new("v", null, "with times, queue lengths and the threads that come next"),
             .. CommandHelp.ListingOptions,
         ],
-        [("!cpus", "a line for each processor"), (".foreach (t {!cpus /q}) {!lpcchain ${t}}", "runs a command for each running thread")]);
+        [("!cpus", "a line for each processor"),
+            .. words.Loops((".foreach (t {!cpus /q}) {!lpcchain ${t}}", "runs a command for each running thread"))]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
@@ -40,14 +41,15 @@ internal sealed class CpusCommand : ICommand
         document.Add(new TableBlock(
             [
                 new("CPU", Align.Right), new("Thread"), new("Process", CanShrink: true), new("Pri", Align.Right),
-                new("IRQL", Align.Right), new("Ready", Align.Right), new("Oldest", Align.Right), new("Since", Align.Right),
+                .. Level(system, new Column(system.Words.ProcessorLevel ?? "", Align.Right)),
+                new("Ready", Align.Right), new("Oldest", Align.Right), new("Since", Align.Right),
                 new("Does", CanShrink: true),
             ],
             [.. processors.Select(p => Row(p, system))]));
         foreach (ProcessorFacts processor in processors)
             AddNotes(document, processor, system, isVerbose);
         document.Blank();
-        document.Add(Summary(processors));
+        document.Add(Summary(processors, system.Words));
         return document;
     }
 
@@ -57,12 +59,15 @@ internal sealed class CpusCommand : ICommand
         p.Current is null ? NotRecorded : Links.To(p.Current.Address),
         p.Current is null ? NotRecorded : new Span(p.Current.Process.Title, Tone.Normal, Links.CommandFor(p.Current.Process)),
         p.Current is null ? NotRecorded : $"{p.Current.Priority}",
-        p.Irql is { } irql ? $"{irql}{(p.IsIrqlInferred ? "+" : "")}" : NotRecorded,
+        .. Level<Span>(system, p.Irql is { } irql ? $"{irql}{(p.IsIrqlInferred ? "+" : "")}" : NotRecorded),
         p.Ready.Count == 0 ? NotRecorded : $"{p.Ready.Count:N0}",
         AgeText.Format(Oldest(p.Ready)),
         AgeText.Format(p.SinceSwitch),
         Doing(p, system),
     ];
+
+    /// <summary>The column of interrupt levels, which not every system has.</summary>
+    private static T[] Level<T>(ISystemFacts system, T column) => system.Words.ProcessorLevel is null ? [] : [column];
 
     private static Span Doing(ProcessorFacts p, ISystemFacts system)
     {
@@ -98,12 +103,13 @@ internal sealed class CpusCommand : ICommand
             document.Add(new LineBlock([.. start, "next is thread ", Links.To(next.Address), $" of {next.Process.Title}"], [], 0, 4));
         if (p.Times is { } times)
             document.Add(new LineBlock([.. start, $"kernel {AgeText.Format(times.Kernel)}, user {AgeText.Format(times.User)}, " +
-                $"DPCs {AgeText.Format(times.Dpc)}, interrupts {AgeText.Format(times.Interrupt)}"], [], 0, 4));
+                $"{system.Words.DeferredCalls ?? "deferred work"} {AgeText.Format(times.Dpc)}, " +
+                $"interrupts {AgeText.Format(times.Interrupt)}"], [], 0, 4));
     }
 
     private static void AddDpc(Document document, ProcessorFacts p, ISystemFacts system, List<Span> start)
     {
-        List<Span> line = [.. start, "executes the deferred procedure call "];
+        List<Span> line = [.. start, $"executes the {system.Words.DeferredCall ?? "deferred call"} "];
         line.Add(p.DpcRoutine switch
         {
             null => "(not recorded)",
@@ -116,7 +122,7 @@ internal sealed class CpusCommand : ICommand
         document.Add(new LineBlock(line, [], 0, 4));
     }
 
-    private static string Summary(IReadOnlyList<ProcessorFacts> processors)
+    private static string Summary(IReadOnlyList<ProcessorFacts> processors, SystemWords words)
     {
         int idle = 0, spinning = 0, dpcs = 0;
         foreach (ProcessorFacts p in processors)
@@ -125,7 +131,8 @@ internal sealed class CpusCommand : ICommand
             spinning += p.Spin is null ? 0 : 1;
             dpcs += p.DpcActive ? 1 : 0;
         }
-        return $"{processors.Count:N0} processor(s): {idle:N0} idle, {dpcs:N0} in a deferred procedure call, {spinning:N0} spinning";
+        string deferred = words.DeferredCall is { } call ? $", {dpcs:N0} in a {call}" : "";
+        return $"{processors.Count:N0} processor(s): {idle:N0} idle{deferred}, {spinning:N0} spinning";
     }
 
     private static TimeSpan? Oldest(IReadOnlyList<ThreadFacts> threads)

@@ -6,13 +6,14 @@ using HangAnalysis.Reports;
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!deadlocks</c>: every circle of waits.</summary>
-internal sealed class DeadlocksCommand : ICommand
+internal sealed class DeadlocksCommand(CommandWords words) : ICommand
 {
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Waits, "deadlocks",
         "shows every circle of waits, over all kinds of locks and messages, with the evidence for each step",
         "!deadlocks [/json] [/q]", CommandHelp.ListingOptions,
-        [("!deadlocks", "every deadlock, drawn once"), (".foreach (t {!deadlocks /q}) {!why ${t}}", "runs a command for each thread in them")]);
+        [("!deadlocks", "every deadlock, drawn once"),
+            .. words.Loops((".foreach (t {!deadlocks /q}) {!why ${t}}", "runs a command for each thread in them"))]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)

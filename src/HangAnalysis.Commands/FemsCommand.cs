@@ -5,35 +5,46 @@ using HangAnalysis.Reports;
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!fems</c>: runs a command for each thread whose stack matches a text.</summary>
-internal sealed class FemsCommand : ICommand
+internal sealed class FemsCommand(CommandWords words) : ICommand
 {
     private const string StateOption = "state";
 
     /// <summary>What stands for the thread and for its process in a command; the second of each is what MEX has.</summary>
     private static readonly string[] s_threadMarks = ["${t}", "@#Thread"], s_processMarks = ["${p}", "@#Process"];
 
+    private static readonly IReadOnlyList<(string Call, string Effect)> s_windowsExamples =
+    [
+        ("!fems -s Explorer!.*WinMain !us -p ${p}", "${t} and ${p} are the addresses of the thread and of its process"),
+        ("!fems -k -1 AlpcpSignalAndWait !lpcchain", "the chain of one thread of each stack"),
+        (".foreach (t {!us /q -k TmXPFlt}) {.thread ${t}; k}",
+            "commands of the debugger are run so; !fems runs only those of this extension"),
+    ];
+
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "fems",
-        "runs a command of this extension for each thread whose stack has a text",
+        words.HasDebugger
+            ? "runs a command of this extension for each thread whose stack has a text"
+            : "runs a command for each thread whose stack has a text",
         "!fems [-r] [-e TEXT] [-p PROCESS | -k] [-w] [-wr REASON] [-state STATE] [-b] [-1] [-l N] [/json] [/q] " +
         "(TEXT | -s TEXT) COMMAND",
         [
             ThreadSelection.ProcessOption,
             new("k", null, "all threads of the system"),
-            .. ThreadSelection.FilterOptions.Select(
+            .. ThreadSelection.FilterOptions(words).Select(
                 o => o.Name == ThreadSelection.StateOption ? o with { Name = StateOption } : o),
-            new("s", "TEXT", "the text, as a regular expression: as MEX has it"),
+            new("s", "TEXT", $"the text, as a regular expression{(words.HasDebugger ? ": as MEX has it" : "")}"),
             .. StackSelection.TextOptions,
             new("1", null, "of threads with the same stack only the one that is longest in its state"),
             new("l", "N", "at most so many threads"),
             .. CommandHelp.ListingOptions,
         ],
         [
-            ("!fems -k TmXPFlt !why", "why each thread waits that has the text in a frame: its address is put behind"),
-            ("!fems -s Explorer!.*WinMain !us -p ${p}", "${t} and ${p} are the addresses of the thread and of its process"),
-            ("!fems -k -1 AlpcpSignalAndWait !lpcchain", "the chain of one thread of each stack"),
-            (".foreach (t {!us /q -k TmXPFlt}) {.thread ${t}; k}",
-                "commands of the debugger are run so; !fems runs only those of this extension"),
+            ($"!fems -k {words.Function} !why",
+                "why each thread waits that has the text in a frame: its address is put behind"),
+            .. words.HasDebugger
+                ? s_windowsExamples
+                : [($"!fems -k -1 {words.Function} !us -p ${{p}}",
+                    "${t} and ${p} are the addresses of the thread and of its process")],
         ])
     {
         TakesCommand = true,
@@ -44,7 +55,7 @@ internal sealed class FemsCommand : ICommand
     {
         (StackMatcher matcher, string command) = Parse(arguments);
         int limit = arguments.Number("l", "threads") ?? int.MaxValue;
-        RequireRunnable(command);
+        RequireRunnable(session, command);
         session.RequireThreads(Help.Name);
         ThreadSelection threads = ThreadSelection.Of(session, arguments, "k", null, StateOption);
         StackSelection stacks = new(session, threads, true, matcher);
@@ -79,15 +90,19 @@ internal sealed class FemsCommand : ICommand
     }
 
     /// <summary>What is wrong in every run is told before the first.</summary>
-    private void RequireRunnable(string command)
+    private void RequireRunnable(CommandSession session, string command)
     {
-        CommandArguments arguments = CommandArguments.Parse(Insert(command, 0, 0));
-        if (CommandTable.Find(arguments.Name) is not { } found)
-            throw new CommandUsageException(
-                $"!fems: '{arguments.Name}' is no command of this extension (!hahelp lists them); " +
-                "for commands of the debugger: .foreach (t {!us /q -k TEXT}) {.thread ${t}; COMMAND}");
-        if (found == this)
+        CommandArguments arguments = session.Parse(Insert(command, 0, 0));
+        session.Commands.RequireOwn(arguments.Name);
+        if (session.Commands.Find(arguments.Name) is not { } found)
+            throw new CommandUsageException(words.HasDebugger
+                ? $"!fems: '{arguments.Name}' is no command of this extension (!hahelp lists them); " +
+                    "for commands of the debugger: .foreach (t {!us /q -k TEXT}) {.thread ${t}; COMMAND}"
+                : $"!fems: '{arguments.Name}' is no command; !hahelp lists them");
+        if (found is FemsCommand)
             throw new CommandUsageException("!fems: does not run itself");
+        if (FileCommand.IsMeant(arguments))
+            throw new CommandUsageException("!fems: opens no files");
         if (arguments.WantsHelp)
             throw new CommandUsageException($"!fems: !{arguments.Name} /? explains that command");
         if (arguments.Has("q") || arguments.Has("json"))
@@ -146,9 +161,9 @@ internal sealed class FemsCommand : ICommand
         error = null;
         try
         {
-            CommandArguments arguments = CommandArguments.Parse(
+            CommandArguments arguments = session.Parse(
                 Insert(command, thread.Address.Value, thread.Process.Address.Value));
-            return CommandTable.Require(arguments).Run(session, arguments);
+            return session.Commands.Require(arguments).Run(session, arguments);
         }
         catch (Exception exception) when (exception is CommandUsageException or CommandDeclinedException)
         {

@@ -7,8 +7,11 @@ using HangAnalysis.Targets;
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!hangwhy</c>: the verdict with its chain and its evidence.</summary>
-internal sealed class HangWhyCommand : ICommand
+internal sealed class HangWhyCommand(CommandWords words) : ICommand
 {
+    /// <summary>Its name without the '!'.</summary>
+    public const string Name = "hangwhy";
+
     /// <summary>Lines that "Not known" takes before the rest is counted.</summary>
     private const int MostUnknown = 6;
 
@@ -20,24 +23,36 @@ internal sealed class HangWhyCommand : ICommand
 
     private const int LabelWidth = 12;
 
+    private static readonly string[] s_flags = ["v", "all", "q", "json"];
+
     /// <inheritdoc/>
-    public CommandHelp Help { get; } = new(CommandCategories.Verdicts, "hangwhy",
+    public CommandHelp Help { get; } = new(CommandCategories.Verdicts, Name,
         "says why the system hangs: who waits for whom, and what at the end of the chain keeps everybody waiting",
-        "!hangwhy [-v] [-all] [/json] [/q]",
+        "!hangwhy [-v] [-all] [/json] [/q] [-file PATH [COMMAND]]",
         [
             new("v", null, "all evidence: the command that shows each step, further chains in full, whole stacks, every unknown"),
             new("all", null, $"judges every end of a wait, and not only the {HangAnalyzer.MostEnds} most important"),
+            new(FileCommand.Option, "PATH",
+                "opens another dump, of any system, beside this one, and runs this command or COMMAND on it"),
             .. CommandHelp.ListingOptions,
         ],
         [("!hangwhy", "prints the verdict, the chain, what was ruled out and what is not known"),
             ("!hangwhy -v", "the same with all evidence"),
-            (".foreach (t {!hangwhy /q}) {!lpcchain ${t}}", "runs a command for each thread of the first chain")]);
+            ($"!hangwhy -file {words.File} !us -k", "the stacks in another dump"),
+            .. words.Loops(
+                (".foreach (t {!hangwhy /q}) {!lpcchain ${t}}", "runs a command for each thread of the first chain"))])
+    {
+        TakesCommand = true,
+    };
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
-        if (arguments.Words.Count > 0)
-            throw new CommandUsageException($"!hangwhy: '{arguments.Words[0]}' is not understood; see !hangwhy /?");
+        if (FileCommand.IsMeant(arguments))
+            return FileCommand.Run(session.Opener, arguments, session.Cancellation);
+        if (arguments.Rest is { Length: > 0 } rest)
+            throw new CommandUsageException(
+                $"!hangwhy: '{CommandArguments.SplitFirst(rest).Word}' is not understood; see !hangwhy /?");
         Verdict verdict = arguments.Has("all") ? session.FullVerdict : session.Verdict;
         return new CommandOutput(Arrange(session, verdict, arguments.Has("v")),
             () => JsonSerializer.Serialize(VerdictJsonMapper.Map(session, verdict), ReportJsonContext.Default.HangReport),
@@ -45,6 +60,10 @@ internal sealed class HangWhyCommand : ICommand
                 ? []
                 : [.. verdict.Chains[0].Links.Where(l => l.Thread is not null).Select(l => l.Reference.Address).Distinct()]);
     }
+
+    /// <summary>The options that this command has beside the file's, as they are typed.</summary>
+    internal static string FlagsOf(CommandArguments arguments) => string.Concat(
+        s_flags.Where(arguments.Has).Select(f => $" -{f}"));
 
     private static Document Arrange(CommandSession session, Verdict verdict, bool verbose)
     {
@@ -57,9 +76,9 @@ internal sealed class HangWhyCommand : ICommand
         if (verdict.LongestWait is { } wait)
             second.Add($" · longest wait {AgeText.Format(wait)}");
         document.Add(second);
-        document.Add(new Span(DumpLine(session.Target.Description, session.System), Tone.Muted));
-        if (session.Target.Description.BugCheck is { } stop)
-            document.Add(new LineBlock([new Span(StopLine(stop, session), Tone.Muted)], [], 0, 2));
+        document.Add(new Span(DumpLine(session.Description, session.System), Tone.Muted));
+        if (session.System.Stop?.Record is { } record)
+            document.Add(new LineBlock([new Span(StopLine(record, session.System), Tone.Muted)], [], 0, 2));
         document.Blank();
         if (verdict.Chains.Count > 0)
         {
@@ -71,10 +90,11 @@ internal sealed class HangWhyCommand : ICommand
             AddStack(document, verdict, session.System, verbose);
         if (verbose && verdict is { Chains.Count: > 0, Stacks.Count: > 0 })
             AddStack(document, verdict, session.System, verbose);
+        AddEvidence(document, verdict.Evidence, session.System);
         AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
         List<(string, string)> unknown = [.. verdict.Unknown.Select(u => (u.What, u.Why))];
-        foreach (string damage in session.Target.Description.Damage)
-            unknown.Add(("the dump file", damage));
+        foreach (string damage in session.Description.Damage)
+            unknown.Add(($"the {session.Description.Form} file", damage));
         AddLabelled(document, "Not known", unknown, verbose ? int.MaxValue : MostUnknown);
         AddNext(document, NextSteps.Of(verdict, session));
         return document;
@@ -97,8 +117,11 @@ internal sealed class HangWhyCommand : ICommand
 
     private static string DumpLine(TargetDescription dump, ISystemFacts system)
     {
-        string line = $"{dump.OperatingSystem} {dump.Architecture.ToString().ToLowerInvariant()}, {dump.ProcessorCount} CPU" +
-            $"{(dump.ProcessorCount == 1 ? "" : "s")}, {dump.Kind} dump";
+        string processors = dump.ProcessorCount == 0
+            ? ""
+            : $", {dump.ProcessorCount} CPU{(dump.ProcessorCount == 1 ? "" : "s")}";
+        string architecture = dump.Architecture == Architecture.Unknown ? "" : $" {dump.Architecture.ToString().ToLowerInvariant()}";
+        string line = $"{dump.OperatingSystem}{architecture}{processors}, {dump.Kind} {dump.Form}";
         if (dump.Time is { } time)
             line += $" of {time:yyyy-MM-dd HH:mm:ss} UTC";
         if (dump.Uptime is { } uptime)
@@ -108,14 +131,10 @@ internal sealed class HangWhyCommand : ICommand
         return line;
     }
 
-    /// <summary>The bug check with its parameters, and what there is of modules.</summary>
-    private static string StopLine(BugCheck stop, CommandSession session)
-    {
-        string name = session.System.Stop?.Name is { } known ? $" {known}" : "";
-        string parameters = string.Join(", ", stop.Parameters.Select(p => $"{p:x}"));
-        int modules = session.Target.KernelModules.Count;
-        return $"bug check 0x{stop.RawCode:x}{name} ({parameters}); {modules:N0} kernel module{(modules == 1 ? "" : "s")}";
-    }
+    /// <summary>The system's record of its stop, and what there is of modules.</summary>
+    private static string StopLine(string record, ISystemFacts system) => system.KernelModuleCount is { } modules
+        ? $"{record}; {modules:N0} kernel module{(modules == 1 ? "" : "s")}"
+        : record;
 
     /// <summary>Every further end has a line; with all evidence its whole chain.</summary>
     private static void AddFurtherChains(Document document, Verdict verdict, CommandSession session, bool verbose)
@@ -159,6 +178,22 @@ internal sealed class HangWhyCommand : ICommand
         if (verdict is { Chains.Count: 0, Culprit: { } culprit })
             document.Add(new LineBlock([ChainDocument.DescribeLinked(culprit.Module, system)], [], 2));
         document.Blank();
+    }
+
+    /// <summary>What the system recorded of its stop, a line each; of lines with one label only the first has it.</summary>
+    private static void AddEvidence(
+        Document document, IReadOnlyList<(string Label, Phrase Text)> evidence, ISystemFacts system)
+    {
+        string last = "";
+        foreach ((string label, Phrase text) in evidence)
+        {
+            string start = label == last ? "" : label + (label.Length < LabelWidth ? "" : " ");
+            document.Add(new LineBlock(
+                [new Span(start.PadRight(LabelWidth), Tone.Strong), .. Links.ToSpans(text, system)], [], 0, LabelWidth));
+            last = label;
+        }
+        if (evidence.Count > 0)
+            document.Blank();
     }
 
     private static void AddLabelled(Document document, string label, IReadOnlyList<(string What, string Why)> lines, int most)

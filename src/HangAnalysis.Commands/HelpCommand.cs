@@ -14,11 +14,14 @@ public sealed class HelpCommand : ICommand
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments) =>
-        new(Answer(string.Join(' ', arguments.Words)), () => "null", []);
+        new(Answer(string.Join(' ', arguments.Words), session.Commands), () => "null", []);
 
     /// <summary>The help of one command.</summary>
-    public static Document Describe(CommandHelp help)
+    /// <param name="help">What it says.</param>
+    /// <param name="commands">The commands that its examples call; null for those of the debugger extension.</param>
+    public static Document Describe(CommandHelp help, CommandSet? commands = null)
     {
+        commands ??= CommandTable.Windows;
         Document document = new();
         document.Add(new Span($"!{help.Name}", Tone.Strong), $"  {help.Summary}");
         document.Blank();
@@ -32,29 +35,35 @@ public sealed class HelpCommand : ICommand
         document.Blank();
         foreach ((string call, string effect) in help.Examples)
         {
-            document.Add(new LineBlock([new Span(call, Tone.Normal, IsComplete(call) ? call : null)], [], 4));
+            document.Add(new LineBlock([new Span(call, Tone.Normal, IsComplete(call, commands) ? call : null)], [], 4));
             document.Add(new LineBlock([new Span(effect, Tone.Muted)], [], 8));
         }
         return document;
     }
 
     /// <summary>All commands, one, or those that a word finds. Needs no dump.</summary>
-    public static Document Answer(string word)
+    /// <param name="word">The word; empty for all commands.</param>
+    /// <param name="commands">The commands; null for those of the debugger extension.</param>
+    public static Document Answer(string word, CommandSet? commands = null)
     {
+        commands ??= CommandTable.Windows;
         if (word.Length == 0)
-            return List(CommandTable.All);
-        if (CommandTable.Find(word.TrimStart('!').ToLowerInvariant()) is { } command)
-            return Describe(command.Help);
-        List<ICommand> found = [.. CommandTable.All.Where(c => SpeaksOf(c.Help, word))];
+            return List(commands.All);
+        string name = word.TrimStart('!').ToLowerInvariant();
+        if (commands.Find(name) is { } command)
+            return Describe(command.Help, commands);
+        if (word[0] == '!')
+            commands.RequireOwn(name);
+        List<ICommand> found = [.. commands.All.Where(c => SpeaksOf(c.Help, word))];
         return found.Count > 0 ? List(found) : throw new CommandUsageException($"no command has to do with '{word}'; !hahelp lists them");
     }
 
     /// <summary>Whether a call can be made as it stands. One with a value names something of another dump.</summary>
-    private static bool IsComplete(string call)
+    private static bool IsComplete(string call, CommandSet commands)
     {
         if (!call.StartsWith('!'))
             return false;
-        CommandArguments arguments = CommandArguments.Parse(call);
+        CommandArguments arguments = CommandArguments.Parse(call, commands);
         return arguments.HasOnlyFlags || arguments.Name == "hahelp";
     }
 

@@ -14,7 +14,10 @@ internal sealed class IrpsCommand : ICommand
         "!irps [DRIVER] [/json] [/q]",
         CommandHelp.ListingOptions,
         [("!irps", "all requests that threads, their files and devices show"), ("!irps storahci", "those that one driver has"),
-            (".foreach (i {!irps /q Ntfs}) {!irp ${i}}", "runs a command for each request")]);
+            (".foreach (i {!irps /q Ntfs}) {!irp ${i}}", "runs a command for each request")])
+    {
+        Subject = "requests to drivers (IRPs)",
+    };
 
     /// <summary>The requests of one driver.</summary>
     private sealed record Group(string Driver, string File, ModuleFacts? Module, List<RequestFacts> Requests);
@@ -24,7 +27,7 @@ internal sealed class IrpsCommand : ICommand
     {
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!irps: one driver at a time; see !irps /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        WindowsSystem system = session.RequireWindows(Help.Name);
         string? driver = arguments.Words.Count == 0 ? null : arguments.Words[0];
         List<Group> groups = Select(system, driver);
         List<RequestFacts> requests = [.. groups.SelectMany(g => g.Requests)];
@@ -81,7 +84,7 @@ internal sealed class IrpsCommand : ICommand
             document.Add(name, group.File.Length == 0 ? "" : $"  {group.File}{company}",
                 $"  {group.Requests.Count:N0} request{(group.Requests.Count == 1 ? "" : "s")}");
             foreach (IGrouping<ulong, RequestFacts> device in group.Requests.GroupBy(r => r.Device))
-                AddDevice(document, [.. device], session.System);
+                AddDevice(document, [.. device], session.Windows);
             document.Blank();
         }
         document.Add(count == 0

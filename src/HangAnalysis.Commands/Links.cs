@@ -69,8 +69,8 @@ internal static class Links
     {
         ObjectKind.Thread => CommandForThread(reference.Address),
         ObjectKind.Process => CommandForProcess(reference.Address),
-        ObjectKind.Message => CommandForMessage(reference.Address),
-        ObjectKind.Port => CommandForPort(reference.Address),
+        ObjectKind.Message when system.Words.MessageCommand is { } shows => $"{shows} {reference.Address:x16}",
+        ObjectKind.Port when system.Words.PortCommand is { } shows => $"{shows} {reference.Address:x16}",
         _ => system.DescribeObjectCommand(reference),
     };
 

@@ -15,14 +15,17 @@ internal sealed class LpcChainCommand : ICommand
         CommandHelp.ListingOptions,
         [("!lpcchain", "every thread that waits for an answer, the longest wait first"),
             ("!lpcchain ffffab06b1b28800", "the chain of one thread"),
-            ("!lpcchain ffffab06b8137800", "the chains that lead through one process")]);
+            ("!lpcchain ffffab06b8137800", "the chains that lead through one process")])
+    {
+        Subject = "ALPC messages",
+    };
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!lpcchain: one thread or process at a time; see !lpcchain /?");
-        session.RequireThreads(Help.Name);
+        session.RequireWindows(Help.Name);
         List<Chain> chains = Select(session, arguments.Words.Count == 0 ? null : arguments.Words[0]);
         return new CommandOutput(Arrange(chains, session, arguments.Words.Count == 1),
             () => JsonSerializer.Serialize(

@@ -18,7 +18,11 @@ internal sealed class LpcPortsCommand : ICommand
         ],
         [("!lpcports", "connection ports with waiting threads or messages, the most awaited first"),
             ("!lpcports ffffe00100fda900", "ports that a process made, with who is connected, and ports that it is connected to"),
-            ("!lpcports ffffab06b853c540", "one port: its owner, queues, messages, connections, and the threads that serve it")]);
+            ("!lpcports ffffab06b853c540",
+                "one port: its owner, queues, messages, connections, and the threads that serve it")])
+    {
+        Subject = "ALPC ports",
+    };
 
     /// <summary>A connection port, the messages that are awaited through it, and what its connections' ports hold.</summary>
     private sealed record Listed(PortFacts Port, List<MessageFacts> Awaited)
@@ -37,7 +41,7 @@ internal sealed class LpcPortsCommand : ICommand
     {
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!lpcports: one process or port at a time; see !lpcports /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        WindowsSystem system = session.RequireWindows(Help.Name);
         MessagePorts ports = system.MessagePorts;
         if (ports.Absence is { } absence)
             throw new CommandDeclinedException($"!lpcports: {absence}");
@@ -134,7 +138,7 @@ internal sealed class LpcPortsCommand : ICommand
 
     private static CommandOutput Of(CommandSession session, ProcessFacts process)
     {
-        MessagePorts ports = session.System.MessagePorts;
+        MessagePorts ports = session.Windows.MessagePorts;
         List<PortFacts> made = [], connected = [];
         foreach (PortFacts port in ports.All)
             if (port.OwnerAddress == process.Address.Value)
@@ -144,7 +148,7 @@ internal sealed class LpcPortsCommand : ICommand
                 else if (port.Kind == PortKind.Client)
                     connected.Add(port);
             }
-        return new CommandOutput(PortDocument.OfProcess(process, made, connected, session.System),
+        return new CommandOutput(PortDocument.OfProcess(process, made, connected, session.Windows),
             () => Serialize(process, [.. made.Select(p => ToJson(p, AwaitedThrough(p, ports), ports))],
                 [.. connected.Select(p => Pair(p.Connection!, ports))], ports),
             [.. made.Select(p => p.Address), .. connected.Select(p => p.Address)]);
@@ -152,7 +156,7 @@ internal sealed class LpcPortsCommand : ICommand
 
     private static CommandOutput One(CommandSession session, PortFacts port)
     {
-        MessagePorts ports = session.System.MessagePorts;
+        MessagePorts ports = session.Windows.MessagePorts;
         IReadOnlyList<MessageFacts> messages = ports.MessagesAt(port);
         PortServers? servers = ports.ServersOf(port);
         return new CommandOutput(PortDocument.OfPort(port, messages, servers, session),

@@ -19,7 +19,10 @@ internal sealed class LpcWaitCommand : ICommand
         [("!lpcwait", "every thread that waits for a reply"),
             ("!lpcwait ffffab06b8137800", "those that wait for one server process, by its address or identifier"),
             ("!lpcwait -p 3a4", "those of one client process"),
-            (".foreach (t {!lpcwait /q}) {!why ${t}}", "says why each of them does not go on")]);
+            (".foreach (t {!lpcwait /q}) {!why ${t}}", "says why each of them does not go on")])
+    {
+        Subject = "ALPC messages",
+    };
 
     /// <summary>A process that owes replies at one port; a client that does is one that its server has called back.</summary>
     private sealed record Server(ulong Address, ProcessFacts? Process, ulong Port, bool IsCallback, List<MessageFacts> Waiting)
@@ -32,7 +35,7 @@ internal sealed class LpcWaitCommand : ICommand
     {
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!lpcwait: one server process at a time; see !lpcwait /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        WindowsSystem system = session.RequireWindows(Help.Name);
         if (system.MessagePorts.Absence is { } absence)
             throw new CommandDeclinedException($"!lpcwait: {absence}");
         ProcessFacts? server = arguments.Words.Count == 0 ? null : session.FindProcess(arguments.Words[0]);
@@ -72,7 +75,7 @@ internal sealed class LpcWaitCommand : ICommand
 
     private static Document Arrange(List<Server> servers, CommandSession session, ProcessFacts? server, ProcessFacts? client)
     {
-        WindowsSystem system = session.System;
+        WindowsSystem system = session.Windows;
         Document document = new();
         foreach (Server one in servers)
         {
@@ -125,7 +128,7 @@ internal sealed class LpcWaitCommand : ICommand
         return
         [
             Links.To(waiter.Address), AgeText.Format(waiter.Age), Links.ToMessage(message.Address),
-            MessageWords.Receiver(message), ThreadCells.Id(waiter.Process.Id),
+            MessageWords.Receiver(message), waiter.Process.IdText,
             new Span(system.GetImagePath(waiter.Process) ?? waiter.Process.Name, Tone.Normal, Links.CommandFor(waiter.Process)),
         ];
     }

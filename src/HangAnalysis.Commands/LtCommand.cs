@@ -2,12 +2,11 @@ using System.Text.Json;
 using HangAnalysis.Analysis;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
-using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!lt</c>: threads with their states.</summary>
-internal sealed class LtCommand : ICommand
+internal sealed class LtCommand(CommandWords words) : ICommand
 {
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "lt",
@@ -17,17 +16,17 @@ internal sealed class LtCommand : ICommand
             new("p", "PROCESS", "the same as PROCESS: address, identifier, or name, which may be that of several processes; " +
                 "without it: the current process"),
             new("a", null, "the threads of all processes"),
-            .. ThreadSelection.FilterOptions,
+            .. ThreadSelection.FilterOptions(words),
             new("wf", null, "with the function that called the waiting machinery; walks the stacks"),
             new("z", null, "with threads that have ended and whose objects are still there"),
             new("sort", "COLUMN", $"sorted by {string.Join(", ", ThreadOrder.Columns)}; times from the longest"),
             new("stats", null, "instead of the threads: how many are in which state for which reason, and the longest of each"),
             .. CommandHelp.ListingOptions,
         ],
-        [("!lt explorer.exe", "the threads of one program"),
+        [($"!lt {words.ProcessName}", "the threads of one program"),
             ("!lt -a -b -wf -sort time", "who is blocked the longest, and in what"),
             ("!lt -a -stats", "the whole system by state and reason"),
-            (".foreach (t {!lt /q -a -wr WrResource}) {!why ${t}}", "runs a command for each thread")]);
+            .. words.Loops((".foreach (t {!lt /q -a -wr WrResource}) {!why ${t}}", "runs a command for each thread"))]);
 
     /// <summary>What was chosen, and how it is to be shown.</summary>
     private sealed record Selection(
@@ -38,7 +37,7 @@ internal sealed class LtCommand : ICommand
     {
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!lt: one process at a time; see !lt /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        ISystemFacts system = session.RequireThreads(Help.Name);
         Selection selection = Select(session, arguments);
         return new CommandOutput(Arrange(selection, session, arguments.Has("stats")),
             () => JsonSerializer.Serialize(ToJson(selection, system), ReportJsonContext.Default.ThreadListJson),
@@ -63,7 +62,7 @@ internal sealed class LtCommand : ICommand
         IReadOnlyList<ThreadFacts> sorted = threads;
         if (arguments.Value("sort") is { } column)
         {
-            sorted = ThreadOrder.Sort(threads, column, t => session.System.FindWaitFunction(t).Function);
+            sorted = ThreadOrder.Sort(threads, column, t => FindFunction(session.System, t).Function);
             hasFunctions |= column.Equals(ThreadOrder.FunctionColumn, StringComparison.OrdinalIgnoreCase);
         }
         return new Selection(sorted, considered, terminated, ThreadSelection.HasFilter(arguments), hasFunctions);
@@ -111,9 +110,14 @@ internal sealed class LtCommand : ICommand
         {
             if (session.Cancellation.IsCancellationRequested)
                 yield break;
-            yield return [.. ThreadCells.Of(thread), session.System.FindWaitFunction(thread).Function ?? ThreadCells.NotRecorded];
+            yield return
+                [.. ThreadCells.Of(thread), FindFunction(session.System, thread).Function ?? ThreadCells.NotRecorded];
         }
     }
+
+    /// <summary>The function that waits, or why it is not known.</summary>
+    private static (string? Function, string? Why) FindFunction(ISystemFacts system, ThreadFacts thread) =>
+        system is IWaitFunctionSource source ? source.FindWaitFunction(thread) : (null, null);
 
     /// <summary>Why functions are missing, with counts: all that is known of it after the table was printed.</summary>
     private static IEnumerable<Block> MissingFunctions(IReadOnlyList<ThreadFacts> threads, CommandSession session)
@@ -123,7 +127,7 @@ internal sealed class LtCommand : ICommand
         {
             if (session.Cancellation.IsCancellationRequested)
                 break;
-            if (session.System.FindWaitFunction(thread).Why is { } why)
+            if (FindFunction(session.System, thread).Why is { } why)
                 reasons[why] = reasons.GetValueOrDefault(why) + 1;
         }
         const int MostReasons = 8;
@@ -147,12 +151,12 @@ internal sealed class LtCommand : ICommand
         return string.Join(", ", states) + (suspended > 0 ? $"; {suspended:N0} suspended" : "");
     }
 
-    private static ThreadListJson ToJson(Selection selection, WindowsSystem system) => new(
+    private static ThreadListJson ToJson(Selection selection, ISystemFacts system) => new(
         "hanganalysis-lt/1",
         [.. selection.Threads.Select(t => new ListedThreadJson(
             VerdictJsonMapper.Hex(t.Address.Value), t.Process.Name, VerdictJsonMapper.Hex(t.Process.Address.Value), t.Process.Id,
             t.Id, t.State, t.IsSuspended, VerdictJsonMapper.Age(t.Age), t.WaitReason,
-            selection.HasFunctions ? system.FindWaitFunction(t).Function : null))],
+            selection.HasFunctions ? FindFunction(system, t).Function : null))],
         selection.Threads.Count, selection.Considered, selection.Terminated,
         [.. ThreadStatistics.Of(selection.Threads).Select(c => new ThreadStateCountJson(c.State, c.WaitReason, c.Threads,
             VerdictJsonMapper.Age(c.Longest), c.LongestThread is null ? null : VerdictJsonMapper.Hex(c.LongestThread.Address.Value)))]);

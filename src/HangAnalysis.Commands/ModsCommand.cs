@@ -2,6 +2,7 @@ using System.Text.Json;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
 using HangAnalysis.Targets;
+using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
 
@@ -21,24 +22,27 @@ internal sealed class ModsCommand : ICommand
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!mods: one name at a time; see !mods /?");
         string? name = arguments.Words.Count == 0 ? null : arguments.Words[0];
+        WindowsSystem system = session.Windows;
         List<(ModuleFacts Facts, TargetModule Module)> modules = [];
-        foreach (TargetModule module in session.Target.KernelModules)
+        foreach (TargetModule module in system.Target.KernelModules)
         {
-            ModuleFacts facts = session.System.DescribeModule(module);
+            ModuleFacts facts = system.DescribeModule(module);
             bool fits = name is null || module.Name.Equals(name, StringComparison.OrdinalIgnoreCase)
                 || module.FileName.Equals(name, StringComparison.OrdinalIgnoreCase);
             if (fits && (!arguments.Has("3") || facts.Origin is ModuleOrigin.ThirdParty or ModuleOrigin.Unknown))
                 modules.Add((facts, module));
         }
-        return new CommandOutput(Arrange(modules, session, name),
+        return new CommandOutput(Arrange(modules, system, name),
             () => JsonSerializer.Serialize(new ModulesJson("hanganalysis-mods/1", [.. modules.Select(m => new ModuleJson(
                 VerdictJsonMapper.Hex(m.Module.BaseAddress), $"0x{m.Module.Size:x}", m.Facts.Name, m.Facts.FileName,
-                m.Facts.Version, m.Facts.Company, m.Facts.LinkDate?.ToString("yyyy-MM-dd"), VerdictWords.Of(m.Facts.Origin)))]),
+                m.Facts.Version, m.Facts.Company, m.Facts.LinkDate?.ToString("yyyy-MM-dd"),
+                VerdictWords.Of(m.Facts.Origin, system.Words)))]),
                 ReportJsonContext.Default.ModulesJson),
             [.. modules.Select(m => m.Module.BaseAddress)]);
     }
 
-    private static Document Arrange(List<(ModuleFacts Facts, TargetModule Module)> modules, CommandSession session, string? name)
+    private static Document Arrange(
+        List<(ModuleFacts Facts, TargetModule Module)> modules, WindowsSystem system, string? name)
     {
         Document document = new();
         document.Add(new TableBlock(
@@ -48,15 +52,16 @@ internal sealed class ModsCommand : ICommand
             ],
             [.. modules.Select(m => (IReadOnlyList<Span>)
             [
-                Links.To(m.Facts, session.System, $"{m.Module.BaseAddress:x16}"), $"{m.Module.Size:x}", m.Facts.Name, m.Facts.FileName, m.Facts.Version ?? "-",
-                m.Facts.Company ?? "-", m.Facts.LinkDate?.ToString("yyyy-MM-dd") ?? "-", VerdictWords.Of(m.Facts.Origin),
+                Links.To(m.Facts, system, $"{m.Module.BaseAddress:x16}"), $"{m.Module.Size:x}", m.Facts.Name,
+                m.Facts.FileName, m.Facts.Version ?? "-", m.Facts.Company ?? "-",
+                m.Facts.LinkDate?.ToString("yyyy-MM-dd") ?? "-", VerdictWords.Of(m.Facts.Origin, system.Words),
             ])]));
         document.Blank();
         if (name is not null && modules.Count == 1)
-            foreach (string line in session.Target.DescribeSearch(modules[0].Module))
+            foreach (string line in system.Target.DescribeSearch(modules[0].Module))
                 document.Add($"symbols: {line}");
-        IReadOnlyList<UnloadedModule> unloaded = session.Target.UnloadedModules;
-        document.Add($"{modules.Count:N0} of {session.Target.KernelModules.Count:N0} modules; " +
+        IReadOnlyList<UnloadedModule> unloaded = system.Target.UnloadedModules;
+        document.Add($"{modules.Count:N0} of {system.Target.KernelModules.Count:N0} modules; " +
             $"{unloaded.Count:N0} unloaded driver{(unloaded.Count == 1 ? "" : "s")} recorded");
         if (name is null)
             foreach (UnloadedModule driver in unloaded)

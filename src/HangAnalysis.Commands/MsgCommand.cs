@@ -17,14 +17,17 @@ internal sealed class MsgCommand : ICommand
         "!msg MESSAGE | THREAD [/json] [/q]",
         CommandHelp.ListingOptions,
         [("!msg ffffce0e5b04dcf0", "one message, by its address"),
-            ("!msg ffffab06b1b28800", "the message that a thread awaits the reply to")]);
+            ("!msg ffffab06b1b28800", "the message that a thread awaits the reply to")])
+    {
+        Subject = "ALPC messages",
+    };
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
         if (arguments.Words.Count != 1)
             throw new CommandUsageException("!msg: name a message, or a thread that waits for the reply to one; see !msg /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        WindowsSystem system = session.RequireWindows(Help.Name);
         if (system.MessagePorts.Absence is { } absence)
             throw new CommandDeclinedException($"!msg: {absence}");
         MessageFacts? message = Find(session, arguments.Words[0], out string? problem);
@@ -41,7 +44,7 @@ internal sealed class MsgCommand : ICommand
     /// <summary>The message that a word means, or why there is none.</summary>
     private static MessageFacts? Find(CommandSession session, string word, out string? problem)
     {
-        WindowsSystem system = session.System;
+        WindowsSystem system = session.Windows;
         ulong value = session.ParseAddress(word);
         // Identifiers of threads are small numbers, addresses of messages are the kernel's.
         ThreadFacts? thread = system.FindThread(value) ?? (value <= uint.MaxValue ? session.FindThread(word) : null);
@@ -70,7 +73,7 @@ internal sealed class MsgCommand : ICommand
 
     private static Document Arrange(MessageFacts message, CommandSession session)
     {
-        WindowsSystem system = session.System;
+        WindowsSystem system = session.Windows;
         Document document = new();
         string kind = message.Kind + (message.IsFromKernel ? " sent by the kernel" : "")
             + (message.IsCallback ? ", a call back to the client" : "");
@@ -118,7 +121,7 @@ internal sealed class MsgCommand : ICommand
 
     private static void AddReceiver(Document document, MessageFacts message, CommandSession session)
     {
-        WindowsSystem system = session.System;
+        WindowsSystem system = session.Windows;
         if (message.Receiver is { } receiver)
         {
             List<Span> text = [Process(receiver.Process), "  thread ", Links.To(receiver.Address)];

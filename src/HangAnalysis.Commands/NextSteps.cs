@@ -19,9 +19,10 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
         if (chain?.Links.LastOrDefault(l => l.Process is not null)?.Process is { } process)
             commands.Add(Links.CommandForStacks(process));
         if (chain?.Links.FirstOrDefault(l => l.Thread is not null)?.Thread is { } thread)
-            commands.Add(chain.Links.Any(l => l.Reference.Kind == ObjectKind.Message)
-                ? $"!lpcchain {thread.Address.Value:x16}"
-                : $"!why {thread.Address.Value:x16}");
+            commands.Add(system.Words.MessageChainCommand is { } follows
+                && chain.Links.Any(l => l.Reference.Kind == ObjectKind.Message)
+                    ? $"{follows} {thread.Address.Value:x16}"
+                    : Links.CommandForWhy(thread));
         if (verdict.Class == VerdictClass.Deadlock)
             commands.Add("!deadlocks");
         else if (verdict.Culprit is null && chain?.Links.LastOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } held)
@@ -29,11 +30,15 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
         if (verdict.Culprit is { } culprit)
             commands.Add($"!mods {culprit.Module.Name}");
         if (commands.Count == 0)
-            commands.Add(system.HoldsWholeSystem ? "!us -k" : "!mods");
-        return new NextSteps(commands, [.. AdviceOn(verdict)]);
+            commands.Add(system.HoldsWholeSystem || !session.Commands.Has("!mods") ? "!us -k" : "!mods");
+        commands.RemoveAll(c => !session.Commands.Has(c));
+        if (commands.Count == 0)
+            commands.Add("!hahelp");
+        return new NextSteps(commands, 
+            [.. AdviceOn(verdict, system.Words), .. system is IOwnFindings findings ? findings.NextSteps : []]);
     }
 
-    private static IEnumerable<string> AdviceOn(Verdict verdict)
+    private static IEnumerable<string> AdviceOn(Verdict verdict, SystemWords words)
     {
         if (verdict.Culprit?.Module is { } module && Updates(module) is { } update)
             yield return update;
@@ -48,16 +53,16 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
             case VerdictClass.OrphanedLock:
                 yield return "nobody can release it any more: a restart frees it, a fix of the program that left it keeps it from coming back";
                 break;
-            case VerdictClass.MemoryExhausted:
-                yield return "who uses the memory: !vm, then !poolused or !process 0 0";
+            case VerdictClass.MemoryExhausted when words.MemoryAdvice is { } memory:
+                yield return memory;
                 break;
-            case VerdictClass.NotEnoughData:
-                yield return "a kernel or complete dump of the same hang holds the threads";
+            case VerdictClass.NotEnoughData when words.DumpAdvice is { } dump:
+                yield return dump;
                 break;
         }
     }
 
-    /// <summary>Whom to ask for another version of a module; null for parts of Windows.</summary>
+    /// <summary>Whom to ask for another version of a module; null for parts of the system.</summary>
     private static string? Updates(ModuleFacts module) => module.Origin switch
     {
         ModuleOrigin.ThirdParty => $"look for a newer {module.FileName}" +

@@ -6,7 +6,7 @@ using HangAnalysis.Reports;
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!owners</c>: who has the locks that somebody waits for.</summary>
-internal sealed class OwnersCommand : ICommand
+internal sealed class OwnersCommand(CommandWords words) : ICommand
 {
     /// <summary>Columns that the list of a lock's owners, and what they wait for, may take.</summary>
     private const int LongestOwner = 40;
@@ -17,10 +17,10 @@ internal sealed class OwnersCommand : ICommand
     public CommandHelp Help { get; } = new(CommandCategories.Waits, "owners",
         "lists the locks that somebody waits for: owners, waiters, the longest wait, and what the owner waits for",
         "!owners [LOCK | THREAD] [-k KIND] [/json] [/q]",
-        [new("k", "KIND", "only locks of one kind, such as ERESOURCE or mutant"), .. CommandHelp.ListingOptions],
+        [new("k", "KIND", $"only locks of one kind, such as {words.LockKinds}"), .. CommandHelp.ListingOptions],
         [("!owners", "every contended lock, the one with the most waiters first"),
-            ("!owners ffffab06b8121080", "one lock with all its waiters and the evidence; or the locks that a thread has"),
-            ("!owners -k ERESOURCE", "only ERESOURCEs")]);
+            ($"!owners {words.Lock}", "one lock with all its waiters and the evidence; or the locks that a thread has"),
+            ($"!owners -k {words.LockKind}", $"only {words.LockKind}s")]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)

@@ -60,7 +60,7 @@ internal static class PortDocument
     public static Document OfPort(
         PortFacts port, IReadOnlyList<MessageFacts> messages, PortServers? servers, CommandSession session)
     {
-        WindowsSystem system = session.System;
+        WindowsSystem system = session.Windows;
         MessagePorts ports = system.MessagePorts;
         Document document = new();
         string state = port.IsDisconnected ? ", disconnected" : port.IsClosed ? ", closed" : "";
@@ -267,7 +267,7 @@ internal static class PortDocument
             ],
             [.. sorted.Take(MostThreads).Select(t => (IReadOnlyList<Span>)
             [
-                Links.To(t.Address), ThreadCells.Id(t.Id), ThreadCells.State(t), AgeText.Format(t.Age),
+                Links.To(t.Address), t.IdText, ThreadCells.State(t), AgeText.Format(t.Age),
                 t.WaitReason ?? ThreadCells.NotRecorded, WaitsFor(t, session),
             ])], 2));
         if (sorted.Count > MostThreads)

@@ -1,6 +1,5 @@
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
-using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
 
@@ -10,9 +9,9 @@ internal static class ProcessCells
     /// <summary>
     /// The name of a process with what it hosts, and a mark on 32-bit programs: <c>svchost.exe(RPCSS)</c>, <c>old.exe*32</c>.
     /// </summary>
-    public static string NameOf(ProcessFacts process, WindowsSystem system)
+    public static string NameOf(ProcessFacts process, ISystemFacts system)
     {
-        string hosted = system.DescribeHosted(process) is { } services ? $"({services})" : "";
+        string hosted = (system as IHostedCodeSource)?.DescribeHosted(process) is { } services ? $"({services})" : "";
         return $"{process.Name}{hosted}{(process.Is32Bit ? "*32" : "")}";
     }
 
@@ -24,7 +23,7 @@ internal static class ProcessCells
         process.SessionId is { } session ? $"{session}" : ThreadCells.NotRecorded;
 
     /// <summary>The processes whose name, with what they host, has a text in it.</summary>
-    public static List<ProcessFacts> WithPart(string text, WindowsSystem system) =>
+    public static List<ProcessFacts> WithPart(string text, ISystemFacts system) =>
         [.. system.Processes.Where(p => NameOf(p, system).Contains(text, StringComparison.OrdinalIgnoreCase))];
 
     /// <summary>Memory for programs.</summary>

@@ -27,7 +27,7 @@ internal sealed class ProcessCommand : ICommand
     {
         if (arguments.Words.Count > 1 || (arguments.Words.Count == 1 && arguments.Has("p")))
             throw new CommandUsageException("!p: one process at a time; see !p /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        WindowsSystem system = session.RequireWindows(Help.Name);
         IReadOnlyList<ProcessFacts> processes = Choose(session, arguments);
         bool withThreads = arguments.Has("t"), withEnded = arguments.Has("z");
         List<ProcessView> views = [.. processes.Select(p => new ProcessView(p, session, withThreads, withEnded))];
@@ -41,7 +41,7 @@ internal sealed class ProcessCommand : ICommand
 
     private static IReadOnlyList<ProcessFacts> Choose(CommandSession session, CommandArguments arguments)
     {
-        WindowsSystem system = session.System;
+        WindowsSystem system = session.Windows;
         if (arguments.Value("p") is { } number)
         {
             ulong id = session.ParseAddress(number);
@@ -77,7 +77,7 @@ internal sealed class ProcessView
 
     public CommandSession Session { get; }
 
-    public WindowsSystem System => Session.System;
+    public WindowsSystem System => Session.Windows;
 
     public ProcessActivity Activity { get; }
 

@@ -76,7 +76,7 @@ internal static class ProcessDocument
         Add(document, "Command line", CommandLine(program));
         string image = details.ImagePath ?? program.ImagePath ?? ThreadCells.NotRecorded;
         Add(document, "Image", view.Process.Is32Bit ? $"{image}, a 32-bit program" : image);
-        string age = details.CreateTime is { } created && view.Session.Target.Description.Time is { } now && now >= created
+        string age = details.CreateTime is { } created && view.Session.Description.Time is { } now && now >= created
             ? $", {AgeText.Format(now - created)} before the dump" : "";
         Add(document, "Created", TimeText.Format(details.CreateTime) + age);
         Add(document, "Parent", Parent(view));

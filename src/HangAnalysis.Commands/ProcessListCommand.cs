@@ -37,7 +37,7 @@ internal sealed class ProcessListCommand : ICommand
     {
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!tl: one name at a time; see !tl /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        WindowsSystem system = session.RequireWindows(Help.Name);
         ProcessTable table = ProcessTable.Of(arguments, system);
         List<ProcessActivity> all = ProcessActivity.OfAll(system);
         List<ProcessActivity> chosen = [.. all.Where(Filter(arguments, system))];

@@ -14,8 +14,9 @@ internal static class ProcessSearch
     public static IReadOnlyList<ProcessFacts> TryFind(CommandSession session, string word)
     {
         // A number first: a process may be called 'cafe', and an address never looks like a name.
-        bool isNumber = CommandArguments.TryParseAddress(word, out ulong number);
-        if (isNumber && Find(session, number) is { } process)
+        bool isId = session.System.Words.TryParseId(word, out ulong number);
+        bool isNumber = isId || CommandArguments.TryParseAddress(word, out number);
+        if (isNumber && Find(session, number, isId || !session.System.Words.HasDecimalIds) is { } process)
             return [process];
         List<ProcessFacts> named = [];
         foreach (ProcessFacts candidate in All(session))
@@ -23,7 +24,9 @@ internal static class ProcessSearch
                 named.Add(candidate);
         if (named.Count > 0 || isNumber)
             return named;
-        return session.Evaluator?.Invoke(word) is { } value && Find(session, value) is { } evaluated ? [evaluated] : [];
+        return session.Evaluator?.Invoke(word) is { } value && Find(session, value, canBeId: true) is { } evaluated
+            ? [evaluated]
+            : [];
     }
 
     /// <summary>The same; <see cref="CommandUsageException"/> where there is none.</summary>
@@ -31,12 +34,12 @@ internal static class ProcessSearch
         ? found
         : throw new CommandUsageException($"no process has the address, the identifier or the name '{word}'; see !tl");
 
-    private static ProcessFacts? Find(CommandSession session, ulong addressOrId)
+    private static ProcessFacts? Find(CommandSession session, ulong addressOrId, bool canBeId)
     {
         if (session.System.FindProcess(addressOrId) is { } process)
             return process;
         foreach (ProcessFacts candidate in All(session))
-            if (candidate.Id == addressOrId)
+            if (canBeId && candidate.Id == addressOrId)
                 return candidate;
         return null;
     }

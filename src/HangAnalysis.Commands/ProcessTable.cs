@@ -28,7 +28,7 @@ internal sealed class ProcessTable
                 Cell = a => a.IsNoteworthy ? new Span("!!", Tone.Bad) : "",
                 Sum = null,
             },
-            Number("PID", a => a.Process.Id) with { Cell = a => ThreadCells.Id(a.Process.Id), Sum = null, SortsUpwards = true },
+            Number("PID", a => a.Process.Id) with { Cell = a => a.Process.IdText, Sum = null, SortsUpwards = true },
             new(new Column("Address"),
                 a => new Span($"{a.Process.Address.Value:x16}", Tone.Normal, $"!p {a.Process.Address.Value:x16}"),
                 a => a.Process.Address.Value, null, SortsUpwards: true),

@@ -36,14 +36,17 @@ internal sealed class ReadyCommand : ICommand
             .. CommandHelp.ListingOptions,
         ],
         [("!ready", "who waits for a processor, and for how long"),
-            (".foreach (t {!ready /q}) {!why ${t}}", "runs a command for each ready thread")]);
+            (".foreach (t {!ready /q}) {!why ${t}}", "runs a command for each ready thread")])
+    {
+        Subject = "the ready queues of the dispatcher",
+    };
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
         if (arguments.Words.Count > 0)
             throw new CommandUsageException($"!ready: '{arguments.Words[0]}' is not understood; see !ready /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        WindowsSystem system = session.RequireWindows(Help.Name);
         ReadyOverview ready = ReadyOverview.Of(system);
         return new CommandOutput(Arrange(ready, system, arguments.Has("v")),
             () => JsonSerializer.Serialize(ToJson(ready, system), ReportJsonContext.Default.ReadyJson),
@@ -75,7 +78,7 @@ internal sealed class ReadyCommand : ICommand
                 IReadOnlyList<Span> row =
                 [
                     Place(entry, queue), $"{thread.Priority}", ThreadCells.Process(thread.Process),
-                    ThreadCells.Id(thread.Process.Id), Links.To(thread.Address), ThreadCells.Id(thread.Id),
+                    thread.Process.IdText, Links.To(thread.Address), thread.IdText,
                     ThreadCells.State(thread), ReadyFor(entry),
                 ];
                 if (isVerbose)

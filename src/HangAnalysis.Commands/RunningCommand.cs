@@ -1,12 +1,11 @@
 using System.Text.Json;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
-using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!running</c>: the threads on processors.</summary>
-internal sealed class RunningCommand : ICommand
+internal sealed class RunningCommand(CommandWords words) : ICommand
 {
     private static readonly IReadOnlyList<Column> s_columns =
     [
@@ -25,19 +24,19 @@ internal sealed class RunningCommand : ICommand
             .. CommandHelp.ListingOptions,
         ],
         [("!running", "what keeps processors busy"), ("!running -i", "all processors"),
-            (".foreach (t {!running /q}) {!why ${t}}", "runs a command for each running thread")]);
+            .. words.Loops((".foreach (t {!running /q}) {!why ${t}}", "runs a command for each running thread"))]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
         if (arguments.Words.Count > 0)
             throw new CommandUsageException($"!running: '{arguments.Words[0]}' is not understood; see !running /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        ISystemFacts system = session.RequireThreads(Help.Name);
         List<ProcessorFacts> shown = [];
         foreach (ProcessorFacts processor in system.Processors)
             if (arguments.Has("i") || !IsQuiet(processor))
                 shown.Add(processor);
-        return new CommandOutput(Arrange(shown, system, arguments.Has("v")),
+        return new CommandOutput(Arrange(shown, session, arguments.Has("v")),
             () => JsonSerializer.Serialize(
                 new RunningJson("hanganalysis-running/1", [.. shown.Select(p => ToJson(p, system))],
                     system.Processors.Count - shown.Count),
@@ -48,8 +47,9 @@ internal sealed class RunningCommand : ICommand
     /// <summary>Whether a processor idles and does nothing else: deferred procedure calls interrupt idle threads, too.</summary>
     private static bool IsQuiet(ProcessorFacts processor) => processor is { IsIdle: true, DpcActive: false, Spin: null };
 
-    private static Document Arrange(List<ProcessorFacts> shown, WindowsSystem system, bool isVerbose)
+    private static Document Arrange(List<ProcessorFacts> shown, CommandSession session, bool isVerbose)
     {
+        ISystemFacts system = session.System;
         Document document = new();
         int total = system.Processors.Count;
         if (total == 0)
@@ -67,41 +67,41 @@ internal sealed class RunningCommand : ICommand
         if (quiet > shown.Count(IsQuiet))
             document.Add(quiet == total ? $"all {total:N0} processors are idle; -i shows them"
                 : $"{quiet:N0} of {total:N0} processors {(quiet == 1 ? "is" : "are")} idle; -i shows them");
-        if (shown.Any(p => !p.IsIdle))
-            document.Add("Time is that since the thread was last made ready or went into a wait: it has run for at most as long");
-        if (shown.Any(p => p.IsIdle))
-            document.Add("Time of idle threads is not how long the processor idles: they are never made ready");
-        int unread = system.Target.Description.ProcessorCount - total;
+        if (system.Words.RunningTime is { } meaning && shown.Any(p => !p.IsIdle))
+            document.Add(meaning);
+        if (system.Words.IdleTime is { } ofIdle && shown.Any(p => p.IsIdle))
+            document.Add(ofIdle);
+        int unread = session.Description.ProcessorCount - total;
         if (unread > 0)
             document.Add($"{unread:N0} more processors could not be read");
         return document;
     }
 
-    private static IReadOnlyList<Span> Row(ProcessorFacts processor, WindowsSystem system)
+    private static IReadOnlyList<Span> Row(ProcessorFacts processor, ISystemFacts system)
     {
         Span number = new($"{processor.Number}", Tone.Normal,
             system.DescribeObjectCommand(new ObjectReference(ObjectKind.Processor, (ulong)processor.Number)));
         if (processor.Current is not { } thread)
             return [number, .. Enumerable.Repeat<Span>(ThreadCells.NotRecorded, s_columns.Count - 1)];
-        ThreadDetails details = system.GetDetails(thread);
+        ThreadDetails details = DetailsOf(thread, system);
         return
         [
-            number, ThreadCells.Process(thread.Process), ThreadCells.Id(thread.Process.Id), Links.To(thread.Address),
-            ThreadCells.Id(thread.Id), $"{thread.Priority}", DetailCells.Number(details.BasePriority),
+            number, ThreadCells.Process(thread.Process), thread.Process.IdText, Links.To(thread.Address),
+            thread.IdText, $"{thread.Priority}", DetailCells.Number(details.BasePriority),
             DetailCells.Number(details.NextProcessor), DetailCells.Number(details.ContextSwitches),
             AgeText.FormatRun(details.UserTime), AgeText.FormatRun(details.KernelTime), ThreadCells.State(thread),
             AgeText.Format(thread.Age),
         ];
     }
 
-    private static void AddNotes(Document document, ProcessorFacts p, WindowsSystem system, bool isVerbose)
+    private static void AddNotes(Document document, ProcessorFacts p, ISystemFacts system, bool isVerbose)
     {
         List<List<Span>> notes = [];
         if (p.Irql is { } irql && (irql > 0 || isVerbose))
-            notes.Add([$"IRQL {irql}{(p.IsIrqlInferred ? " (inferred)" : "")}"]);
+            notes.Add([$"{system.Words.ProcessorLevel ?? "level"} {irql}{(p.IsIrqlInferred ? " (inferred)" : "")}"]);
         if (p.DpcActive)
-            notes.Add([new Span(p.DpcRoutine is { } routine ? $"executes the deferred procedure call {routine.Text}"
-                : "executes a deferred procedure call", p.IsDpcLong ? Tone.Bad : Tone.Normal)]);
+            notes.Add([new Span(p.DpcRoutine is { } routine ? $"executes the {system.Words.DeferredCall} {routine.Text}"
+                : $"executes a {system.Words.DeferredCall}", p.IsDpcLong ? Tone.Bad : Tone.Normal)]);
         if (p.Spin is { } spin)
             notes.Add([new Span($"spins for a lock in {spin.Function}", Tone.Bad)]);
         if (p.Next is { } next)
@@ -119,7 +119,7 @@ internal sealed class RunningCommand : ICommand
         document.Add(new LineBlock(line, [], 0, 4));
     }
 
-    private static void AddDetails(List<List<Span>> notes, ProcessorFacts p, WindowsSystem system)
+    private static void AddDetails(List<List<Span>> notes, ProcessorFacts p, ISystemFacts system)
     {
         if (p.WritesDump)
             notes.Add(["writes the dump"]);
@@ -127,7 +127,7 @@ internal sealed class RunningCommand : ICommand
             notes.Add([$"in {doing.Text}"]);
         if (p.Current is { } thread)
         {
-            ThreadDetails details = system.GetDetails(thread);
+            ThreadDetails details = DetailsOf(thread, system);
             if (details.Affinity is not null)
                 notes.Add([$"affinity {DetailCells.Affinity(details, system.Processors.Count)}"]);
             if (details.IdealProcessor is { } ideal)
@@ -136,13 +136,14 @@ internal sealed class RunningCommand : ICommand
         if (p.Times is { } times)
             notes.Add([$"since the start {AgeText.FormatRun(times.Kernel)} in the kernel, " +
                 $"{AgeText.FormatRun(times.User)} in programs, " +
-                $"{AgeText.FormatRun(times.Dpc)} in DPCs, {AgeText.FormatRun(times.Interrupt)} in interrupts"]);
+                $"{AgeText.FormatRun(times.Dpc)} in {system.Words.DeferredCalls ?? "deferred work"}, " +
+                $"{AgeText.FormatRun(times.Interrupt)} in interrupts"]);
     }
 
-    private static RunningThreadJson ToJson(ProcessorFacts p, WindowsSystem system)
+    private static RunningThreadJson ToJson(ProcessorFacts p, ISystemFacts system)
     {
         ThreadFacts? thread = p.Current;
-        ThreadDetails details = thread is null ? new ThreadDetails() : system.GetDetails(thread);
+        ThreadDetails details = thread is null ? new ThreadDetails() : DetailsOf(thread, system);
         return new RunningThreadJson(
             p.Number, p.IsIdle, Hex(thread?.Address.Value), thread?.Process.Name, Hex(thread?.Process.Address.Value),
             thread?.Process.Id, thread?.Id, thread?.Priority, details.BasePriority, details.NextProcessor, details.IdealProcessor,
@@ -150,6 +151,9 @@ internal sealed class RunningCommand : ICommand
             DetailCells.RunText(details.KernelTime), thread?.State, VerdictJsonMapper.Age(thread?.Age), p.Irql,
             p.IsIrqlInferred, p.DpcActive, Hex(p.Next?.Address.Value), p.Doing?.Text);
     }
+
+    private static ThreadDetails DetailsOf(ThreadFacts thread, ISystemFacts system) =>
+        system is IThreadDetailsSource source ? source.GetDetails(thread) : new ThreadDetails();
 
     private static string? Hex(ulong? value) => value is { } v ? VerdictJsonMapper.Hex(v) : null;
 }

@@ -1,6 +1,5 @@
 using HangAnalysis.Analysis;
 using HangAnalysis.Model;
-using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
 
@@ -16,6 +15,7 @@ internal sealed class StackSelection
     private readonly StackGroups _all;
     private readonly List<StackGroup> _groups = [];
     private readonly SortedSet<string> _unknownModules = new(StringComparer.OrdinalIgnoreCase);
+    private readonly string _systemName;
     private readonly bool _isFiltered;
     private readonly int _notLookedAt;
     private int _unknownStacks, _unknownThreads;
@@ -25,12 +25,13 @@ internal sealed class StackSelection
     /// <param name="threads">The threads.</param>
     /// <param name="isFiltered">Whether the threads were already chosen by a filter.</param>
     /// <param name="matcher">The texts.</param>
-    /// <param name="onlyThirdParty">Whether only stacks through code that is no part of Windows are wanted.</param>
+    /// <param name="onlyThirdParty">Whether only stacks through code that is no part of the system are wanted.</param>
     /// <param name="order">Which stacks come first.</param>
     public StackSelection(CommandSession session, ThreadSelection threads, bool isFiltered, StackMatcher matcher,
         bool onlyThirdParty = false, StackOrder order = StackOrder.Count)
     {
-        WindowsSystem system = session.System;
+        ISystemFacts system = session.System;
+        _systemName = system.Words.Name;
         Threads = threads;
         _all = StackGroups.Group(threads.Threads, system.GetRawStack, order, session.Cancellation);
         bool looksAtNames = onlyThirdParty || !matcher.IsEmpty;
@@ -93,7 +94,7 @@ internal sealed class StackSelection
     private IEnumerable<(int Count, string Reason)> MissingReasons() =>
         _all.Missing.Select(m => (m.Threads, m.HasOthers ? $"{m.Reason} (that is of the first)" : m.Reason));
 
-    private bool IsWanted(StackGroup group, WindowsSystem system, StackMatcher matcher, bool onlyThirdParty)
+    private bool IsWanted(StackGroup group, ISystemFacts system, StackMatcher matcher, bool onlyThirdParty)
     {
         StackFacts stack = system.GetStack(group.Threads[0]);
         if (!matcher.Matches(stack))
@@ -121,8 +122,8 @@ internal sealed class StackSelection
     }
 
     /// <summary>
-    /// Whether code is a part of Windows is told by its version resource or its name; of some neither tells, and of code in no
-    /// module nothing does.
+    /// Whether code is a part of the system is told by its version resource or its name; of some neither tells, and of code
+    /// in no module nothing does.
     /// </summary>
     private string? DescribeUnknownModules()
     {
@@ -131,7 +132,7 @@ internal sealed class StackSelection
         if (_unknownModules.Count == 0)
             return "have frames in no module that is known";
         string more = _unknownModules.Count > MostModules ? $" and {_unknownModules.Count - MostModules:N0} more" : "";
-        return "have frames of which the dump does not tell whether they are of Windows: " +
+        return $"have frames of which the dump does not tell whether they are of {_systemName}: " +
             $"{string.Join(", ", _unknownModules.Take(MostModules))}{more}";
     }
 }

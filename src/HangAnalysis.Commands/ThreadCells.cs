@@ -19,15 +19,12 @@ internal static class ThreadCells
     /// <summary>Process, PID, thread, identifier, state, time in it, and wait reason.</summary>
     public static IReadOnlyList<Span> Of(ThreadFacts thread) =>
     [
-        Process(thread.Process), Id(thread.Process.Id), Links.To(thread.Address), Id(thread.Id), State(thread),
+        Process(thread.Process), thread.Process.IdText, Links.To(thread.Address), thread.IdText, State(thread),
         AgeText.Format(thread.Age), thread.WaitReason ?? NotRecorded,
     ];
 
     /// <summary>The name of a process, with a link to it.</summary>
     public static Span Process(ProcessFacts process) => new(process.Name, Tone.Normal, Links.CommandFor(process));
-
-    /// <summary>An identifier of a process or thread, in hexadecimal.</summary>
-    public static Span Id(ulong id) => $"{id:x}";
 
     /// <summary>The state of a thread, with what keeps it from running besides.</summary>
     public static Span State(ThreadFacts thread) =>

@@ -29,7 +29,7 @@ internal sealed class ThreadCommand : ICommand
     {
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!t: one thread at a time; see !t /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        WindowsSystem system = session.RequireWindows(Help.Name);
         int frames = arguments.Number("l", "frames") ?? int.MaxValue;
         if (frames == 0)
             throw new CommandUsageException("!t: -l 0 leaves no frame; -i shows the thread without its stack");
@@ -46,7 +46,7 @@ internal sealed class ThreadCommand : ICommand
 
     private static ThreadFacts Choose(CommandSession session)
     {
-        WindowsSystem system = session.System;
+        WindowsSystem system = session.Windows;
         return (session.Evaluator?.Invoke("@$thread") is { } address ? system.FindThread(address) : null)
             ?? system.GetStopStack()?.Thread
             ?? (system.Processors.Count > 0 ? system.Processors[0].Current : null)

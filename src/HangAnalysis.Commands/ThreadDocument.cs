@@ -17,7 +17,7 @@ internal sealed class ThreadDocument(CommandSession session, ThreadFacts thread,
     private const string None = ThreadCells.NotRecorded;
     private const int Indent = 4;
 
-    private readonly WindowsSystem _system = session.System;
+    private readonly WindowsSystem _system = session.Windows;
     private readonly Document _document = new();
 
     /// <summary>The document.</summary>

@@ -10,7 +10,7 @@ internal static class ThreadJsonMapper
     /// <summary>Everything of one thread.</summary>
     public static ThreadDetailJson Map(CommandSession session, ThreadFacts thread, ThreadExamination examined)
     {
-        WindowsSystem system = session.System;
+        WindowsSystem system = session.Windows;
         ThreadDetails details = examined.Details;
         ObjectReference self = ObjectReference.To(thread.Address);
         StackFacts stack = system.GetStack(thread);

@@ -22,11 +22,11 @@ internal sealed class ThreadSelection
         "p", "PROCESS", "threads of one process, by its address, identifier or name; without an option: the current process");
 
     /// <summary>Options that pick threads by what they do.</summary>
-    public static IReadOnlyList<OptionHelp> FilterOptions { get; } =
+    public static IReadOnlyList<OptionHelp> FilterOptions(CommandWords words) =>
     [
         new("w", null, "threads that wait"),
-        new("wr", "REASON", "threads that wait for one of these reasons, such as WrResource,WrPushLock"),
-        new(StateOption, "STATE", "threads in one of these states, such as Ready,Standby"),
+        new("wr", "REASON", $"threads that wait for one of these reasons, such as {words.Reasons}"),
+        new(StateOption, "STATE", $"threads in one of these states, such as {words.States}"),
         new("b", null, "threads that are blocked in the middle of an operation, not idle"),
     ];
 
@@ -63,8 +63,8 @@ internal sealed class ThreadSelection
     {
         if (!HasFilter(arguments, state))
             return new ThreadSelection(considered, considered);
-        HashSet<string>? reasons = Names(arguments, "wr", session.System.WaitReasonNames, "wait reason");
-        HashSet<string>? states = Names(arguments, state, session.System.ThreadStateNames, "state");
+        HashSet<string>? reasons = Names(arguments, "wr", session.WaitReasonNames, "wait reason");
+        HashSet<string>? states = Names(arguments, state, session.ThreadStateNames, "state");
         bool onlyWaiting = arguments.Has("w");
         bool onlyBlocked = arguments.Has("b");
         List<ThreadFacts> chosen = [];

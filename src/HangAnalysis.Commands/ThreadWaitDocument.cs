@@ -22,7 +22,7 @@ internal sealed class ThreadWaitDocument
     public ThreadWaitDocument(
         CommandSession session, ThreadFacts thread, ThreadExamination examined, Document document, bool isVerbose)
     {
-        (_thread, _examined, _system, _locks) = (thread, examined, session.System, session.Locks);
+        (_thread, _examined, _system, _locks) = (thread, examined, session.Windows, session.Locks);
         (_document, _isVerbose) = (document, isVerbose);
         ObjectReference self = ObjectReference.To(thread.Address);
         Steps = _locks.StepsFrom(self);

@@ -1,12 +1,11 @@
 using HangAnalysis.Analysis;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
-using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!us</c>: groups threads that have the same stack.</summary>
-internal sealed class UsCommand : ICommand
+internal sealed class UsCommand(CommandWords words) : ICommand
 {
     /// <summary>Threads of a group that its statistics list one by one, unless a limit is given.</summary>
     private const int MostListed = 100;
@@ -20,8 +19,9 @@ internal sealed class UsCommand : ICommand
             ThreadSelection.ProcessOption,
             new("k", null, "all threads of the system"),
             new("cpu", null, "the threads that are on processors"),
-            .. ThreadSelection.FilterOptions,
-            new("3", null, "stacks through code that is not part of Windows; tells of how many the dump does not say it"),
+            .. ThreadSelection.FilterOptions(words),
+            new("3", null,
+                $"stacks through code that is not part of {words.System}; tells of how many the dump does not say it"),
             .. StackSelection.TextOptions,
             new("t", null, "behind the stacks a tree of the calls that they have in common, from the outermost function"),
             new("sort", "ORDER", "count (the fewest threads first, as without this) or wait (the longest wait first)"),
@@ -30,19 +30,19 @@ internal sealed class UsCommand : ICommand
             .. CommandHelp.ListingOptions,
         ],
         [
-            ("!us -p ffffab06b8137800", "the stacks of one process"), ("!us -cpu", "what the processors do"),
-            ("!us -k TmXPFlt",
-                "stacks that have this text in any frame, such as module!function; of several texts, all of them"),
-            ("!us -k -r -e ExpWorkerThread|KiIdleLoop -sort wait -l 10",
+            ($"!us -p {words.Process}", "the stacks of one process"), ("!us -cpu", "what the processors do"),
+            ($"!us -k {words.Function}",
+                $"stacks that have this text in any frame, such as {words.FunctionForm}; of several texts, all of them"),
+            ($"!us -k -r -e {words.IdleFunctions} -sort wait -l 10",
                 "the ten longest waits, without worker and idle threads"),
             ("!us -k -t -l 0", "the calls that all threads have in common, as one tree"),
-            (".foreach (t {!us /q -k}) {!lpcchain ${t}}", "runs a command for each thread"),
+            .. words.Loops((".foreach (t {!us /q -k}) {!lpcchain ${t}}", "runs a command for each thread")),
         ]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        ISystemFacts system = session.RequireThreads(Help.Name);
         int? limit = arguments.Number("l", "stacks");
         StackOrder order = Order(arguments);
         StackMatcher matcher = new(Help.Name, arguments.Words, arguments.Value("e"), arguments.Has("r"));
@@ -69,8 +69,8 @@ internal sealed class UsCommand : ICommand
                 [.. session.System.Processors.Where(p => p.Current is not null).Select(p => p.Current!)])
             : ThreadSelection.Of(session, arguments, "k");
 
-    private static Document Arrange(WindowsSystem system, StackSelection stacks, IReadOnlyList<StackGroup> shown, string? scope,
-        CallTree? tree)
+    private static Document Arrange(
+        ISystemFacts system, StackSelection stacks, IReadOnlyList<StackGroup> shown, string? scope, CallTree? tree)
     {
         Document document = new();
         // Names and lines are made while they are printed: long output begins at once, and a break ends the work too.
@@ -91,7 +91,7 @@ internal sealed class UsCommand : ICommand
     /// <summary>The group of one thread in figures.</summary>
     private CommandOutput Statistics(CommandSession session, CommandArguments arguments, ThreadFacts thread, int limit)
     {
-        WindowsSystem system = session.System;
+        ISystemFacts system = session.System;
         bool hasScope = arguments.Has("p") || arguments.Has("k");
         ThreadSelection threads = hasScope
             ? ThreadSelection.Of(session, arguments, "k")
@@ -109,12 +109,12 @@ internal sealed class UsCommand : ICommand
     }
 
     /// <summary>The options that lead a link to the same threads again, whatever the current process is then.</summary>
-    private static string Scope(WindowsSystem system, ThreadSelection threads, CommandArguments arguments)
+    private string Scope(ISystemFacts system, ThreadSelection threads, CommandArguments arguments)
     {
         string scope = ReferenceEquals(threads.Considered, system.Threads) || threads.Considered.Count == 0
             ? "-k"
             : $"-p {threads.Considered[0].Process.Address.Value:x16}";
-        foreach (OptionHelp option in ThreadSelection.FilterOptions)
+        foreach (OptionHelp option in ThreadSelection.FilterOptions(words))
             if (arguments.Has(option.Name))
                 scope += $" -{option.Name} {arguments.Value(option.Name)?.Replace(" ", "", StringComparison.Ordinal)}".TrimEnd();
         return scope;

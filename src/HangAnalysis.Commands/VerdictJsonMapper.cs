@@ -13,16 +13,19 @@ internal static class VerdictJsonMapper
     {
         return new HangReport
         {
-            Dump = MapDump(session.Target.Description, session.System.Stop),
+            Dump = MapDump(session.Description, session.System.Stop),
             Verdict = new VerdictJson(VerdictWords.Of(verdict.Class), VerdictWords.Of(verdict.Confidence), verdict.Summary,
                 verdict.Culprit is { } c ? new CulpritJson(c.Module.FileName, c.Module.Company, c.Module.Version, c.Evidence) : null,
                 verdict.BlockedThreads),
             Chains = [.. verdict.Chains.Select(Map)],
             Stacks = [.. verdict.Stacks.Select(s => new StackJson(
                 s.Title, s.Thread is null ? null : Hex(s.Thread.Address.Value), [.. s.Stack.Frames.Select(Map)]))],
+            Evidence = verdict.Evidence.Count == 0
+                ? null
+                : [.. verdict.Evidence.Select(e => new EvidenceJson(e.Label, e.Text.ToString()))],
             RuledOut = [.. verdict.RuledOut.Select(r => new ReasonJson(r.What, r.Why))],
             Unknown = [.. verdict.Unknown.Select(u => new ReasonJson(u.What, u.Why)),
-                .. session.Target.Description.Damage.Select(d => new ReasonJson("the dump file", d))],
+                .. session.Description.Damage.Select(d => new ReasonJson($"the {session.Description.Form} file", d))],
             Timings = session.Timings,
         };
     }
@@ -66,5 +69,10 @@ internal static class VerdictJsonMapper
             ? new BugCheckJson($"0x{b.Code:x}", $"0x{b.RawCode:x}", stop?.Name, [.. b.Parameters.Select(Hex)])
             : null,
         dump.Time,
-        Age(dump.Uptime));
+        Age(dump.Uptime))
+    {
+        Stop = dump.BugCheck is null && stop is not null
+            ? new StopJson(stop.Title, stop.IsForced, stop.Meaning, stop.FaultAddress == 0 ? null : Hex(stop.FaultAddress))
+            : null,
+    };
 }

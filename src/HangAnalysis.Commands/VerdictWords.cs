@@ -16,6 +16,8 @@ internal static class VerdictWords
         VerdictClass.OrphanedLock => "orphaned-lock",
         VerdictClass.Starvation => "starvation",
         VerdictClass.Spinning => "spinning",
+        VerdictClass.OwnerRunning => "owner-running",
+        VerdictClass.ProcessorStuck => "processor-stuck",
         VerdictClass.LongDpc => "long-dpc",
         VerdictClass.MemoryExhausted => "memory-exhausted",
         VerdictClass.OwnerUnknown => "owner-unknown",
@@ -53,11 +55,11 @@ internal static class VerdictWords
         _ => "lock",
     };
 
-    /// <summary>Origin as the contract writes it.</summary>
-    public static string Of(ModuleOrigin origin) => origin switch
+    /// <summary>Origin as the contract writes it: parts of the system by the system's own word.</summary>
+    public static string Of(ModuleOrigin origin, SystemWords words) => origin switch
     {
         ModuleOrigin.Core => "core",
-        ModuleOrigin.Windows => "windows",
+        ModuleOrigin.System => words.Origin,
         ModuleOrigin.ThirdParty => "third-party",
         _ => "unknown",
     };

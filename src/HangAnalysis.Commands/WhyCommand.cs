@@ -6,7 +6,7 @@ using HangAnalysis.Reports;
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!why</c>: why one thread does not go on.</summary>
-internal sealed class WhyCommand : ICommand
+internal sealed class WhyCommand(CommandWords words) : ICommand
 {
     private const int Step = 3;
 
@@ -15,8 +15,10 @@ internal sealed class WhyCommand : ICommand
         "says why one thread does not go on: one sentence, and a tree of everything that it waits for",
         "!why [THREAD] [-v] [/json] [/q]",
         [new("v", null, "the command that shows each step, below it"), .. CommandHelp.ListingOptions],
-        [("!why ffffab06b1b28800", "one thread, by its address or identifier"),
-            ("!why", "the debugger's current thread if it waits, or the root thread of the verdict")]);
+        [($"!why {words.Thread}", "one thread, by its address or identifier"),
+            ("!why", words.HasDebugger
+                ? "the debugger's current thread if it waits, or the root thread of the verdict"
+                : "the root thread of the verdict")]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)

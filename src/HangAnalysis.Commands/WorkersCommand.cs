@@ -1,12 +1,11 @@
 using System.Text.Json;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
-using HangAnalysis.Windows;
 
 namespace HangAnalysis.Commands;
 
 /// <summary><c>!workers</c>: the executive's work queues, what waits in them and what their workers wait for.</summary>
-internal sealed class WorkersCommand : ICommand
+internal sealed class WorkersCommand(CommandWords words) : ICommand
 {
     /// <summary>Routines of waiting items that are named.</summary>
     private const int MostRoutines = 8;
@@ -16,29 +15,32 @@ internal sealed class WorkersCommand : ICommand
         "lists the system's work queues: workers, waiting items, and what blocked workers wait for",
         "!workers [/json] [/q]",
         CommandHelp.ListingOptions,
-        [("!workers", "all queues that have workers"), (".foreach (t {!workers /q}) {!lpcchain ${t}}", "follows each blocked worker")]);
+        [("!workers", "all queues that have workers"),
+            .. words.Loops((".foreach (t {!workers /q}) {!lpcchain ${t}}", "follows each blocked worker"))]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
         if (arguments.Words.Count > 0)
             throw new CommandUsageException($"!workers: '{arguments.Words[0]}' is not understood; see !workers /?");
-        WindowsSystem system = session.RequireThreads(Help.Name);
+        if (session.RequireThreads(Help.Name) is not IWorkQueueSource system)
+            throw new CommandDeclinedException(
+                $"!workers is about work queues, which dumps of {session.System.Words.Name} do not hold; see !hahelp");
         IReadOnlyList<WorkQueueFacts> queues = system.WorkQueues;
-        return new CommandOutput(Arrange(queues, session),
+        return new CommandOutput(Arrange(queues, system, session),
             () => JsonSerializer.Serialize(new WorkersJson("hanganalysis-workers/1", [.. queues.Select(q => ToJson(q, session))]),
                 ReportJsonContext.Default.WorkersJson),
             [.. queues.SelectMany(q => q.BlockedWorkers).Select(t => t.Address.Value)]);
     }
 
-    private static Document Arrange(IReadOnlyList<WorkQueueFacts> queues, CommandSession session)
+    private static Document Arrange(IReadOnlyList<WorkQueueFacts> queues, IWorkQueueSource system, CommandSession session)
     {
         Document document = new();
         foreach (WorkQueueFacts queue in queues)
         {
             string most = queue.MostWorkers == 0 ? "" : $" of at most {queue.MostWorkers:N0}";
             document.Add(new Span(queue.Name, Tone.Strong), "  queue ",
-                new Span($"{queue.Address:x16}", Tone.Normal, $"dt nt!{queue.Structure} 0x{queue.Address:x16}"),
+                new Span($"{queue.Address:x16}", Tone.Normal, system.DescribeQueueCommand(queue)),
                 $"  {queue.Workers.Count:N0}{most} workers, {queue.IdleWorkers:N0} idle, {queue.BlockedWorkers.Count:N0} in a wait, " +
                 $"{queue.Running:N0} of {queue.MostRunning:N0} counted as running");
             if (queue.Items > 0)

@@ -65,7 +65,7 @@ public class ThreadFloodBenchmarks
     public int OpenAndGroup()
     {
         using CommandSession session = Open();
-        return StackGroups.Group(session.System.Threads, session.System.GetRawStack).Groups.Count;
+        return StackGroups.Group(session.System.Threads, session.Windows.GetRawStack).Groups.Count;
     }
 
     /// <summary>The same, named and printed.</summary>

@@ -19,7 +19,7 @@ internal static class CommandLines
         [
             .. CommandTable.All.Select(c => $"!{c.Help.Name} /?"), .. CommandTable.All.Select(c => $"!hahelp {c.Help.Name}"),
             "!hahelp", "!hahelp nothing",
-            "!hangwhy", "!hangwhy /q", "!hangwhy -json",
+            "!hangwhy", "!hangwhy /q", "!hangwhy -json", "!hangwhy -file \"\"", "!hangwhy -file",
             "!us", "!us -k", "!us /q -k", "!us -k /json", "!us -cpu", "!us -cpu -q", "!us -cpu /json",
             "!us -p", "!us -p 123456789", "!us -p zzz", "!us thread", "!us /nothing",
             "!us -k -t -l 2", "!us -k -t /json -l 1", "!us -k nt!", "!us -k nt! KiSwap -e Alpc",
@@ -76,7 +76,7 @@ internal static class CommandLines
         if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Message) is { } message)
             lines.AddRange([$"!msg {message.Reference.Address:x16}", $"!msg /json {message.Reference.Address:x16}",
                 $"!msg /q {WithBackTick(message.Reference.Address)}"]);
-        if (session.System.MessagePorts.All.FirstOrDefault(p => p.Kind == PortKind.Connection) is { } port)
+        if (session.Windows.MessagePorts.All.FirstOrDefault(p => p.Kind == PortKind.Connection) is { } port)
             lines.AddRange([$"!lpcports {port.Address:x16}", $"!lpcports /json {port.Address:x16}", $"!lpcports /q {port.Address:x16}"]);
         if (chain?.Links.FirstOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } link)
             lines.Add($"!owners {link.Reference.Address:x16}");

@@ -19,11 +19,12 @@ internal static partial class EngineModuleList
     public static void AssertSame(CommandSession session, string answer)
     {
         string[] parts = answer.Split("Unloaded modules:");
-        Assert.That(session.Target.KernelModules.Select(m => $"{m.BaseAddress:x16} {m.BaseAddress + m.Size:x16} {m.Name}"),
+        Assert.That(session.Windows.Target.KernelModules.Select(m =>
+                $"{m.BaseAddress:x16} {m.BaseAddress + m.Size:x16} {m.Name}"),
             Is.EquivalentTo(Read(parts[0])));
-        Assert.That(session.Target.UnloadedModules.Select(m => $"{m.StartAddress:x16} {m.EndAddress:x16} {m.Name}"),
+        Assert.That(session.Windows.Target.UnloadedModules.Select(m => $"{m.StartAddress:x16} {m.EndAddress:x16} {m.Name}"),
             Is.EquivalentTo(parts.Length > 1 ? Read(parts[1]) : []));
-        BugCheck stop = session.Target.Description.BugCheck!;
+        BugCheck stop = session.Description.BugCheck!;
         Match found = Stop().Match(answer);
         Assert.That(uint.Parse(found.Groups["code"].Value, NumberStyles.HexNumber, null), Is.EqualTo(stop.RawCode));
         Assert.That(string.Join(' ', stop.Parameters.Select(p => $"{p:x16}")),

@@ -48,12 +48,12 @@ public partial class ScenarioTests
 
     /// <summary>Threads that run have their registers elsewhere.</summary>
     private IEnumerable<ThreadFacts> WithoutProcessor =>
-        _session.Target.Description.HoldsPages ? _session.System.Threads.Where(t => t.Processor is null) : [];
+        _session.Description.HoldsPages ? _session.System.Threads.Where(t => t.Processor is null) : [];
 
     [Test]
     public void Threads_and_their_states_are_those_of_the_engines_data_model()
     {
-        if (!_session.Target.Description.HoldsPages)
+        if (!_session.Description.HoldsPages)
         {
             Assert.That(ReadThreads(AddressOf), Is.Empty, "of a small dump the engine lists nothing that could be compared");
             return;
@@ -87,7 +87,7 @@ public partial class ScenarioTests
     [Test]
     public void Types_are_laid_out_as_the_engine_reads_them()
     {
-        ISymbolFile symbols = _session.Target.GetSymbols(_session.Target.KernelModules[0])!;
+        ISymbolFile symbols = _session.Windows.Target.GetSymbols(_session.Windows.Target.KernelModules[0])!;
         int fields = 0;
         foreach (string type in NamedTypes)
         {
@@ -128,9 +128,9 @@ public partial class ScenarioTests
         foreach (ProcessorFacts processor in _session.System.Processors)
             if (processor.Current is { } current)
                 frames += CompareStacks(_session.System.GetStack(current), $"~{processor.Number}");
-        if (_session.System.GetStopStack() is { } stop && !_session.Target.Description.HoldsPages)
+        if (_session.System.GetStopStack() is { } stop && !_session.Description.HoldsPages)
             frames += CompareStacks(stop.Stack, CurrentStack);
-        Assert.That(frames, Is.GreaterThan(_session.Target.Description.HoldsPages ? 15 * walked / 2 : 10));
+        Assert.That(frames, Is.GreaterThan(_session.Description.HoldsPages ? 15 * walked / 2 : 10));
     }
 
     private int CompareStacks(StackFacts ours, string question)

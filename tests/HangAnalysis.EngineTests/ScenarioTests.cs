@@ -166,7 +166,7 @@ public partial class ScenarioTests(ForgedCase forged)
     private string InEngine(string text)
     {
         // Of a small dump, which lists the kernel by no name, the engine tells that under which it was linked.
-        if (!_session.Target.Description.HoldsPages)
+        if (!_session.Description.HoldsPages)
             text = text.Replace("ntoskrnl.exe", "ntkrnlmp.exe", StringComparison.Ordinal);
         return WithoutFolder(text);
     }
@@ -177,7 +177,7 @@ public partial class ScenarioTests(ForgedCase forged)
     /// </summary>
     private string WithoutFolder(string text)
     {
-        string folder = Path.GetDirectoryName(_session.Target.Description.Path)!;
+        string folder = Path.GetDirectoryName(_session.Description.Path)!;
         return AskedNext().Replace(text, "").Replace(folder + "/", "{folder}", StringComparison.Ordinal)
             .Replace(Engine.WindowsPath(folder) + "\\", "{folder}", StringComparison.OrdinalIgnoreCase);
     }

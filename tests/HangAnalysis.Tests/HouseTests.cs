@@ -38,6 +38,16 @@ public class HouseTests
             Assert.That(File.ReadAllText(file), Does.Not.Match("(is|is not|or|==|case) \\(?\"(Wr[A-Z]\\w+|Executive|UserRequest|Suspended)\""), file);
     }
 
+    /// <summary>What belongs to one system is said by its knowledge; the model and the analysis serve all.</summary>
+    [TestCase("Model"), TestCase("Analysis"), TestCase("Reports")]
+    public void No_word_of_one_system_is_printed_outside_its_knowledge(string folder)
+    {
+        const string Words = "IRQL|DPCs?|IRPs?|ALPC|ERESOURCE|mutant|EPROCESS|ETHREAD|Windows|Linux|task_struct";
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(s_library, folder), "*.cs"))
+            foreach (string line in File.ReadLines(file).Where(l => !l.TrimStart().StartsWith('/')))
+                Assert.That(line, Does.Not.Match($"\"[^\"]*(nt!|\\b({Words})\\b|bug check)"), file);
+    }
+
     [Test]
     public void The_library_calls_no_native_code_and_uses_no_package()
     {

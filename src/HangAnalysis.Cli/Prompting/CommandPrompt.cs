@@ -31,12 +31,12 @@ internal sealed class CommandPrompt(
     /// <summary>Says what is open, and how to go on.</summary>
     public void Greet()
     {
-        TargetDescription description = dump.Commands.Target.Description;
+        TargetDescription description = dump.Commands.Description;
         string time = description.Time is { } taken ? $" of {taken:yyyy-MM-dd HH:mm:ss} UTC" : "";
         Show(output =>
         {
             output.Write(new Document().Add(new Span($"{description.Path}: {description.OperatingSystem} " +
-                $"{description.Architecture.ToString().ToLowerInvariant()}, {description.Kind} dump{time}", Tone.Muted)));
+                $"{description.Architecture.ToString().ToLowerInvariant()}, {description.Kind} {description.Form}{time}", Tone.Muted)));
             output.WriteLine("hangwhy says why it hung · help lists the commands · Tab completes · Ctrl+D ends", Tone.Muted);
         }, () => false);
     }

@@ -13,7 +13,8 @@ internal readonly record struct OutputLink(string Text, string Command);
 /// The numbers are not printed within the text: tables are laid out for 120 columns before a number is known, and one of
 /// one to three digits behind every address would move what stands after it.
 /// </remarks>
-internal sealed class OutputLinks
+/// <param name="commands">The commands that run here: those of a debugger and of other systems do not.</param>
+internal sealed class OutputLinks(CommandSet commands)
 {
     /// <summary>Links that are numbered; nobody looks through more.</summary>
     public const int MostLinks = 999;
@@ -32,7 +33,7 @@ internal sealed class OutputLinks
     /// <summary>Notes a piece of output.</summary>
     public void Note(Span span)
     {
-        if (span.Command is not { } command || !RunsHere(command))
+        if (span.Command is not { } command || command.Contains(';') || !commands.Has(command))
             return;
         OutputLink link = new(span.Text.Trim(), command);
         // A command that is printed as such is a proposal; behind other text it is a way to see what the text names.
@@ -79,15 +80,6 @@ internal sealed class OutputLinks
             line += next;
         }
         return line;
-    }
-
-    /// <summary>Whether a command is one of ours: those of a debugger cannot be run here.</summary>
-    private static bool RunsHere(string command)
-    {
-        if (command.Length < 2 || command[0] != '!' || command.Contains(';'))
-            return false;
-        int end = command.IndexOf(' ');
-        return CommandTable.Find(end < 0 ? command[1..] : command[1..end]) is not null;
     }
 }
 

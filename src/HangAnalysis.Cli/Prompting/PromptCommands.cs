@@ -51,11 +51,11 @@ internal static class PromptCommands
     }
 
     /// <summary>All commands, one, or those that a word finds.</summary>
-    public static Document Answer(string word)
+    public static Document Answer(string word, CommandSet commands)
     {
         if (word.Length > 0)
-            return word[0] != '!' && Find(word) is { } one ? Describe(one) : HelpCommand.Answer(word);
-        Document document = HelpCommand.Answer("");
+            return word[0] != '!' && Find(word) is { } one ? Describe(one) : HelpCommand.Answer(word, commands);
+        Document document = HelpCommand.Answer("", commands);
         document.Blank();
         document.Add(new Span("At this prompt", Tone.Strong), "  the '!' may be left out");
         foreach (PromptCommand command in All)

@@ -9,6 +9,7 @@ namespace HangAnalysis.Cli.Prompting;
 internal sealed class PromptCompleter(CommandSession session, SeenAddresses seen) : ICompleter
 {
     private const string ProcessValue = "PROCESS";
+    private const string PathValue = "PATH";
     private const string ReasonValue = "REASON";
     private const string StateValue = "STATE";
     private const int MostAddresses = 200;
@@ -26,7 +27,7 @@ internal sealed class PromptCompleter(CommandSession session, SeenAddresses seen
         PromptCommand? own = PromptCommands.Find(before[0]);
         if (own == PromptCommands.Process)
             return new Completion(start, [.. Processes(word, byName: true), .. Addresses(word)]);
-        CommandHelp? help = CommandTable.Find(before[0].TrimStart('!').ToLowerInvariant())?.Help;
+        CommandHelp? help = session.Commands.Find(before[0].TrimStart('!').ToLowerInvariant())?.Help;
         if (own == PromptCommands.Help || help?.Category == CommandCategories.Help)
             return new Completion(start, Commands(word));
         if (own is not null || help is null)
@@ -39,19 +40,20 @@ internal sealed class PromptCompleter(CommandSession session, SeenAddresses seen
         int item = word.LastIndexOf(',') + 1;
         return option?.Value switch
         {
-            ReasonValue => new Completion(start + item, Names(() => session.System.WaitReasonNames, word[item..])),
-            StateValue => new Completion(start + item, Names(() => session.System.ThreadStateNames, word[item..])),
+            ReasonValue => new Completion(start + item, Names(() => session.WaitReasonNames, word[item..])),
+            StateValue => new Completion(start + item, Names(() => session.ThreadStateNames, word[item..])),
+            PathValue => new Completion(start, []),
             ProcessValue => new Completion(start, [.. Processes(word, byName: true), .. Addresses(word)]),
             _ => new Completion(start, [.. Processes(word, byName: false), .. Addresses(word)]),
         };
     }
 
-    private static List<Candidate> Commands(string word)
+    private List<Candidate> Commands(string word)
     {
         bool bang = word.StartsWith('!');
         string name = word.TrimStart('!');
         List<Candidate> found = [];
-        foreach (ICommand command in CommandTable.All)
+        foreach (ICommand command in session.Commands.All)
             if (command.Help.Name.StartsWith(name, StringComparison.OrdinalIgnoreCase))
                 found.Add(new Candidate((bang ? "!" : "") + command.Help.Name, command.Help.Summary));
         foreach (PromptCommand command in bang ? [] : PromptCommands.All)
@@ -95,7 +97,7 @@ internal sealed class PromptCompleter(CommandSession session, SeenAddresses seen
             bool canBeTyped = DumpText.Clean(process.Name) == process.Name && process.Name.IndexOfAny([' ', '"', '(', ')']) < 0
                 && !CommandArguments.TryParseAddress(process.Name, out _);
             found.Add(byName && canBeTyped && named[process.Name] == 1
-                ? new Candidate(process.Name, $"{address}  {process.Id:x}")
+                ? new Candidate(process.Name, $"{address}  {process.IdText}")
                 : new Candidate(address, process.Title));
         }
         return found;

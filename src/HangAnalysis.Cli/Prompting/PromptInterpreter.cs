@@ -17,13 +17,13 @@ internal sealed class PromptInterpreter(DumpSession dump)
     /// <summary>Digits from which a number alone is an address and no misspelt command.</summary>
     private const int LeastDigits = 8;
 
-    private OutputLinks _lastLinks = new();
+    private OutputLinks _lastLinks = new(dump.Commands.Commands);
 
     /// <summary>Addresses that were printed.</summary>
     public SeenAddresses Seen { get; } = new();
 
     /// <summary>Links that are printed now; those of the last output that had any are followed by <c>go</c>.</summary>
-    public OutputLinks Links { get; private set; } = new();
+    public OutputLinks Links { get; private set; } = new(dump.Commands.Commands);
 
     /// <summary>Whether the end was asked for.</summary>
     public bool WantsToEnd { get; private set; }
@@ -38,7 +38,7 @@ internal sealed class PromptInterpreter(DumpSession dump)
             (name, rest) = ("?", $"{name[1..]} {rest}".Trim());
         PromptCommand? own = PromptCommands.Find(name);
         if (own is not null && (rest is "/?" or "-?" or "-h" or "/h" || own == PromptCommands.Help))
-            return Text(PromptCommands.Answer(own == PromptCommands.Help ? rest : name));
+            return Text(PromptCommands.Answer(own == PromptCommands.Help ? rest : name, dump.Commands.Commands));
         if (own == PromptCommands.Quit)
         {
             WantsToEnd = true;
@@ -48,13 +48,13 @@ internal sealed class PromptInterpreter(DumpSession dump)
             return Go(rest);
         if (own == PromptCommands.Process)
             return Text(Process(rest));
-        if (name[0] != '!' && CommandTable.Find(name.ToLowerInvariant()) is null && !name.Contains('.'))
+        if (name[0] != '!' && !IsCommand(name) && !name.Contains('.'))
             return RunAddress(command);
         return RunCommand(command);
     }
 
     /// <summary>What is printed from now on brings links of its own.</summary>
-    public void BeginOutput() => Links = new OutputLinks();
+    public void BeginOutput() => Links = new OutputLinks(dump.Commands.Commands);
 
     /// <summary>Notes a piece of output.</summary>
     public void Note(Span span)
@@ -75,25 +75,37 @@ internal sealed class PromptInterpreter(DumpSession dump)
 
     private Answer RunCommand(string line)
     {
-        CommandArguments arguments = CommandArguments.Parse(line);
-        ICommand command = CommandTable.Find(arguments.Name)
+        CommandArguments arguments = dump.Commands.Parse(line);
+        dump.Commands.Commands.RequireOwn(arguments.Name);
+        ICommand command = dump.Commands.Commands.Find(arguments.Name)
             ?? throw new CommandUsageException($"unknown command '{line.Split(' ')[0]}'; help lists the commands");
-        return arguments.WantsHelp
-            ? Text(HelpCommand.Describe(command.Help))
-            : new Answer(command.Run(dump.Commands, arguments), TextOutput.FormOf(arguments));
+        if (arguments.WantsHelp)
+            return Text(HelpCommand.Describe(command.Help, dump.Commands.Commands));
+        CommandOutput output = command.Run(dump.Commands, arguments);
+        return new Answer(output, TextOutput.FormOf(output.Form ?? arguments));
     }
 
     private Answer RunAddress(string word)
     {
-        if (word.Length < LeastDigits || !CommandArguments.TryParseAddress(word, out ulong address))
+        ulong address = 0;
+        if (IsIdentifier(word))
+            address = dump.Commands.ParseAddress(word);
+        else if (word.Length < LeastDigits || !CommandArguments.TryParseAddress(word, out address))
             throw new CommandUsageException($"unknown command '{word.Split(' ')[0]}'; help lists the commands");
         string? command = dump.Commands.CommandFor(address);
         if (command is null)
             throw new CommandUsageException($"{address:x16} is no thread, no process, and nothing that a thread waits for");
-        if (command[0] != '!' || CommandTable.Find(command[1..].Split(' ')[0]) is null)
+        if (!dump.Commands.Commands.Has(command))
             throw new CommandUsageException($"what is at {address:x16} is shown by a debugger: {command}");
         return RunCommand(command) with { Ran = command };
     }
+
+    /// <summary>Whether a word is the identifier of a thread; asks the system only for what can be one.</summary>
+    private bool IsIdentifier(string word) =>
+        word.All(char.IsAsciiDigit) && dump.Commands.System.Words.TryParseId(word, out _);
+
+    /// <summary>Whether a word is a command of any system: that of another one is declined.</summary>
+    private static bool IsCommand(string name) => CommandTable.Sets.Any(s => s.Find(name.ToLowerInvariant()) is not null);
 
     private Answer Go(string argument)
     {

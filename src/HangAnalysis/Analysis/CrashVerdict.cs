@@ -13,19 +13,20 @@ internal static class CrashVerdict
         FrameFacts? fault = stop.FaultAddress == 0 ? null : Fault(system, stack, stop.FaultAddress);
         Culprit? culprit = CulpritFinder.OfCrash(fault, stack);
         bool faultsInCulprit = culprit is not null && culprit.Frame == fault;
-        string name = stop.Name is null ? $"stop 0x{stop.Code:x}" : $"stop 0x{stop.Code:x} {stop.Name}";
         string where = fault?.Module is { } module ? $" in {module.FileName}" : "";
         if (culprit is not null && !faultsInCulprit)
             where += $", called by {culprit.Module.FileName}";
         return new Verdict
         {
             Class = VerdictClass.Crash,
-            Confidence = ConfidenceRules.OfCrash(faultsInCulprit),
-            Summary = $"the system stopped by itself: {name}{(stop.Meaning is null ? "" : $": {stop.Meaning}")}{where}",
+            Confidence = ConfidenceRules.OfCrash(faultsInCulprit, stop.IsSelfEvident),
+            Summary = stop.Conclusion ?? $"the system stopped by itself: {stop.Title}" +
+                $"{(stop.Meaning is null ? "" : $": {stop.Meaning}")}{where}",
             Culprit = culprit,
+            Evidence = stop.Evidence,
             Stacks = crash is { } k && k.Stack.Frames.Count > 0 ? [new TitledStack("crash", k.Thread, k.Stack)] : [],
             RuledOut = system.HoldsWholeSystem ? RuledOutFacts.Collect(system) : [],
-            Unknown = system.HoldsWholeSystem ? system.Unknowns : [.. system.Unknowns, HangAnalyzer.MissingThreads],
+            Unknown = system.HoldsWholeSystem ? system.Unknowns : [.. system.Unknowns, HangAnalyzer.MissingThreads(system)],
         };
     }
 

@@ -45,6 +45,7 @@ public static class HangAnalyzer
             Confidence = ConfidenceRules.Of(best, weakest),
             Summary = VerdictSentences.Summarize(best, chains[0], system),
             Culprit = best.Culprit,
+            Evidence = system.Stop?.Evidence ?? [],
             BlockedThreads = chains[0].BlockedThreads,
             LongestWait = chains[0].LongestWait,
             Chains = chains,
@@ -85,20 +86,21 @@ public static class HangAnalyzer
         {
             Class = VerdictClass.NotEnoughData,
             Confidence = ConfidenceRules.OfNotEnoughData,
-            Summary = forced + reason,
+            Summary = system.Stop?.Conclusion ?? forced + reason,
+            Evidence = system.Stop?.Evidence ?? [],
             Stacks = stop is { } s && s.Stack.Frames.Count > 0 ? [new TitledStack("processor that took the dump", s.Thread, s.Stack)] : [],
-            Unknown = system.HoldsThreads ? system.Unknowns : [.. system.Unknowns, MissingThreads],
+            Unknown = system.HoldsThreads ? system.Unknowns : [.. system.Unknowns, MissingThreads(system)],
         };
     }
 
-    internal static Unknown MissingThreads { get; } =
-        new("who waits for whom", "this kind of dump holds one thread; a kernel or complete dump holds them all");
+    internal static Unknown MissingThreads(ISystemFacts system) => new("who waits for whom", system.Words.MissingThreads);
 
     private static Verdict Interrupted(ISystemFacts system) => new()
     {
         Class = VerdictClass.NotEnoughData,
         Confidence = Confidence.High,
         Summary = $"reading was interrupted; nothing that hangs is among what was read of {system.Threads.Count:N0} threads",
+        Evidence = system.Stop?.Evidence ?? [],
         RuledOut = RuledOutFacts.Collect(system),
         Unknown = system.Unknowns,
     };
@@ -113,6 +115,7 @@ public static class HangAnalyzer
             Class = VerdictClass.NoHang,
             Confidence = ConfidenceRules.OfNoHang(system),
             Summary = $"no thread of {system.Threads.Count:N0} waits for anything that has an owner or a driver to answer{note}",
+            Evidence = system.Stop?.Evidence ?? [],
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = system.Unknowns,
         };

@@ -46,7 +46,7 @@ internal sealed partial class Judgement
             case ObjectKind.Thread:
                 return system.FindThread(end.Address) is { } thread ? OfThread(root, thread, system) : null;
             case ObjectKind.Process:
-                return OfProcess(root, system.FindProcess(end.Address));
+                return OfProcess(root, system.FindProcess(end.Address), system);
             case ObjectKind.Driver or ObjectKind.Request or ObjectKind.Device:
                 return OfRequest(root, system);
             case ObjectKind.Message:
@@ -103,17 +103,17 @@ internal sealed partial class Judgement
         }
         bool hasWaiters = root.Waiters.Count > 0;
         if (thread.Role != WaitRole.Blocked && !(thread.Role == WaitRole.Parked && hasWaiters))
-            return OfQuietOwner(root, thread, stack);
+            return OfQuietOwner(root, thread, stack, system);
         Culprit? culprit = CulpritFinder.OfWait(stack, kernelOnly: true);
         if (culprit is null)
-            return hasWaiters
+            return hasWaiters || thread.IsOverdue
                 ? new Judgement(root, VerdictClass.OwnerUnknown)
                 {
                     Thread = thread, Stack = stack, Unknown = [NoOwner(thread, system)],
                 }
                 : null;
         // Without anybody waiting for it, only a module that is not a part of the system is worth an accusation.
-        if (!hasWaiters && culprit.Module.Origin is not ModuleOrigin.ThirdParty)
+        if (!hasWaiters && !thread.IsOverdue && culprit.Module.Origin is not ModuleOrigin.ThirdParty)
             return null;
         return new Judgement(root, VerdictClass.StuckInDriver)
         {
@@ -122,7 +122,7 @@ internal sealed partial class Judgement
     }
 
     /// <summary>A thread that others wait for and that waits in its own program: its program does not get on.</summary>
-    private static Judgement? OfQuietOwner(RootCause root, ThreadFacts thread, StackFacts stack)
+    private static Judgement? OfQuietOwner(RootCause root, ThreadFacts thread, StackFacts stack, ISystemFacts system)
     {
         if (root.Waiters.Count == 0)
             return null;
@@ -137,13 +137,13 @@ internal sealed partial class Judgement
                 Thread = thread,
                 Stack = stack,
                 Culprit = CulpritFinder.OfWait(stack, kernelOnly: false) is { Module.Origin: ModuleOrigin.ThirdParty } c ? c : null,
-                Unknown = thread.IsSuspended ? [new Unknown("who has suspended the thread", "Windows does not record that")] : [],
+                Unknown = thread.IsSuspended ? [new Unknown("who has suspended the thread", system.Words.NotRecorded)] : [],
             }
             : null;
     }
 
     /// <summary>
-    /// A request that does not come back. The driver that has it now is named if it is none of Windows' own, which only
+    /// A request that does not come back. The driver that has it now is named if it is none of the system's own, which only
     /// pass requests on; and what it waits for itself is not known.
     /// </summary>
     private static Judgement OfRequest(RootCause root, ISystemFacts system)
@@ -168,7 +168,7 @@ internal sealed partial class Judgement
                 ? new Culprit(module, null, request ?? "")
                 : null,
             Unknown = [system.FindObject(end) is { IsExternal: true }
-                ? new Unknown("which server must answer", "that is recorded only in the redirector's own structures")
+                ? new Unknown("which server must answer", system.Words.NetworkReason)
                 : new Unknown("why the request does not complete", system.FindObject(end)?.State?.ToString()
                     ?? "the driver's own state is private to it; it may wait for another driver or for hardware")],
         };
@@ -178,7 +178,7 @@ internal sealed partial class Judgement
     /// A process owes an answer if a message waits for it. Its end may be awaited for ever: every shell does so with the
     /// programs it started.
     /// </summary>
-    private static Judgement? OfProcess(RootCause root, ProcessFacts? process)
+    private static Judgement? OfProcess(RootCause root, ProcessFacts? process, ISystemFacts system)
     {
         bool owesAnswer = false;
         foreach ((ObjectReference waiter, (WaitEdge step, _)) in root.Waiters)
@@ -191,7 +191,7 @@ internal sealed partial class Judgement
         {
             Process = process,
             Unknown = process.IsFrozen
-                ? [new Unknown($"who has frozen {process.Name}", "Windows does not record that")]
+                ? [new Unknown($"who has frozen {process.Name}", system.Words.NotRecorded)]
                 : [new Unknown($"why {process.Name} does not answer",
                 $"its {process.Threads.Count:N0} threads wait for work or for objects of its own program")],
         };

@@ -30,6 +30,7 @@ internal static class MemoryVerdict
             Class = VerdictClass.MemoryExhausted,
             Confidence = ConfidenceRules.OfMemory(commit, pages),
             Summary = $"memory is exhausted: {what}",
+            Evidence = system.Stop?.Evidence ?? [],
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = system.Unknowns,
         };

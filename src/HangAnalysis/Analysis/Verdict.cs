@@ -26,6 +26,12 @@ public enum VerdictClass
     /// <summary>A processor spins.</summary>
     Spinning,
 
+    /// <summary>The owner of what others wait for runs: it is slow, or goes round and round.</summary>
+    OwnerRunning,
+
+    /// <summary>A processor gives no sign of life.</summary>
+    ProcessorStuck,
+
     /// <summary>A deferred procedure call does not end.</summary>
     LongDpc,
 
@@ -127,6 +133,9 @@ public sealed class Verdict
 
     /// <summary>The module that is named, or null.</summary>
     public Culprit? Culprit { get; init; }
+
+    /// <summary>What shows it besides chains and stacks, as labelled lines; empty where the system records none.</summary>
+    public IReadOnlyList<(string Label, Phrase Text)> Evidence { get; init; } = [];
 
     /// <summary>Threads that cannot go on.</summary>
     public int BlockedThreads { get; init; }

@@ -16,17 +16,39 @@ public sealed record LockCount(string Kind, int? Total, int Contended)
     public TimeSpan? OldestWait { get; init; }
 }
 
-/// <summary>A stop of the system that was not asked for.</summary>
-/// <param name="Code">Bug check code without the small-dump mark.</param>
-/// <param name="Name">Name, such as <c>SYSTEM_THREAD_EXCEPTION_NOT_HANDLED</c>; null for an unknown code.</param>
-/// <param name="IsForced">Whether somebody forced the dump because the system hung.</param>
+/// <summary>A stop of the whole system: a bug check, a panic, an oops, a purple screen.</summary>
+/// <param name="Title">
+/// What people call it, in one line: <c>stop 0x7e SYSTEM_THREAD_EXCEPTION_NOT_HANDLED</c>, <c>Oops 0002: NULL pointer
+/// dereference</c>, <c>panic: hung_task: blocked tasks</c>. It may hold text from the dump.
+/// </param>
+/// <param name="IsForced">Whether somebody, or a watchdog, forced the dump because the system hung.</param>
 /// <param name="Meaning">What happened, in words; null where nothing is known of it.</param>
-/// <param name="FaultAddress">The instruction that failed, where a parameter names it; 0 otherwise.</param>
-public sealed record StopFacts(uint Code, string? Name, bool IsForced, string? Meaning, ulong FaultAddress);
+/// <param name="FaultAddress">The instruction that failed, where that is recorded; 0 otherwise.</param>
+public sealed record StopFacts(string Title, bool IsForced, string? Meaning, ulong FaultAddress)
+{
+    /// <summary>The whole sentence of the verdict, where the stop says all that there is to say; null otherwise.</summary>
+    public string? Conclusion { get; init; }
+
+    /// <summary>Whether its own record says what is to blame, as a machine check does, and no stack has to be read for it.</summary>
+    public bool IsSelfEvident { get; init; }
+
+    /// <summary>Its name alone, such as <c>SYSTEM_THREAD_EXCEPTION_NOT_HANDLED</c>; null where it has none.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The system's own record of it with all its numbers, one line; null where the title is all.</summary>
+    public string? Record { get; init; }
+
+    /// <summary>What shows that it happened so, as labelled lines: <c>Error code</c>, <c>Log</c>.</summary>
+    public IReadOnlyList<(string Label, Phrase Text)> Evidence { get; init; } = [];
+}
 
 /// <summary>Everything that the analysis of one dump starts from. Nothing in it belongs to one operating system.</summary>
-public interface ISystemFacts
+/// <remarks>What only some systems can tell stands in interfaces of its own; see SystemCapabilities.cs.</remarks>
+public interface ISystemFacts : IStackSource
 {
+    /// <summary>How the system is spoken of.</summary>
+    SystemWords Words => SystemWords.Plain;
+
     /// <summary>Whether this kind of dump holds the system's processes and threads, and not only those of the crash.</summary>
     bool HoldsThreads { get; }
 
@@ -48,13 +70,18 @@ public interface ISystemFacts
     /// <summary>All processors.</summary>
     IReadOnlyList<ProcessorFacts> Processors { get; }
 
+    /// <summary>How many modules the kernel has, itself among them; null where that is not known.</summary>
+    int? KernelModuleCount => null;
+
     /// <summary>Memory of the machine.</summary>
     MemoryFacts Memory { get; }
 
     /// <summary>Locks that were counted.</summary>
     IReadOnlyList<LockCount> Locks { get; }
 
-    /// <summary>Requests of threads that are pending, and the longest wait of a thread that has one.</summary>
+    /// <summary>
+    /// Requests that are pending, and the longest that one is, or a thread with one waits; -1 where they could not be counted.
+    /// </summary>
     (int Count, TimeSpan? Oldest) PendingRequests { get; }
 
     /// <summary>The steps of the wait graph.</summary>
@@ -71,12 +98,6 @@ public interface ISystemFacts
 
     /// <summary>What is known of an object of the wait graph that is neither a thread nor a process, or null.</summary>
     ObjectFacts? FindObject(ObjectReference reference);
-
-    /// <summary>The stack of a thread, with names. Looked up when asked for.</summary>
-    StackFacts GetStack(ThreadFacts thread);
-
-    /// <summary>The stack of the crash or of the processor that took the dump; null where there is none.</summary>
-    (ThreadFacts? Thread, StackFacts Stack)? GetStopStack();
 
     /// <summary>The kernel module that contains an address, or null.</summary>
     ModuleFacts? FindModule(ulong address);

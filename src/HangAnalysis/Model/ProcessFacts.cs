@@ -25,6 +25,10 @@ public sealed class ProcessFacts
     /// <summary>Image name as the kernel keeps it (at most 14 characters) or longer where known. Text from the dump.</summary>
     public required string Name { get; init; }
 
+    /// <summary>Whether its system's identifiers are written in decimal; otherwise in hexadecimal.</summary>
+    /// <seealso cref="SystemWords.HasDecimalIds"/>
+    public bool IsIdDecimal { get; init; }
+
     /// <summary>Identifier of the process that created it.</summary>
     public ulong ParentId { get; init; }
 
@@ -61,6 +65,12 @@ public sealed class ProcessFacts
     /// <summary>The list behind <see cref="Threads"/>, filled while the process is read.</summary>
     internal List<ThreadFacts> ThreadList { get; } = [];
 
-    /// <summary>Such as <c>svchost.exe 3a4</c>: name and identifier in hexadecimal, as debuggers print it.</summary>
-    public string Title => $"{Name} {Id:x}";
+    /// <summary>Its identifier as people write it: <c>3a4</c>, or <c>932</c>.</summary>
+    public string IdText => FormatId(Id);
+
+    /// <summary>Such as <c>svchost.exe 3a4</c> or <c>abba-ka 96</c>: name and identifier.</summary>
+    public string Title => $"{Name} {IdText}";
+
+    /// <summary>An identifier of one of its threads, or of another process, as people write it.</summary>
+    public string FormatId(ulong id) => IsIdDecimal ? $"{id}" : $"{id:x}";
 }

@@ -6,18 +6,31 @@ public enum ModuleOrigin
     /// <summary>Neither version resource nor name tells.</summary>
     Unknown,
 
-    /// <summary>A part of Windows that everything passes through: never a culprit by being on a stack.</summary>
+    /// <summary>A part of the system that everything passes through: never a culprit by being on a stack.</summary>
     Core,
 
     /// <summary>Another part of the operating system.</summary>
-    Windows,
+    System,
 
     /// <summary>Not a part of the operating system.</summary>
     ThirdParty,
 }
 
+/// <summary>How a module's name stands beside its symbols.</summary>
+public enum SymbolNotation
+{
+    /// <summary>Before them, as in debuggers of Windows: <c>nt!KiSwapContext+0x76</c>.</summary>
+    Before,
+
+    /// <summary>Behind them, as Linux writes it: <c>abba_take_b+0x35 [abba]</c>.</summary>
+    Behind,
+
+    /// <summary>Not at all, as Linux writes symbols of the kernel itself: <c>__mutex_lock+0x1b0</c>.</summary>
+    Absent,
+}
+
 /// <summary>A module as reports show it.</summary>
-/// <param name="Name">Name before the '!'.</param>
+/// <param name="Name">Name beside its symbols.</param>
 /// <param name="FileName">File name. Text from the dump.</param>
 /// <param name="BaseAddress">Address of the first byte.</param>
 /// <param name="IsUserMode">Whether it belongs to a process.</param>
@@ -25,6 +38,9 @@ public sealed record ModuleFacts(string Name, string FileName, ulong BaseAddress
 {
     /// <summary>Where the module comes from.</summary>
     public ModuleOrigin Origin { get; init; }
+
+    /// <summary>How its name stands beside its symbols.</summary>
+    public SymbolNotation Notation { get; init; }
 
     /// <summary>Company of the version resource; null where unknown. Text from the dump.</summary>
     public string? Company { get; init; }
@@ -49,20 +65,37 @@ public sealed record FrameFacts(
     /// <summary>Whether the frame is a step of the kernel's waiting machinery and says nothing about who waits.</summary>
     public bool IsWaitPrimitive { get; init; }
 
-    /// <summary>As debuggers print it: <c>nt!KiSwapContext+0x76</c>, <c>TmXPFlt+0x1bce3</c>, or the bare address.</summary>
+    /// <summary>
+    /// As the system's people print it: <c>nt!KiSwapContext+0x76</c>, <c>abba_take_b+0x35 [abba]</c>,
+    /// <c>TmXPFlt+0x1bce3</c>, or the bare address.
+    /// </summary>
     public string Text => Module is null
         ? $"0x{InstructionPointer:x}"
         : Symbol is null
             ? $"{Module.Name}+0x{Displacement:x}"
-            : Displacement == 0 ? $"{Module.Name}!{Symbol}" : $"{Module.Name}!{Symbol}+0x{Displacement:x}";
+            : WithModule(Module, Displacement == 0 ? Symbol : $"{Symbol}+0x{Displacement:x}");
 
-    /// <summary>Module and function without the displacement: <c>nt!KiSwapContext</c>.</summary>
+    /// <summary>Module and function without the displacement: <c>nt!KiSwapContext</c>, <c>abba_take_b [abba]</c>.</summary>
     public string Function => Module is null
         ? $"0x{InstructionPointer:x}"
-        : Symbol is null ? Module.Name : $"{Module.Name}!{Symbol}";
+        : Symbol is null ? Module.Name : WithModule(Module, Symbol);
+
+    private static string WithModule(ModuleFacts module, string symbol) => module.Notation switch
+    {
+        SymbolNotation.Before => $"{module.Name}!{symbol}",
+        SymbolNotation.Behind => $"{symbol} [{module.Name}]",
+        _ => symbol,
+    };
 }
 
 /// <summary>A thread's stack, innermost frame first.</summary>
 /// <param name="Frames">The frames; empty where none could be had.</param>
 /// <param name="EndNote">Why the stack is missing or cut; null where it is whole.</param>
-public sealed record StackFacts(IReadOnlyList<FrameFacts> Frames, string? EndNote);
+public sealed record StackFacts(IReadOnlyList<FrameFacts> Frames, string? EndNote)
+{
+    /// <summary>
+    /// The frame that knowledge of the system accuses whatever other modules are on the stack; null where the common rule
+    /// decides.
+    /// </summary>
+    public FrameFacts? Suspect { get; init; }
+}

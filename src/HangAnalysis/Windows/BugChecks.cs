@@ -15,7 +15,15 @@ internal static class BugChecks
             return null;
         uint code = bugCheck.Code;
         bool forced = code is 0xe2 or 0x80 or PowerButton or 0x161 or 0xdeaddead;
-        return new StopFacts(code, Name(code), forced, Meaning(code, bugCheck.Parameters), FaultAddress(code, bugCheck.Parameters));
+        string? name = Name(code);
+        string named = name is null ? "" : $" {name}";
+        string parameters = string.Join(", ", bugCheck.Parameters.Select(p => $"{p:x}"));
+        return new StopFacts($"stop 0x{code:x}{named}", forced, Meaning(code, bugCheck.Parameters),
+            FaultAddress(code, bugCheck.Parameters))
+        {
+            Name = name,
+            Record = $"bug check 0x{bugCheck.RawCode:x}{named} ({parameters})",
+        };
     }
 
     /// <summary>Name of an NTSTATUS that exceptions carry, in words.</summary>

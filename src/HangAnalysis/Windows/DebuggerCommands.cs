@@ -47,6 +47,9 @@ internal static class DebuggerCommands
         return structure is null ? null : $"dt nt!{structure} 0x{reference.Address:x16}";
     }
 
+    /// <summary>Prints a work queue's structure.</summary>
+    public static string Queue(WorkQueueFacts queue) => $"dt nt!{queue.Structure} 0x{queue.Address:x16}";
+
     /// <summary>Sets a processor as context and prints its stack.</summary>
     public static string Processor(int number) => $"~{number}s; k";
 

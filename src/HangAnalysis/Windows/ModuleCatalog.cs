@@ -76,7 +76,7 @@ internal sealed class ModuleCatalog(ITarget target)
             return ModuleOrigin.ThirdParty;
         if (s_core.Contains(name))
             return ModuleOrigin.Core;
-        return isMicrosoft || s_windows.Contains(name) ? ModuleOrigin.Windows : ModuleOrigin.Unknown;
+        return isMicrosoft || s_windows.Contains(name) ? ModuleOrigin.System : ModuleOrigin.Unknown;
     }
 
     /// <summary>

@@ -4,7 +4,8 @@ using HangAnalysis.Targets;
 namespace HangAnalysis.Windows;
 
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
-public sealed class WindowsSystem : ISystemFacts
+public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
+    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessorFacts> _processors = [];
@@ -62,12 +63,15 @@ public sealed class WindowsSystem : ISystemFacts
     /// <summary>The dump.</summary>
     public ITarget Target { get; }
 
-    /// <summary>Ends what is read when asked for; a host gives a new one after it has cancelled the last.</summary>
+    /// <inheritdoc/>
     public CancellationToken Cancellation
     {
         get => Session.Cancellation;
         set => Session.Cancellation = value;
     }
+
+    /// <inheritdoc/>
+    public SystemWords Words => WindowsWords.All;
 
     /// <inheritdoc/>
     public bool HoldsThreads => Target.Description.HoldsPages;
@@ -91,6 +95,9 @@ public sealed class WindowsSystem : ISystemFacts
     public IReadOnlyList<ProcessorFacts> Processors => _processors;
 
     /// <inheritdoc/>
+    public int? KernelModuleCount => Target.KernelModules.Count;
+
+    /// <inheritdoc/>
     public MemoryFacts Memory { get; private set; } = new(null, null, null, null);
 
     /// <inheritdoc/>
@@ -105,13 +112,13 @@ public sealed class WindowsSystem : ISystemFacts
     /// <inheritdoc/>
     public IReadOnlyList<Unknown> Unknowns => Session.Unknowns;
 
-    /// <summary>The executive's work queues, by address.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<WorkQueueFacts> WorkQueues { get; private set; } = [];
 
-    /// <summary>Names of the states of threads, by number.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<string> ThreadStateNames => _threadReader.StateNames;
 
-    /// <summary>Names of the reasons for which threads wait, by number.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<string> WaitReasonNames => _threadReader.ReasonNames;
 
     internal KernelSession Session { get; }
@@ -145,10 +152,8 @@ public sealed class WindowsSystem : ISystemFacts
         return _sweep.GetStack(thread);
     }
 
-    /// <summary>
-    /// The instruction pointers of a thread's stack, innermost first, and why it is missing or cut. Of threads with the same
-    /// stack the list is the same object.
-    /// </summary>
+    /// <inheritdoc/>
+    /// <remarks>Of threads with the same stack the list is the same object.</remarks>
     public (IReadOnlyList<ulong> Frames, string? EndNote) GetRawStack(ThreadFacts thread)
     {
         if (thread.Processor is not null || thread == _crashThread)
@@ -235,19 +240,19 @@ public sealed class WindowsSystem : ISystemFacts
         DebuggerCommands.Object(Session.Memory, reference, FindObject(reference));
 
     /// <inheritdoc/>
+    public string? DescribeQueueCommand(WorkQueueFacts queue) => DebuggerCommands.Queue(queue);
+
+    /// <inheritdoc/>
     public string DescribeModuleCommand(ModuleFacts module) => DebuggerCommands.Module(module);
 
     /// <inheritdoc/>
     public string? DescribePurpose(StackFacts stack) => OperationKnowledge.Purpose(stack);
 
-    /// <summary>What is recorded of a thread beyond its facts. Read when asked for.</summary>
+    /// <inheritdoc/>
     public ThreadDetails GetDetails(ThreadFacts thread) =>
         (_threadDetails ??= new ThreadDetailsReader(Session, Clock)).Read(thread);
 
-    /// <summary>
-    /// The kernel's or a driver's function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; or
-    /// why it is not known. Both are null for a thread that does not wait. Its stack is walked when asked for.
-    /// </summary>
+    /// <inheritdoc/>
     public (string? Function, string? Why) FindWaitFunction(ThreadFacts thread) =>
         thread.Activity == ThreadActivity.Waiting ? _sweep.FindWaitCaller(thread) : (null, null);
 
@@ -260,10 +265,8 @@ public sealed class WindowsSystem : ISystemFacts
     /// <summary>How a process was called, by its own memory; null where the dump does not hold that.</summary>
     public string? GetCommandLine(ProcessFacts process) => Programs.ReadCommandLine(process);
 
-    /// <summary>
-    /// What a process that hosts others' code was started for: the services of a service host; null for other processes, and
-    /// where its command line is not in the dump.
-    /// </summary>
+    /// <inheritdoc/>
+    /// <remarks>The services of a service host, by its command line.</remarks>
     public string? DescribeHosted(ProcessFacts process) =>
         ProcessKnowledge.IsServiceHost(process.Name) && GetCommandLine(process) is { } line
             ? ProcessKnowledge.HostedBy(line)

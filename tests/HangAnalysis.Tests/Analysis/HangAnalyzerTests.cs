@@ -94,7 +94,7 @@ public class HangAnalyzerTests
         system.AddThread(1);
         ThreadFacts root = system.AddThread(2);
         system.AddWait(Thread(1), Thread(2));
-        system.SetStack(root, ("nt", ModuleOrigin.Core, true), ("ntfs", ModuleOrigin.Windows, false),
+        system.SetStack(root, ("nt", ModuleOrigin.Core, true), ("ntfs", ModuleOrigin.System, false),
             ("avflt", ModuleOrigin.ThirdParty, false), ("other", ModuleOrigin.ThirdParty, false));
 
         Verdict verdict = HangAnalyzer.Analyze(system);
@@ -146,10 +146,10 @@ public class HangAnalyzerTests
     [Test]
     public void A_stop_that_nobody_forced_is_a_crash_and_a_forced_one_is_not()
     {
-        FakeSystem system = new() { Stop = new StopFacts(0x7e, "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED", false, null, 0) };
+        FakeSystem system = new() { Stop = new StopFacts("stop 0x7e SYSTEM_THREAD_EXCEPTION_NOT_HANDLED", false, null, 0) };
         Assert.That(HangAnalyzer.Analyze(system).Class, Is.EqualTo(VerdictClass.Crash));
 
-        system.Stop = new StopFacts(0xe2, "MANUALLY_INITIATED_CRASH", true, null, 0);
+        system.Stop = new StopFacts("stop 0xe2 MANUALLY_INITIATED_CRASH", true, null, 0);
         Assert.That(HangAnalyzer.Analyze(system).Class, Is.EqualTo(VerdictClass.NoHang));
     }
 

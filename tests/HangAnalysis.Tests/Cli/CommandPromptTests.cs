@@ -1,4 +1,5 @@
 using HangAnalysis.Cli.Prompting;
+using HangAnalysis.Targets;
 using HangAnalysis.Tests.Scenarios;
 using NUnit.Framework;
 
@@ -222,7 +223,8 @@ public class CommandPromptTests
         using PromptFixture prompt = new(forged.DumpPath);
         int partial = -1;
         // The key is pressed when the kernel's symbols are there and nothing has been read yet.
-        prompt.Dump.Commands.Target.GetSymbols(prompt.Dump.Commands.Target.KernelModules[0]);
+        ITarget target = prompt.Dump.Commands.Source.WindowsTarget!;
+        target.GetSymbols(target.KernelModules[0]);
         prompt.Dump.Run(
             () => prompt.Interruption.Press() ? prompt.Dump.Commands.System.Threads.Count : -1, count => partial = count);
         bool wasCut = prompt.Dump.Commands.System.WasInterrupted;

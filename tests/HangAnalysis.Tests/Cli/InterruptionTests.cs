@@ -39,11 +39,11 @@ public class InterruptionTests
         using CancellationTokenSource first = new(), second = new();
         using CommandSession session = new(KernelDumpTarget.Open(forged.DumpPath), cancellation: first.Token);
         first.Cancel();
-        WindowsSystem cut = session.System;
+        WindowsSystem cut = session.Windows;
         Assert.That(cut.WasInterrupted, Is.True);
 
         session.Renew(second.Token);
-        WindowsSystem whole = session.System;
+        WindowsSystem whole = session.Windows;
         Assert.That(whole, Is.Not.SameAs(cut));
         Assert.That((whole.WasInterrupted, whole.Threads.Count > cut.Threads.Count), Is.EqualTo((false, true)));
         Verdict verdict = session.Verdict;
@@ -53,7 +53,7 @@ public class InterruptionTests
         second.Cancel();
         session.Renew(CancellationToken.None);
         Assert.That(session.System, Is.SameAs(whole));
-        Assert.That(session.System.Cancellation.IsCancellationRequested, Is.False);
+        Assert.That(session.Windows.Cancellation.IsCancellationRequested, Is.False);
     }
 
     [Test]
@@ -61,7 +61,7 @@ public class InterruptionTests
     {
         using PromptFixture prompt = new();
         WindowsSystem? system = null;
-        prompt.Dump.Run(() => system = prompt.Dump.Commands.System, _ => prompt.Interruption.Press());
+        prompt.Dump.Run(() => system = prompt.Dump.Commands.Windows, _ => prompt.Interruption.Press());
         Assert.That(prompt.Dump.Commands.Cancellation.IsCancellationRequested, Is.True);
 
         prompt.Dump.Run(() => prompt.Dump.Commands.System, again => Assert.That(again, Is.SameAs(system)));

@@ -1,4 +1,5 @@
 using HangAnalysis.Cli.Prompting;
+using HangAnalysis.Commands;
 using HangAnalysis.Reports;
 using NUnit.Framework;
 
@@ -51,7 +52,7 @@ public class OutputLinksTests
 
     private static OutputLinks Of(params Span[] spans)
     {
-        OutputLinks links = new();
+        OutputLinks links = new(CommandTable.Windows);
         foreach (Span span in spans)
             links.Note(span);
         return links;

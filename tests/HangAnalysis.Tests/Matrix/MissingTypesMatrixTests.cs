@@ -128,7 +128,7 @@ public class MissingTypesMatrixTests
             ThreadFacts? thread = session.System.FindThread(hang.Waiter.Address);
             chains[hang.Kind] = thread is null ? [] : [.. session.Chains.Follow(thread).Links.Select(Text)];
         }
-        return (chains, report, [.. session.System.Session.Types.Asked]);
+        return (chains, report, [.. session.Windows.Session.Types.Asked]);
     }
 
     private static string Text(ChainLink link) => $"{link.Reference.Kind} {link.Reference.Address:x} {link.Certainty}";

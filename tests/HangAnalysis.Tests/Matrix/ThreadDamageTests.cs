@@ -25,7 +25,7 @@ public class ThreadDamageTests
         // The threads that have more to show than a wait for work.
         ulong[] threads = [.. system.Threads.Where(t => t.WaitsInProgram()).Select(t => t.Address).TakeLast(MostThreads)];
         Dictionary<ulong, string> sound = threads.ToDictionary(t => t, t => ForgedFolder.Run(whole, $"!t -v {t:x}"));
-        OverlaidTarget target = new(whole.Target);
+        OverlaidTarget target = new(whole.Windows.Target);
         WaitDamage damage = new(system, system.Pool.Blocks.Count, new HashSet<ulong>());
         int changed = 0;
         for (int seed = 0; seed < Seeds; seed++)

@@ -58,7 +58,7 @@ public class WaitDamageMatrixTests
         IReadOnlyList<IndependentHang> hangs = IndependentHangs.AddTo(system);
         using ForgedFolder forged = new(system, DumpKind.Full);
         using CommandSession opened = forged.Open();
-        OverlaidTarget target = new(opened.Target);
+        OverlaidTarget target = new(opened.Windows.Target);
         Outcome whole = Outcome.Of(target, hangs, withCulprits: true);
         foreach (IndependentHang hang in hangs)
             Assert.That(whole.Chains[hang.Kind], Has.Count.EqualTo(hang.Links.Count), hang.Kind);

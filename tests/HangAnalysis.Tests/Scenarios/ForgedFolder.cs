@@ -39,8 +39,8 @@ internal sealed class ForgedFolder : IDisposable
     /// <summary>What a command prints as text.</summary>
     public static string Run(CommandSession session, string line)
     {
-        CommandArguments arguments = CommandArguments.Parse(line);
-        return Print(CommandTable.Require(arguments).Run(session, arguments).Document);
+        CommandArguments arguments = session.Parse(line);
+        return Print(session.Commands.Require(arguments).Run(session, arguments).Document);
     }
 
     /// <summary>A document as text.</summary>
@@ -54,8 +54,8 @@ internal sealed class ForgedFolder : IDisposable
     /// <summary>What a command prints as JSON.</summary>
     public static JsonElement RunJson(CommandSession session, string line)
     {
-        CommandArguments arguments = CommandArguments.Parse(line);
-        return JsonDocument.Parse(CommandTable.Require(arguments).Run(session, arguments).Json()).RootElement;
+        CommandArguments arguments = session.Parse(line);
+        return JsonDocument.Parse(session.Commands.Require(arguments).Run(session, arguments).Json()).RootElement;
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

@@ -42,8 +42,8 @@ public class GoldenTests
     /// </summary>
     private static string InEngine(CommandSession session, string text)
     {
-        string folder = Path.GetDirectoryName(session.Target.Description.Path)!;
+        string folder = Path.GetDirectoryName(session.Description.Path)!;
         text = text.Replace(folder + "/", "{folder}", StringComparison.Ordinal);
-        return session.Target.Description.HoldsPages ? text : text.Replace("ntoskrnl.exe", "ntkrnlmp.exe", StringComparison.Ordinal);
+        return session.Description.HoldsPages ? text : text.Replace("ntoskrnl.exe", "ntkrnlmp.exe", StringComparison.Ordinal);
     }
 }

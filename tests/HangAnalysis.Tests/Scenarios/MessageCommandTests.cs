@@ -194,7 +194,7 @@ public class MessageCommandTests
     {
         using ForgedFolder forged = new("logoff-hang");
         using CommandSession opened = forged.Open();
-        OverlaidTarget target = new(opened.Target);
+        OverlaidTarget target = new(opened.Windows.Target);
         int offset = KernelLayout.BuiltIn("10.0.14393").Offset("_KALPC_MESSAGE", "WaitingThread");
         target.Words.Add(0xffffce0e5b04dcf0 + (ulong)offset, 0xffffab06b8121080);
         using CommandSession session = new(target);

@@ -232,7 +232,7 @@ public partial class PortCommandTests
         ulong head = system.Variables["AlpcpPortList"];
         using ForgedFolder forged = new(system);
         using CommandSession opened = forged.Open();
-        OverlaidTarget target = new(opened.Target);
+        OverlaidTarget target = new(opened.Windows.Target);
         if (isDamaged)
         {
             target.Words.Add(head, 0x1234);
@@ -260,7 +260,7 @@ public partial class PortCommandTests
     {
         using ForgedFolder forged = new("logoff-hang");
         using CommandSession opened = forged.Open();
-        OverlaidTarget target = new(opened.Target);
+        OverlaidTarget target = new(opened.Windows.Target);
         target.Words.Add(Port + (ulong)KernelLayout.BuiltIn("10.0.14393").Offset("_ALPC_PORT", "MainQueue"), 0x1234);
         target.Words.Add(Port + (ulong)KernelLayout.BuiltIn("10.0.14393").Offset("_ALPC_PORT", "MainQueue") + 8, 0x1234);
         using CommandSession session = new(target);
@@ -287,7 +287,7 @@ public partial class PortCommandTests
         using ForgedFolder forged = new(system);
         using CommandSession opened = forged.Open();
         string[] whole = Waiting(opened);
-        OverlaidTarget target = new(opened.Target);
+        OverlaidTarget target = new(opened.Windows.Target);
         WaitDamage damage = new(system, system.Pool.Blocks.Count, new HashSet<ulong>());
         int changed = 0;
         for (int seed = 0; seed < Seeds; seed++)

@@ -50,7 +50,7 @@ public class ThreadApartmentTests
         ThreadFacts worker = session.System.Threads.First(t => t.IsSystemThread && !t.HasExited);
 
         Assert.That((told.Kind, told.Certainty), Is.EqualTo((ApartmentKind.None, Certainty.Proven)));
-        Assert.That(session.System.Examine(worker).Apartment.Kind, Is.EqualTo(ApartmentKind.Unknown));
+        Assert.That(session.Windows.Examine(worker).Apartment.Kind, Is.EqualTo(ApartmentKind.Unknown));
     }
 
     [Test]
@@ -89,7 +89,7 @@ public class ThreadApartmentTests
         system.Threads.Single(t => t.Tid == Tid).Process.Use(system.Modules.ByName("combase"));
         using ForgedFolder forged = new(system);
         using CommandSession whole = forged.Open();
-        OverlaidTarget target = new(whole.Target) { Symbols = { ["combase"] = new ComSymbols(type, offset) } };
+        OverlaidTarget target = new(whole.Windows.Target) { Symbols = { ["combase"] = new ComSymbols(type, offset) } };
         using CommandSession session = new(target);
 
         ApartmentFacts told = Examine(session);
@@ -105,7 +105,7 @@ public class ThreadApartmentTests
     }
 
     private static ApartmentFacts Examine(CommandSession session) =>
-        session.System.Examine(session.System.Threads.Single(t => t.Id == Tid)).Apartment;
+        session.Windows.Examine(session.System.Threads.Single(t => t.Id == Tid)).Apartment;
 
     /// <summary>Symbols that have nothing but COM's data of a thread.</summary>
     private sealed class ComSymbols(string type, int flags) : ISymbolFile

@@ -157,7 +157,7 @@ public class ThreadCommandTests
         const ulong InterruptTimeBias = 0xfffff780000003b0;
         using ForgedFolder forged = new("wait-objects");
         using CommandSession whole = forged.Open();
-        OverlaidTarget target = new(whole.Target);
+        OverlaidTarget target = new(whole.Windows.Target);
         target.Words[InterruptTimeBias] = (ulong)TimeSpan.FromHours(1).Ticks;
         using CommandSession session = new(target);
 
@@ -173,7 +173,7 @@ public class ThreadCommandTests
         using ForgedFolder forged = new("wait-objects");
         using CommandSession whole = forged.Open();
         ulong mutant = Address(ForgedFolder.RunJson(whole, "!t 2100").GetProperty("waitBlocks")[0].GetProperty("address"));
-        OverlaidTarget target = new(whole.Target);
+        OverlaidTarget target = new(whole.Windows.Target);
         // WaitListHead of a DISPATCHER_HEADER lies at +8 in every public layout: both links lead nowhere.
         target.Words[mutant + 8] = target.Words[mutant + 16] = 0xffffab0000000000;
         using CommandSession session = new(target);

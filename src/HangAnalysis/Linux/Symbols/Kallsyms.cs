@@ -17,20 +17,18 @@ public sealed class Kallsyms
     // VMCOREINFO names these, and kallsyms has them (swapper_pg_dir is a macro): they prove how offsets are to be read.
     private static readonly string[] s_witnesses = ["_stext", "init_uts_ns", "init_top_pgt", "prb", "clear_seq"];
 
-    private readonly KallsymsNames _names;
-    private readonly Table _symbols;
+    private readonly SortedSymbols _symbols;
     private readonly ulong _last;
 
-    private Kallsyms(KallsymsNames names, ulong[] addresses)
+    private Kallsyms(SortedSymbols symbols)
     {
-        _names = names;
-        _symbols = new Table(names, addresses);
+        _symbols = symbols;
         // A symbol reaches to the next; the last one to the end of its page.
-        _last = addresses.Length == 0 ? 0 : addresses[^1] | 0xfff;
+        _last = symbols.Count == 0 ? 0 : symbols.AddressOf(symbols.Count - 1) | 0xfff;
     }
 
     /// <summary>A table without symbols.</summary>
-    internal static Kallsyms Empty { get; } = new(KallsymsNames.Parse([], [], [], 0), []);
+    internal static Kallsyms Empty { get; } = new(new Table(KallsymsNames.Parse([], [], [], 0), []));
 
     /// <summary>Number of symbols, aliases counted.</summary>
     public int Count => _symbols.Count;
@@ -48,7 +46,9 @@ public sealed class Kallsyms
             || !info.TryGetSymbol("kallsyms_offsets", out ulong offsets)
             || !info.TryGetSymbol("kallsyms_relative_base", out ulong relativeBase))
         {
-            why = "VMCOREINFO does not say where kallsyms is (kernels do since 6.0)";
+            if (KallsymsScan.Find(memory, info) is { } found)
+                return Read(memory, found, info, out why);
+            why = "VMCOREINFO does not say where kallsyms is (kernels do since 6.0), and no search found it";
             return null;
         }
         return Read(memory, new KallsymsTables(count, names, tokenTable, tokenIndex, offsets, relativeBase), info, out why);
@@ -57,7 +57,7 @@ public sealed class Kallsyms
     /// <summary>Address of the first symbol of this name, or null. For per-CPU variables see <see cref="PerCpu"/>.</summary>
     public ulong? Find(string name)
     {
-        int index = _names.Find(name);
+        int index = _symbols.Find(name);
         return index < 0 || index >= _symbols.Count ? null : _symbols.AddressOf(index);
     }
 
@@ -66,6 +66,9 @@ public sealed class Kallsyms
 
     /// <summary>The function that an address lies in.</summary>
     public bool TryFindFunction(ulong address, out LinuxSymbol symbol) => TryFind(address, true, out symbol);
+
+    /// <summary>Symbols of a vmlinux file in place of the kernel's own.</summary>
+    internal static Kallsyms FromFile(ElfSymbolTable symbols) => new(symbols);
 
     internal static Kallsyms? Read(IMemory memory, KallsymsTables tables, VmcoreInfo info, out string why)
     {
@@ -106,7 +109,7 @@ public sealed class Kallsyms
         }
         why = readable < count ? $"{readable} of {count} symbols are readable"
             : disorder > 0 ? $"kallsyms is damaged: {disorder} of {count} addresses are out of order" : "";
-        return new Kallsyms(names, addresses);
+        return new Kallsyms(new Table(names, addresses));
     }
 
     private static ulong Distance(ulong from, ulong to, ulong otherwise) =>
@@ -143,6 +146,8 @@ public sealed class Kallsyms
 
     private sealed class Table(KallsymsNames names, ulong[] addresses) : SortedSymbols(addresses, null)
     {
+        public override int Find(string name) => names.Find(name);
+
         protected override string NameOf(int index) => names.NameOf(index);
 
         protected override char TypeOf(int index) => names.TypeOf(index);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Vmcores;
 
@@ -16,11 +17,13 @@ public sealed class KernelSymbols
 {
     private readonly List<AbsentKnowledge> _absent = [];
 
-    private KernelSymbols(IMemory memory, VmcoreInfo info)
+    private KernelSymbols(IMemory memory, VmcoreInfo info, VmlinuxFile? vmlinux)
     {
-        Names = Kallsyms.Read(memory, info, out string why) ?? Kallsyms.Empty;
+        Names = Kallsyms.Read(memory, info, out string why) ?? NamesOf(vmlinux, info) ?? Kallsyms.Empty;
         Note("kallsyms", why);
-        Types = ReadTypes(memory);
+        if (vmlinux is not null)
+            memory = new LayeredMemory(memory, vmlinux.Memory(SlideOf(info)));
+        Types = ReadTypes(memory, vmlinux);
         OrcFormat? format = OrcFormat.From(Types);
         Modules = LinuxModules.Read(memory, Names, Types, format, out why);
         Note("modules", why);
@@ -55,10 +58,18 @@ public sealed class KernelSymbols
     /// <summary>What is absent or damaged, and why.</summary>
     public IReadOnlyList<AbsentKnowledge> Absent => _absent;
 
-    /// <summary>Reads what the kernel says about itself. Never throws: what a dump lacks is empty.</summary>
+    /// <summary>Reads what the kernel says about itself. What a dump lacks is empty.</summary>
     /// <param name="kernelMemory">The kernel's address space.</param>
     /// <param name="info">VMCOREINFO, which says where kallsyms is.</param>
-    public static KernelSymbols Read(IMemory kernelMemory, VmcoreInfo info) => new(kernelMemory, info);
+    /// <param name="vmlinux">
+    /// A file that has what the dump lacks, or null; it must stay open as long as the result is used.
+    /// </param>
+    /// <exception cref="DumpFormatException">The file is that of another kernel.</exception>
+    public static KernelSymbols Read(IMemory kernelMemory, VmcoreInfo info, VmlinuxFile? vmlinux = null)
+    {
+        vmlinux?.CheckBelongsTo(info);
+        return new KernelSymbols(kernelMemory, info, vmlinux);
+    }
 
     /// <summary>Address of a function or variable of the kernel itself; null where it has none of this name.</summary>
     public ulong? Find(string name) => Names.Find(name);
@@ -120,14 +131,31 @@ public sealed class KernelSymbols
             _absent.Add(new AbsentKnowledge(what, why));
     }
 
-    private Btf ReadTypes(IMemory memory)
+    private static Kallsyms? NamesOf(VmlinuxFile? vmlinux, VmcoreInfo info) =>
+        vmlinux?.ReadNames(SlideOf(info)) is { } symbols ? Kallsyms.FromFile(symbols) : null;
+
+    // By how much KASLR moved the kernel; without the line it was not moved.
+    private static ulong SlideOf(VmcoreInfo info) =>
+        info.TryGetValue("KERNELOFFSET", out string text)
+        && ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value) ? value : 0;
+
+    private Btf ReadTypes(IMemory memory, VmlinuxFile? vmlinux)
     {
         string why = "kallsyms has no __start_BTF: the kernel was built without CONFIG_DEBUG_INFO_BTF";
         BtfTypes? types = null;
         if (Names.Count == 0)
             why = "without kallsyms it cannot be found";
         else if (Names.Find("__start_BTF") is ulong start && Names.Find("__stop_BTF") is ulong end)
-            types = BtfTypes.ParseKernel(memory.ReadTable(start, unchecked(end - start), SymbolLimits.BtfBytes), out why);
+            types = BtfTypes.ParseKernel(
+                memory.ReadTable(start, unchecked(end - start), SymbolLimits.BtfBytes), out why);
+        if (types is null && vmlinux is not null)
+        {
+            byte[]? section = vmlinux.Read(".BTF", SymbolLimits.BtfBytes);
+            if (section is null)
+                why += "; vmlinux has no .BTF section either (pahole -J adds it)";
+            else
+                types = BtfTypes.ParseKernel(section, out why);
+        }
         Note("BTF", why);
         return types is null ? Btf.Empty : new Btf(types);
     }

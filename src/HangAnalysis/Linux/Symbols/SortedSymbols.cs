@@ -47,6 +47,9 @@ internal abstract class SortedSymbols(ulong[] addresses, string? module)
         return true;
     }
 
+    /// <summary>The first symbol of a name, or -1.</summary>
+    public abstract int Find(string name);
+
     /// <summary>Name of a symbol.</summary>
     protected abstract string NameOf(int index);
 

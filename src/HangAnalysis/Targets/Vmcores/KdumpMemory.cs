@@ -117,7 +117,7 @@ internal sealed class KdumpMemory : VmcoreMemory
         // An offset of 0 is what an incomplete dump has for pages that were not written.
         if (!part.TryReadDescriptor(index, out PageDescriptor descriptor) || descriptor.Offset <= 0)
             return PageFault.Cut;
-        bool isRaw = (descriptor.Flags & PageDecoder.Compressions) == 0;
+        bool isRaw = descriptor.Flags == 0;
         int size = (int)Math.Min(descriptor.Size, int.MaxValue);
         if (size == 0 || size > _blockSize || (isRaw && size != _blockSize))
             return PageFault.Bad;

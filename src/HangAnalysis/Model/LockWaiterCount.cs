@@ -1,6 +1,4 @@
-using HangAnalysis.Model;
-
-namespace HangAnalysis.Windows;
+namespace HangAnalysis.Model;
 
 /// <summary>Counts the threads that wait for locks of a kind, the locks they wait for, and their longest wait.</summary>
 internal sealed class LockWaiterCount(string kind)

@@ -1,6 +1,4 @@
-using HangAnalysis.Model;
-
-namespace HangAnalysis.Windows;
+namespace HangAnalysis.Model;
 
 /// <summary>Collects the steps of the wait graph from the readers of each kind of wait.</summary>
 internal sealed class WaitGraphBuilder

@@ -1,0 +1,93 @@
+using HangAnalysis.Model;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Linux.Waits;
+
+/// <summary>Follows tasks that wait for a bit of a word: buffers, inodes, remote procedure calls.</summary>
+/// <remarks>
+/// wait_bit_queue_entry.key.flags is the address of the word. Which structure it is part of is told by the function that
+/// waits: wait_on_bit takes any word.
+/// </remarks>
+internal sealed class BitWaits : IQueueOwner
+{
+    private readonly WaitContext _context;
+    private readonly DiskWaits _disks;
+    private readonly FieldSlot _entry, _word, _bit, _bufferState, _bufferDevice, _bufferBlock, _inodeState, _rpcState, _rpcClient,
+        _rpcTransport, _serverName;
+
+    public BitWaits(WaitContext context, DiskWaits disks)
+    {
+        (_context, _disks) = (context, disks);
+        LinuxSession session = context.Session;
+        _entry = session.Field("wait_bit_queue_entry", "wq_entry");
+        _word = session.Field("wait_bit_queue_entry", "key.flags");
+        _bit = session.Field("wait_bit_queue_entry", "key.bit_nr");
+        _bufferState = session.Field("buffer_head", "b_state");
+        _bufferDevice = session.Field("buffer_head", "b_bdev");
+        _bufferBlock = session.Field("buffer_head", "b_blocknr");
+        _inodeState = session.Field("inode", "i_state");
+        _rpcState = session.ModuleField("sunrpc", "rpc_task", "tk_runstate");
+        _rpcClient = session.ModuleField("sunrpc", "rpc_task", "tk_client");
+        _rpcTransport = session.ModuleField("sunrpc", "rpc_clnt", "cl_xprt");
+        _serverName = session.ModuleField("sunrpc", "rpc_xprt", "servername");
+    }
+
+    /// <inheritdoc/>
+    public bool TryAdd(ThreadFacts thread, KernelStack stack, in QueuedWaiter waiter)
+    {
+        if (waiter.Waker is not ("wake_bit_function" or "var_wake_function") || !_entry.IsPresent || !_word.IsPresent)
+            return false;
+        ulong start = waiter.Entry - (ulong)_entry.Offset;
+        ulong word = _context.Session.Read(start, _word);
+        string evidence = CrashCommands.Structure("wait_bit_queue_entry", start);
+        if (!LinuxSession.IsKernelAddress(word))
+            return false;
+        if (_bufferState.IsPresent && Has(stack, f => f is "__wait_on_buffer" or "__lock_buffer" or "wait_on_buffer"))
+            return AddBuffer(thread, word - (ulong)_bufferState.Offset, evidence);
+        if (_rpcState.IsPresent && Has(stack, f => f.StartsWith("rpc_wait_bit", StringComparison.Ordinal)
+                || f is "__rpc_execute" or "rpc_wait_for_completion_task"))
+            return AddRemote(thread, word - (ulong)_rpcState.Offset, evidence);
+        bool isInode = _inodeState.IsPresent && Has(stack, f => f.Contains("wait_on_inode", StringComparison.Ordinal)
+            || f.Contains("inode_wait_for_writeback", StringComparison.Ordinal) || f is "find_inode_fast" or "iget_locked" or "ilookup");
+        ulong address = isInode ? word - (ulong)_inodeState.Offset : word;
+        ObjectReference reference = new(ObjectKind.Event, address);
+        string title = isInode ? "inode" : "bit of a word";
+        string? name = _context.VariableAt(address);
+        _context.AddWait(thread, reference, Phrase.Of($"{title} {reference}, bit {(int)_context.Session.Read(start, _bit)}"), Certainty.Proven, evidence);
+        string? place = null;
+        if (isInode)
+            _disks.Devices.DiskOfInode(address, out place);
+        _context.Graph.Describe(new ObjectFacts(reference, title, place ?? name, Phrase.Of("who will clear the bit is not recorded")));
+        return true;
+    }
+
+    private bool AddBuffer(ThreadFacts thread, ulong buffer, string evidence)
+    {
+        ulong disk = _disks.Devices.DiskOf(_context.Session.Read(buffer, _bufferDevice));
+        ulong block = _context.Session.Read(buffer, _bufferBlock);
+        ObjectReference reference = new(ObjectKind.Request, buffer);
+        Phrase what = Phrase.Of($"buffer {reference} of block {block}");
+        // The lock bit of a buffer is held by its I/O, but any task may take it.
+        if (_disks.TryAdd(ObjectReference.To(thread.Address), disk, what, Certainty.Inferred, evidence))
+            return true;
+        _context.AddWait(thread, reference, what, Certainty.Proven, evidence);
+        _context.Graph.Describe(new ObjectFacts(reference, "buffer", null, Phrase.Of("the disk that it is of is not in the dump")));
+        return true;
+    }
+
+    private bool AddRemote(ThreadFacts thread, ulong task, string evidence)
+    {
+        ObjectReference reference = new(ObjectKind.Request, task);
+        string? server = _context.Session.ReadText(_context.Session.Read(
+            _context.Session.Read(_context.Session.Read(task, _rpcClient), _rpcTransport), _serverName), 128);
+        _context.AddWait(thread, reference, Phrase.Of($"remote procedure call {reference}{(server is null ? "" : $" to {server}")}"),
+            Certainty.Proven, evidence);
+        _context.Graph.Describe(new ObjectFacts(reference, "remote procedure call", server, Phrase.Of("the server has not answered"))
+        {
+            IsExternal = true,
+        });
+        return true;
+    }
+
+    private bool Has(KernelStack stack, Func<string, bool> isIt) => _context.Stacks.FindFunction(stack, isIt) is not null;
+}

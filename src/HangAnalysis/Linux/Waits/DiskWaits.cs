@@ -1,0 +1,86 @@
+using HangAnalysis.Model;
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Linux.Waits;
+
+/// <summary>Makes disks nodes of the wait graph: what waits for a page, a buffer or a request waits for the disk that delivers it.</summary>
+internal sealed class DiskWaits(WaitContext context, BlockDevices devices)
+{
+    private readonly HashSet<ulong> _known = [];
+
+    /// <summary>The block devices.</summary>
+    public BlockDevices Devices => devices;
+
+    /// <summary>Adds that a task waits for a disk; false where the disk has no name and so is none.</summary>
+    public bool TryAdd(ObjectReference waiter, ulong disk, Phrase what, Certainty certainty, string evidence)
+    {
+        if (Describe(disk) is not { } reference)
+            return false;
+        context.Graph.Add(waiter, reference, what, certainty, evidence);
+        if (waiter.Kind == ObjectKind.Thread && context.System.FindThread(waiter.Address) is { } thread)
+            context.System.SetWait(thread, what);
+        return true;
+    }
+
+    /// <summary>The disk as a node of the graph; null where the address is of none.</summary>
+    private ObjectReference? Describe(ulong disk)
+    {
+        if (devices.NameOf(disk) is not { } name)
+            return null;
+        ObjectReference reference = new(ObjectKind.Device, disk);
+        if (_known.Add(disk))
+        {
+            Phrase state = devices.CountInFlight(disk) switch
+            {
+                null => Phrase.Of("its driver does not count what it has to do in a way that is known here"),
+                { Count: 0 } => Phrase.Of("its driver has no request: what is waited for was not sent to it, or is above it"),
+                { } r => Phrase.Of($"{r.Count:N0} request{(r.Count == 1 ? "" : "s")} with its driver" +
+                    (r.Oldest is { } age ? $", the oldest for {AgeText.Format(age)}" : "")),
+            };
+            context.Graph.Describe(new ObjectFacts(reference, "disk", name, state));
+        }
+        return reference;
+    }
+}
+
+/// <summary>Completions of a bio or a request that a task sent itself and waits for.</summary>
+/// <remarks>submit_bio_wait keeps its completion in bio.bi_private, blk_execute_rq in request.end_io_data: both point back.</remarks>
+internal sealed class BioCompletions : ICompletionOwner
+{
+    private readonly WaitContext _context;
+    private readonly DiskWaits _disks;
+    private readonly FieldSlot _private, _device, _endData, _requestDisk, _requestQueue, _queueDisk;
+
+    public BioCompletions(WaitContext context, DiskWaits disks)
+    {
+        (_context, _disks) = (context, disks);
+        LinuxSession session = context.Session;
+        _private = session.Field("bio", "bi_private");
+        _device = session.Field("bio", "bi_bdev");
+        _endData = session.Field("request", "end_io_data");
+        _requestDisk = session.Field("request", "rq_disk");
+        _requestQueue = session.Field("request", "q");
+        _queueDisk = session.Field("request_queue", "disk");
+    }
+
+    /// <inheritdoc/>
+    public Phrase? Follow(ObjectReference completion, ThreadFacts waiter, KernelStack stack)
+    {
+        bool isBio = _context.Stacks.FindFunction(stack, f => f is "submit_bio_wait" or "blkdev_issue_flush") is not null;
+        bool isRequest = !isBio && _context.Stacks.FindFunction(stack, f => f is "blk_execute_rq") is not null;
+        if (!isBio && !isRequest)
+            return null;
+        FieldSlot back = isBio ? _private : _endData;
+        ulong found = _context.Stacks.FindPointer(stack, back, value => value == completion.Address
+            || (isRequest && value - waiter.StackLimit < waiter.StackBase - waiter.StackLimit && Math.Abs((long)(value - completion.Address)) <= 16));
+        ulong disk = found == 0 ? 0
+            : isBio ? _disks.Devices.DiskOf(_context.Session.Read(found, _device))
+            : _requestDisk.IsPresent ? _context.Session.Read(found, _requestDisk)
+            : _context.Session.Read(_context.Session.Read(found, _requestQueue), _queueDisk);
+        string what = isBio ? "bio" : "request";
+        return _disks.TryAdd(completion, disk, Phrase.Of($"completed when {what} {found:x16} is done by disk {_disks.Devices.NameOf(disk)}"),
+            Certainty.Proven, CrashCommands.Structure(what, found))
+            ? Phrase.Of($"of a {what} that the disk has not completed")
+            : null;
+    }
+}
