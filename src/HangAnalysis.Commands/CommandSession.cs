@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HangAnalysis.Analysis;
+using HangAnalysis.Linux;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 using HangAnalysis.Windows;
@@ -94,6 +95,10 @@ public sealed class CommandSession : IDisposable
     /// <summary>The system where it is Windows; <see cref="CommandDeclinedException"/> where it is another.</summary>
     public WindowsSystem Windows => System as WindowsSystem
         ?? throw new CommandDeclinedException($"only dumps of Windows have this, and this one is of {Commands.System}");
+
+    /// <summary>The system where it is Linux; <see cref="CommandDeclinedException"/> where it is another.</summary>
+    public LinuxSystem Linux => System as LinuxSystem
+        ?? throw new CommandDeclinedException($"only dumps of Linux have this, and this one is of {Commands.System}");
 
     /// <summary>Names of the states of threads; where the system has no list, those that its threads are in.</summary>
     public IReadOnlyList<string> ThreadStateNames =>

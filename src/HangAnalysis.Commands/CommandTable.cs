@@ -1,3 +1,5 @@
+using HangAnalysis.Commands.Linux;
+
 namespace HangAnalysis.Commands;
 
 /// <summary>All commands. Hosts (the command line, the debugger extension) have no list of their own.</summary>
@@ -16,7 +18,11 @@ public static class CommandTable
         ]);
 
     /// <summary>The commands of Linux dumps.</summary>
-    public static CommandSet Linux { get; } = new("Linux", [.. Shared(CommandWords.Linux), new HelpCommand()]);
+    public static CommandSet Linux { get; } = new("Linux",
+        [
+            .. Shared(CommandWords.Linux), new LinuxTaskCommand(), TaskListCommand.OfTasks, TaskListCommand.OfProcesses,
+            new LogCommand(), new HelpCommand(),
+        ]);
 
     /// <summary>The commands of texts of ESXi: a purple screen holds what its processors did.</summary>
     public static CommandSet Esxi { get; } = new("ESXi",
@@ -49,7 +55,7 @@ public static class CommandTable
     /// <summary>Commands that know nothing of one system: whoever reads a system into the model has them.</summary>
     private static IEnumerable<ICommand> Shared(CommandWords words) =>
     [
-        new HangWhyCommand(words), new WhyCommand(words), new UsCommand(words), new LtCommand(words), new FemsCommand(words),
+        new HangWhyCommand(words), new WhyCommand(words), new UsCommand(words), new FemsCommand(words),
         new RunningCommand(words), new CpusCommand(words), new OwnersCommand(words), new DeadlocksCommand(words),
         new WorkersCommand(words),
     ];

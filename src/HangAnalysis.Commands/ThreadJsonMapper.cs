@@ -12,7 +12,6 @@ internal static class ThreadJsonMapper
     {
         WindowsSystem system = session.Windows;
         ThreadDetails details = examined.Details;
-        ObjectReference self = ObjectReference.To(thread.Address);
         StackFacts stack = system.GetStack(thread);
         return new ThreadDetailJson
         {
@@ -52,16 +51,24 @@ internal static class ThreadJsonMapper
             TimeOut = examined.TimeOut is { } timeOut
                 ? new ThreadTimeOutJson(VerdictJsonMapper.Hex(timeOut.Timer), DueIn(timeOut.DueIn), DueAgo(timeOut.DueIn))
                 : null,
-            WaitsFor = [.. session.Locks.StepsFrom(self).Select(s => Map(s, session, withNext: true))],
-            Holds = [.. session.Locks.HeldBy(self).Select(h => new ThreadHeldJson(
-                VerdictJsonMapper.Hex(h.Lock.Reference.Address), h.Lock.Kind, h.Lock.Name, h.Lock.Waiters.Count,
-                VerdictJsonMapper.Age(h.Lock.Oldest), VerdictWords.Of(h.Ownership.Step.Certainty)))],
+            WaitsFor = Steps(session, thread),
+            Holds = Held(session, thread),
             Frames = [.. stack.Frames.Select((f, i) => new ThreadFrameJson(VerdictJsonMapper.Hex(f.StackPointer),
                 ThreadDocument.ReturnOf(stack, i) is { } to ? VerdictJsonMapper.Hex(to) : null,
                 VerdictJsonMapper.Hex(f.InstructionPointer), f.Text, VerdictWords.Of(f.Certainty)))],
             StackEnd = stack.EndNote,
         };
     }
+
+    /// <summary>What a thread waits for by the wait graph, and who has that.</summary>
+    public static IReadOnlyList<ThreadStepJson> Steps(CommandSession session, ThreadFacts thread) =>
+        [.. session.Locks.StepsFrom(ObjectReference.To(thread.Address)).Select(s => Map(s, session, withNext: true))];
+
+    /// <summary>Locks that a thread has and that others wait for.</summary>
+    public static IReadOnlyList<ThreadHeldJson> Held(CommandSession session, ThreadFacts thread) =>
+        [.. session.Locks.HeldBy(ObjectReference.To(thread.Address)).Select(h => new ThreadHeldJson(
+            VerdictJsonMapper.Hex(h.Lock.Reference.Address), h.Lock.Kind, h.Lock.Name, h.Lock.Waiters.Count,
+            VerdictJsonMapper.Age(h.Lock.Oldest), VerdictWords.Of(h.Ownership.Step.Certainty)))];
 
     private static ThreadWaitObjectJson Map(WaitObjectFacts facts) => new(
         VerdictJsonMapper.Hex(facts.Object.Address), facts.Object.TypeName, facts.Name, facts.IsSignaled,

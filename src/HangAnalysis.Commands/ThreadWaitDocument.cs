@@ -10,30 +10,28 @@ namespace HangAnalysis.Commands;
 /// </summary>
 internal sealed class ThreadWaitDocument
 {
-    private const int Indent = 4, MostSteps = 8, MostOwners = 4, MostWaiters = 10;
+    private const int Indent = 4, MostWaiters = 10;
 
     private readonly ThreadFacts _thread;
     private readonly ThreadExamination _examined;
     private readonly WindowsSystem _system;
-    private readonly LockOverview _locks;
+    private readonly ThreadStepsDocument _steps;
     private readonly Document _document;
     private readonly bool _isVerbose;
 
     public ThreadWaitDocument(
         CommandSession session, ThreadFacts thread, ThreadExamination examined, Document document, bool isVerbose)
     {
-        (_thread, _examined, _system, _locks) = (thread, examined, session.Windows, session.Locks);
+        (_thread, _examined, _system) = (thread, examined, session.Windows);
         (_document, _isVerbose) = (document, isVerbose);
-        ObjectReference self = ObjectReference.To(thread.Address);
-        Steps = _locks.StepsFrom(self);
-        Held = _locks.HeldBy(self);
+        _steps = new ThreadStepsDocument(session, thread, document, isVerbose);
     }
 
     /// <summary>The steps of the wait graph away from the thread.</summary>
-    public IReadOnlyList<WaitEdge> Steps { get; }
+    public IReadOnlyList<WaitEdge> Steps => _steps.Steps;
 
     /// <summary>Locks that the thread has and that others wait for.</summary>
-    public IReadOnlyList<(ContendedLock Lock, LockOwner Ownership)> Held { get; }
+    public IReadOnlyList<(ContendedLock Lock, LockOwner Ownership)> Held => _steps.Held;
 
     /// <summary>Adds everything.</summary>
     public void Add()
@@ -41,18 +39,13 @@ internal sealed class ThreadWaitDocument
         if (_examined.Requests.Count > 0)
             AddRequests();
         List<WaitEdge> further = [];
-        foreach (WaitEdge step in Steps)
+        foreach (WaitEdge step in _steps.Steps)
             if (!IsInWaitBlocks(step.To))
                 further.Add(step);
         if (_thread.Activity == ThreadActivity.Waiting)
             AddWaitBlocks(further.Count > 0);
-        foreach (WaitEdge step in further.Take(MostSteps))
-            AddStep(step);
-        if (further.Count > MostSteps)
-            _document.Add(new LineBlock([$"… and {further.Count - MostSteps:N0} more; see ",
-                new Span(Links.CommandForWhy(_thread), Tone.Normal, Links.CommandForWhy(_thread))], [], Indent));
-        if (Held.Count > 0)
-            AddHeld();
+        _steps.Add(further);
+        _steps.AddHeld();
     }
 
     private bool IsInWaitBlocks(ObjectReference awaited)
@@ -160,57 +153,5 @@ internal sealed class ThreadWaitDocument
         if (facts.OtherWaiters.Count > MostWaiters)
             waiters.Add(" ...");
         _document.Add(new LineBlock(waiters, [], Indent * 2, Indent));
-    }
-
-    private void AddStep(WaitEdge step)
-    {
-        _document.Add(new LineBlock([new Span("Waits for: ", Tone.Strong, Links.CommandForWhy(_thread)), .. Words(step)],
-            [Certain(step)], 0, Indent));
-        AddEvidence(step);
-        IReadOnlyList<WaitEdge> next = _locks.StepsFrom(step.To);
-        foreach (WaitEdge then in next.Take(MostOwners))
-        {
-            _document.Add(new LineBlock([new Span("└─ "), .. Words(then)], [Certain(then)], Indent, 3));
-            AddEvidence(then);
-        }
-        if (next.Count > MostOwners)
-            _document.Add(new LineBlock([$"└─ … and {next.Count - MostOwners:N0} more"], [], Indent));
-        if (next.Count == 0 && _system.FindObject(step.To)?.State is { } state)
-            _document.Add(new LineBlock([new Span("└─ "), .. Links.ToSpans(state, _system)], [], Indent, 3));
-    }
-
-    /// <summary>The words of a step; a thread or process that they do not name is named behind them.</summary>
-    private IEnumerable<Span> Words(WaitEdge step)
-    {
-        bool isNamed = step.To.Kind is not (ObjectKind.Thread or ObjectKind.Process);
-        foreach (PhrasePart part in step.What.Parts)
-            isNamed |= part.Reference == step.To;
-        IEnumerable<Span> words = Links.ToSpans(step.What, _system);
-        return isNamed ? words : words.Append(": ").Append(Links.To(step.To, _system));
-    }
-
-    private void AddEvidence(WaitEdge step)
-    {
-        if (_isVerbose && step.Evidence.Length > 0)
-            _document.Add(new LineBlock([new Span(step.Evidence, Tone.Muted, step.Evidence)], [], Indent * 2));
-    }
-
-    private static Span Certain(WaitEdge step) => new(VerdictWords.Of(step.Certainty), ChainDocument.ToneOf(step.Certainty));
-
-    private void AddHeld()
-    {
-        List<Span> line = [new Span("Holds: ", Tone.Strong)];
-        foreach ((ContendedLock held, LockOwner ownership) in Held.Take(MostSteps))
-        {
-            string address = $"{held.Reference.Address:x16}";
-            string name = held.Name is null ? "" : $" '{held.Name}'";
-            string sure = ownership.Step.Certainty == Certainty.Proven ? "" : $", {VerdictWords.Of(ownership.Step.Certainty)}";
-            line.AddRange([line.Count > 1 ? "; " : "", $"{held.Kind}{name} ",
-                new Span(address, Tone.Normal, $"!owners {address}"),
-                $" ({ChainDocument.Count(held.Waiters.Count, "waiter")}, the longest {AgeText.Format(held.Oldest)}{sure})"]);
-        }
-        if (Held.Count > MostSteps)
-            line.Add($"; and {Held.Count - MostSteps:N0} more");
-        _document.Add(new LineBlock(line, [], 0, Indent));
     }
 }

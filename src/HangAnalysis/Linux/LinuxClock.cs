@@ -10,6 +10,9 @@ namespace HangAnalysis.Linux;
 /// </remarks>
 internal sealed class LinuxClock
 {
+    // A damaged value must not make every wait a century long.
+    private const ulong Century = 100UL * 365 * 24 * 3600 * 1_000_000_000;
+
     private readonly ulong[] _clocks;
 
     public LinuxClock(LinuxSession session, PerCpu perCpu)
@@ -30,11 +33,20 @@ internal sealed class LinuxClock
     /// <summary>Makes the time later, where something of the dump is known to have happened then.</summary>
     public void Advance(ulong nanoseconds)
     {
-        // A damaged value must not make every wait a century long.
-        const ulong Century = 100UL * 365 * 24 * 3600 * 1_000_000_000;
         if (nanoseconds < Century)
             Now = Math.Max(Now, nanoseconds);
     }
+
+    /// <summary>
+    /// The time since a moment by the clock of one processor, as <c>crash ps -m</c> has it; null where either is unknown.
+    /// </summary>
+    public TimeSpan? SinceOn(int cpu, ulong nanoseconds) =>
+        nanoseconds == 0 || cpu < 0 || cpu >= _clocks.Length || _clocks[cpu] == 0 ? null
+        : nanoseconds >= _clocks[cpu] ? TimeSpan.Zero : ToTime(_clocks[cpu] - nanoseconds);
+
+    /// <summary>Nanoseconds as a time; null for more than a century, which is damage.</summary>
+    public static TimeSpan? ToTime(ulong nanoseconds) =>
+        nanoseconds < Century ? TimeSpan.FromTicks((long)(nanoseconds / TimeSpan.NanosecondsPerTick)) : null;
 
     /// <summary>The time since a moment of that clock; null where either is unknown.</summary>
     public TimeSpan? Since(ulong nanoseconds) => nanoseconds == 0 || Now == 0

@@ -7,7 +7,7 @@ using HangAnalysis.Targets.Vmcores;
 namespace HangAnalysis.Linux;
 
 /// <summary>One Linux system in a vmcore: everything that is read once and asked for often.</summary>
-public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateNames, IWaitFunctionSource
+public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateNames, IWaitFunctionSource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessFacts> _processes = [];
@@ -84,7 +84,7 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
     public int? KernelModuleCount => Session.Symbols.Modules.All.Count + 1;
 
     /// <inheritdoc/>
-    public MemoryFacts Memory => new(null, null, null, null);
+    public MemoryFacts Memory => MemoryUse.Facts;
 
     /// <inheritdoc/>
     public IReadOnlyList<LockCount> Locks => _locks;
@@ -190,8 +190,8 @@ public sealed class LinuxSystem : ISystemFacts, IInterruptible, IThreadStateName
     internal string? FunctionAt(ulong address) =>
         Session.Symbols.TryFindFunction(address, out LinuxSymbol symbol) && symbol.Address == address ? symbol.Name : null;
 
-    /// <summary>The walked stack of a task.</summary>
-    internal KernelStack GetKernelStack(ThreadFacts thread)
+    /// <summary>The walked stack of a task, with the registers that were saved on it.</summary>
+    public KernelStack GetKernelStack(ThreadFacts thread)
     {
         if (thread.HasExited)
             return KernelStack.Missing("the task has ended, and its stack may be gone");

@@ -7,7 +7,7 @@ namespace HangAnalysis.Linux;
 /// The bits are macros of include/linux/sched.h and in no type information. They are the same since 4.14; the three that moved
 /// then (TASK_DEAD and above) are not looked at.
 /// </remarks>
-internal static class TaskState
+public static class TaskState
 {
     /// <summary>PF_WQ_WORKER of include/linux/sched.h: a worker of a workqueue.</summary>
     public const ulong Worker = 0x20;
@@ -40,6 +40,36 @@ internal static class TaskState
         : (state & Stopped) != 0 ? 'T'
         : (state & Traced) != 0 ? 't'
         : 'X';
+
+    /// <summary>The two letters that <c>crash</c> prints for a state.</summary>
+    /// <param name="state">The letter of <c>ps</c>.</param>
+    public static string CrashLetters(string state) => state switch
+    {
+        "R" => "RU",
+        "S" => "IN",
+        "D" => "UN",
+        "I" => "ID",
+        "T" => "ST",
+        "t" => "TR",
+        "Z" => "ZO",
+        "X" => "DE",
+        _ => state,
+    };
+
+    /// <summary>What a state is called in words.</summary>
+    /// <param name="state">The letter of <c>ps</c>.</param>
+    public static string Words(string state) => state switch
+    {
+        "R" => "runnable",
+        "S" => "sleeps, a signal wakes it",
+        "D" => "uninterruptible",
+        "I" => "idle kernel thread",
+        "T" => "stopped by a signal",
+        "t" => "stopped by its tracer",
+        "Z" => "zombie: it has ended, its parent has not asked for it",
+        "X" => "dead",
+        _ => state,
+    };
 
     /// <summary>Whether a task is stopped by a signal or a debugger: it runs only when that is taken back.</summary>
     public static bool IsStopped(char letter) => letter is 'T' or 't';

@@ -104,6 +104,9 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(MsgJson))]
 [JsonSerializable(typeof(ProcessesJson))]
 [JsonSerializable(typeof(ProcessListJson))]
+[JsonSerializable(typeof(LogJson))]
+[JsonSerializable(typeof(LinuxTasksJson))]
+[JsonSerializable(typeof(TaskListJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>

@@ -1,0 +1,51 @@
+using HangAnalysis.Targets;
+
+namespace HangAnalysis.Linux;
+
+/// <summary>The time of day of the dump, and the moment at which the system's clocks began.</summary>
+/// <remarks>
+/// kernel/time/timekeeping.c: the timekeeper stands in tk_core behind a sequence count (struct tk_data since 6.13). Its
+/// offs_real is the time of day less the monotonic clock, offs_boot the time spent asleep. Times of the log are those of the
+/// scheduler's clock, which the kernel keeps next to the monotonic one.
+/// </remarks>
+internal sealed class WallClock
+{
+    /// <summary>A time of day before 2000 or after 2200 is damage.</summary>
+    private const ulong Earliest = 946_684_800, Latest = 7_258_118_400;
+
+    private const long Second = 1_000_000_000;
+
+    /// <summary>Reads the clocks; null where they cannot be found.</summary>
+    public static WallClock? Read(LinuxSession session)
+    {
+        FieldSlot seconds = session.Field("timekeeper", "xtime_sec"), toReal = session.Field("timekeeper", "offs_real");
+        ulong core = session.AddressOf("tk_core");
+        if (core == 0 || !seconds.IsPresent || !toReal.IsPresent)
+            return null;
+        // Behind a sequence count of four bytes; of 64 with lock debugging, which nobody ships.
+        ulong keeper = core + (session.Field("tk_data", "timekeeper") is { IsPresent: true } slot ? (ulong)slot.Offset : 8);
+        ulong now = session.Read(keeper, seconds);
+        long offset = (long)session.Read(keeper, toReal);
+        long asleep = (long)session.Read(keeper, session.Field("timekeeper", "offs_boot"));
+        long awake = now is > Earliest and < Latest ? (long)now * Second - offset : -1;
+        const long Century = 100L * 365 * 24 * 3600 * Second;
+        // Whole seconds: the last one may have begun before the clock did.
+        return awake is > -Second and < Century && asleep is >= 0 and < Century
+            ? new WallClock
+            {
+                Time = DateTimeOffset.FromUnixTimeSeconds((long)now),
+                Start = DateTimeOffset.UnixEpoch.AddTicks(offset / TimeSpan.NanosecondsPerTick),
+                Asleep = TimeSpan.FromTicks(asleep / TimeSpan.NanosecondsPerTick),
+            }
+            : null;
+    }
+
+    /// <summary>The time of day when the dump was taken, in whole seconds.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>The time of day at which the monotonic clock was 0.</summary>
+    public required DateTimeOffset Start { get; init; }
+
+    /// <summary>How long the system slept, which the monotonic clock does not count.</summary>
+    public required TimeSpan Asleep { get; init; }
+}
