@@ -11,9 +11,9 @@ internal static class LinuxProcessorScenarios
         LinuxMachine machine = LinuxPopulation.Create(options);
         LinuxModule module = machine.Modules.Add("spinhog", LinuxMutexScenarios.Foreign);
         LinuxObject spin = module.Variable("hog_lock", "spinlock_t");
-        LinuxTask holder = machine.Tasks.AddKernelThread(2000, "spin-holder")
+        LinuxTask holder = Long(machine.Tasks.AddKernelThread(2000, "spin-holder"), 27)
             .Run(machine.Processors[0], "spinhog:hog_loop spinhog:hog_hold spinhog:hog_thread");
-        LinuxTask waiter = machine.Tasks.AddProcess(2001, "spin-waiter", null)
+        LinuxTask waiter = Long(machine.Tasks.AddProcess(2001, "spin-waiter", null), 26)
             .Run(machine.Processors[1],
                 "native_queued_spin_lock_slowpath _raw_spin_lock spinhog:hog_write vfs_write ksys_write", 1);
         LinuxRegisters registers = machine.Processors[1].Registers;
@@ -45,7 +45,7 @@ internal static class LinuxProcessorScenarios
         LinuxMachine machine = LinuxPopulation.Create(options);
         machine.Modules.Add("loopdrv", LinuxMutexScenarios.Foreign);
         LinuxProcessor processor = machine.Processors[1];
-        LinuxTask hog = machine.Tasks.AddKernelThread(2100, "loop-hog");
+        LinuxTask hog = Long(machine.Tasks.AddKernelThread(2100, "loop-hog"), 66);
         LinuxFunction loop = machine.Modules.Find("loopdrv").Function("loop_forever");
         LinuxStack stack = hog.Begin().Call(machine.Modules.Find("loopdrv").Function("loop_thread")).Call(loop);
         stack.Interrupt(machine.Text.Find("asm_sysvec_apic_timer_interrupt"), loop.Inside, LinuxRegisters.Kernel())
@@ -64,7 +64,7 @@ internal static class LinuxProcessorScenarios
         machine.Log.Add(now - 5, "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", 3)
             .Add(now - 5, "rcu: \t1-...!: (15001 ticks this GP) idle=1a4c/1/0x4000000000000000 softirq=611/611 fqs=7001 ", 3)
             .Add(now - 5, "\t(detected by 0, t=15002 jiffies, g=1521, q=22 ncpus=2)", 4);
-        machine.Truth = new LinuxTruth("spinning", "loopdrv",
+        machine.Truth = new LinuxTruth("processor-stuck", "loopdrv",
             [LinuxTruth.Link(waiter), LinuxTruth.Link("lock", done.Address, "rcu"), LinuxTruth.Link(hog)])
         {
             Owners = [hog.Pid], Victims = [waiter.Pid],
@@ -73,11 +73,19 @@ internal static class LinuxProcessorScenarios
         return machine;
     }
 
+    private static LinuxTask Long(LinuxTask task, double seconds)
+    {
+        (task.RunningSeconds, task.IsLockedUp) = (seconds, true);
+        return task;
+    }
+
     private static void WriteState(LinuxMachine machine)
     {
         ulong now = unchecked((uint)(-300 * 250)) + (ulong)(machine.Options.Uptime.TotalSeconds * 250);
         LinuxTask thread = machine.Tasks.Find(15);
         LinuxObject state = machine.Variable("rcu_state", "rcu_state");
+        machine.Memory.Space.WriteUInt32(machine.Data("rcu_num_lvls", 4), 1);
+        machine.Memory.Space.WriteUInt32(machine.Data("rcu_num_nodes", 4), 1);
         LinuxObject node = state.Inner("node[0]", "rcu_node");
         state.Set("level[0]", node).Set("ncpus", 2).Set("gp_seq", 1521ul << 2 | 1).Set("gp_kthread", thread.Object)
             .Set("gp_state", 5)

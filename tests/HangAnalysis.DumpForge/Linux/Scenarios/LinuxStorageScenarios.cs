@@ -73,11 +73,13 @@ internal static class LinuxStorageScenarios
         LinuxTask task = machine.Tasks.AddKernelThread(1700, "jbd2/nvme1n1p1-8")
             .Sleep('D', "schedule schedule_timeout io_schedule_timeout __wait_for_common wait_for_completion_io "
                 + "submit_bio_wait blkdev_issue_flush jbd2_journal_commit_transaction kjournald2", 75);
-        LinuxObject bio = machine.Locks.Waiter(task, "bio", "submit_bio_wait").Set("bi_bdev", disk.Device)
+        LinuxObject bio = machine.Locks.Waiter(task, "bio", "blkdev_issue_flush").Set("bi_bdev", disk.Device)
             .Set("bi_opf", 0x40001ul);
         LinuxObject done = machine.Locks.Completion(machine.Locks.Waiter(task, "completion", "submit_bio_wait"));
         bio.Set("bi_private", done).Set("bi_end_io", machine.Function("submit_bio_wait_endio"));
         machine.Locks.WaitCompletion(done, task);
+        // submit_bio_wait() looks at the bio afterwards, so that its callees save the register that has it.
+        machine.Memory.Space.WriteUInt64(task.Frames.Local("__wait_for_common", 8), bio.Address);
         machine.Storage.AddRequest(disk, 3, 0, 75, isWrite: true).Set("bio", bio);
         task.Object.Set("in_iowait", 1);
         machine.Truth = new LinuxTruth("stuck-io", "nvme1n1", 

@@ -12,8 +12,9 @@ internal static class LinuxWorkScenarios
     {
         LinuxMachine machine = LinuxPopulation.Create(options);
         LinuxModule module = machine.Modules.Add("stall", LinuxMutexScenarios.Foreign);
-        LinuxTask owner = machine.Tasks.AddKernelThread(1800, "stall-owner")
-            .Run(machine.Processors[1], "stall:stall_loop stall:stall_owner_fn");
+        LinuxTask owner = machine.Tasks.AddKernelThread(1800, "stall-owner");
+        owner.RunningSeconds = 131;
+        owner.Run(machine.Processors[1], "stall:stall_loop stall:stall_owner_fn");
         LinuxTask worker = machine.Tasks.AddWorker(1801, "kworker/0:7+stall_wq")
             .Sleep('D', LinuxMutexScenarios.Sleep + "stall:stall_fn process_one_work worker_thread", 130);
         LinuxTask flusher = machine.Tasks.AddProcess(1802, "wq-flusher", null)
@@ -27,7 +28,7 @@ internal static class LinuxWorkScenarios
         machine.WorkQueues.Busy(worker, pool, "stall_fn", "stall");
         LinuxObject done = machine.WorkQueues.Flush(flusher, worker, pool);
         machine.WorkQueues.Enqueue(pool, "vmstat_update");
-        machine.Truth = new LinuxTruth("stuck-in-driver", "stall",
+        machine.Truth = new LinuxTruth("owner-running", "stall",
             [LinuxTruth.Link(flusher), LinuxTruth.Link(worker), LinuxTruth.Link("lock", mutex.Address, "stall_lock"),
             LinuxTruth.Link(owner)])
         {

@@ -26,6 +26,7 @@ internal static class KernelText
         machine.Symbols.Add("_etext", memory.TextEnd, 'T');
         if (machine.Options.HasOrc)
             WriteOrc(machine);
+        machine.Symbols.Add("__bss_stop", machine.Memory.TakeData(8), 'B');
         machine.Symbols.Add("_end", memory.TakeData(8), 'B');
         WriteSymbols(machine);
     }

@@ -127,8 +127,10 @@ public sealed class LinuxIdentity
         Number64("nr_swap_pages", Memory.SwapFree);
         Number("sysctl_overcommit_ratio", 50);
         Number64("total_swapcache_pages", 0);
-        if (!_machine.Layout.Is61)
-            _machine.Variable("vm_committed_as", "percpu_counter").Set("count", Memory.Committed);
+        Number64("sysctl_overcommit_kbytes", 0);
+        _machine.Variable("vm_committed_as", "percpu_counter").Set("count", Memory.Committed);
+        Node("NR_SWAPCACHE", 0);
+        WriteSwap();
         LinuxObject pgdat = _machine.New("pglist_data", 64);
         pgdat.Set("nr_zones", 3).Set("node_start_pfn", 1).Set("node_present_pages", Memory.Total + 3000)
             .Set("node_spanned_pages", (ulong)_machine.Options.RamMegabytes * 256);
@@ -142,6 +144,18 @@ public sealed class LinuxIdentity
         Number64("page_offset_base", _machine.Memory.DirectBase);
         Number64("vmalloc_base", _machine.Memory.VmallocBase);
         Number64("vmemmap_base", _machine.Memory.PageMap);
+    }
+
+    // One swap area in use; no huge pages.
+    private void WriteSwap()
+    {
+        const ulong Used = 1, Writable = 2;
+        LinuxObject area = _machine.New("swap_info_struct").Set("flags", Used | Writable).Set("prio", -2)
+            .Set("pages", Memory.SwapTotal).Set("inuse_pages", Memory.SwapTotal - Memory.SwapFree);
+        _machine.Memory.Space.WriteUInt64(_machine.Data("swap_info", 8 * 32, 32), area.Address);
+        Number("nr_swapfiles", 1);
+        _machine.Variable("hstates", "hstate").Set("order", 9).Text("name", "hugepages-2048kB");
+        Number("hugetlb_max_hstate", 1);
     }
 
     /// <summary>A number as VMCOREINFO prints it.</summary>

@@ -48,6 +48,7 @@ public sealed class LinuxProcessors
             Current = Variable("pcpu_hot", machine.Layout.Type("pcpu_hot"))
                 + (uint)machine.Layout.OffsetOf("pcpu_hot", "current_task");
         RunQueues = Variable("runqueues", machine.Layout.Type("rq"));
+        Touched = Variable("watchdog_touch_ts", machine.Layout.Types["unsigned long"]);
         RcuData = Variable("rcu_data", machine.Layout.Type("rcu_data"));
     }
 
@@ -61,6 +62,9 @@ public sealed class LinuxProcessors
     public uint RunQueues { get; }
 
     public uint RcuData { get; }
+
+    /// <summary>When the watchdog's thread last ran on a processor, in units of 2^30 ns.</summary>
+    public uint Touched { get; }
 
     internal IReadOnlyList<(string, CType, uint)> Variables => _variables;
 
@@ -120,6 +124,8 @@ public sealed class LinuxProcessors
                 .Set("curr", current.Address).Set("idle", processor.Idle.Address)
                 .Set("clock", now - 1_500_000ul * (ulong)processor.Number)
                 .Set("clock_task", now - 2_000_000).Set("nr_switches", 123_456ul);
+            double touched = _machine.Options.Uptime.TotalSeconds - (current.IsLockedUp ? current.RunningSeconds : 2);
+            _machine.Memory.Space.WriteUInt64(processor.Area + Touched, (ulong)(touched * 1e9) >> 30);
             current.Object.Set("on_cpu", 1);
         }
     }

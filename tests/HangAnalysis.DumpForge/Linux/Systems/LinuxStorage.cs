@@ -21,14 +21,21 @@ public sealed class LinuxStorage
     /// <summary>Makes a disk; device numbers as sd has them.</summary>
     public LinuxDisk AddDisk(string name, int major = 8, int minor = 16)
     {
-        _deviceBlock ??= AddFileSystem("bdev", "bdev");
+        if (_deviceBlock is null)
+        {
+            _deviceBlock = AddFileSystem("bdev", "bdev");
+            _machine.Memory.Space.WriteUInt64(_machine.Data("blockdev_superblock", 8), _deviceBlock.Address);
+        }
         LinuxObject disk = _machine.New("gendisk").Set("major", major).Set("first_minor", minor).Set("minors", 16)
             .Text("disk_name", name);
         LinuxObject tags = _machine.New("blk_mq_tags").Set("nr_tags", Tags).Set("rqs", _machine.Memory.Allocate(8 * Tags));
         LinuxObject queue = _machine.New("request_queue").Set("disk", disk).Set("nr_hw_queues", 1).Set("nr_requests", Tags);
         LinuxObject hardware = _machine.New("blk_mq_hw_ctx").Set("queue", queue).Set("tags", tags);
+        ulong list = _machine.Memory.Allocate(8);
+        _machine.Memory.Space.WriteUInt64(list, tags.Address);
+        LinuxObject set = _machine.New("blk_mq_tag_set").Set("nr_hw_queues", 1).Set("queue_depth", Tags).Set("tags", list);
         // An xarray with one entry at index 0 holds it in its head.
-        queue.Set("hctx_table.xa_head", hardware);
+        queue.Set("hctx_table.xa_head", hardware).Set("tag_set", set);
         disk.Set("queue", queue);
         LinuxObject both = _machine.New("bdev_inode");
         LinuxObject device = both.Inner("bdev", "block_device").Set("bd_disk", disk).Set("bd_queue", queue)
@@ -43,7 +50,7 @@ public sealed class LinuxStorage
     {
         LinuxObject kind = _machine.New("file_system_type").Set("name", _machine.String(type));
         LinuxObject block = _machine.New("super_block").Text("s_id", id).Set("s_type", kind).Set("s_blocksize", 4096)
-            .Lists("s_umount.wait_list").AppendTo(_superBlocks.Value, "s_list");
+            .Lists("s_umount.wait_list", "s_inodes").AppendTo(_superBlocks.Value, "s_list");
         for (int level = 0; level < 3; level++)
             block.Inner($"s_writers.rw_sem[{level}]", "percpu_rw_semaphore").Set("read_count", 0x18000ul)
             .Lists("waiters.head");
@@ -94,7 +101,7 @@ public sealed class LinuxStorage
     private static LinuxObject Fill(LinuxObject inode, LinuxObject block, ulong number) =>
         inode.Set("i_sb", block).Set("i_ino", number).Set("i_mapping", inode.At("i_data")).Set("i_data.host", inode)
             .Set("i_count", 1)
-            .Lists("i_rwsem.wait_list", "i_data.invalidate_lock.wait_list");
+            .Lists("i_rwsem.wait_list", "i_data.invalidate_lock.wait_list").AppendTo(block.At("s_inodes"), "i_sb_list");
 
     private ulong NewSuperBlocks()
     {

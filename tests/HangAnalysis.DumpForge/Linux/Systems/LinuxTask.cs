@@ -58,13 +58,19 @@ public sealed class LinuxTask
         return Finish(state, secondsAgo);
     }
 
+    /// <summary>Since when a task that runs has been on its processor; set before it runs.</summary>
+    internal double RunningSeconds { get; set; } = 0.004;
+
+    /// <summary>Has not let the watchdog's thread run since then either: a soft lockup.</summary>
+    internal bool IsLockedUp { get; set; }
+
     /// <summary>Runs in a function of the kernel on a processor, in the middle of the innermost one.</summary>
-    internal LinuxTask Run(LinuxProcessor processor, string functions, uint systemCall = 0, ulong? at = null)
+    internal LinuxTask Run(LinuxProcessor processor, string functions, uint systemCall = 0)
     {
         LinuxStack stack = Begin(systemCall);
         foreach (string name in Split(functions).Reverse())
             stack.Call(Find(name));
-        return Take(processor, at ?? Find(Split(functions)[0]).Inside);
+        return Take(processor, Find(Split(functions)[0]).Inside);
     }
 
     /// <summary>Runs in user mode on a processor.</summary>
@@ -140,7 +146,7 @@ public sealed class LinuxTask
         processor.Current = this;
         IsCurrent = true;
         OnCpu(processor.Number);
-        return Finish('R', 0.004);
+        return Finish('R', RunningSeconds);
     }
 
     public LinuxTask OnCpu(int cpu)

@@ -20,7 +20,8 @@ internal sealed class LinuxText(LinuxMemory memory, LinuxLayout layout)
         ["futex_lock_pi"] = 0x180, ["rt_mutex_slowlock.constprop.0"] = 0xd0, ["rt_mutex_slowlock"] = 0xd0,
         ["percpu_rwsem_wait"] = 0x90, ["percpu_down_write"] = 0x70, ["do_wait"] = 0x60, ["schedule_timeout"] = 0x70,
         ["ep_poll"] = 0xa0, ["do_poll.constprop.0"] = 0x90, ["unix_stream_read_generic"] = 0xa0, ["pipe_read"] = 0x90,
-        ["blk_execute_rq"] = 0x70, ["submit_bio_wait"] = 0xb0, ["kswapd"] = 0x90, ["io_schedule"] = 0x18,
+        ["blk_execute_rq"] = 0x70, ["submit_bio_wait"] = 0xb0, ["blkdev_issue_flush"] = 0xb0, ["kswapd"] = 0x90,
+        ["io_schedule"] = 0x18,
         ["jbd2_log_wait_commit"] = 0x80, ["rwsem_down_write_slowpath.constprop.0"] = 0xb0, ["watchdog"] = 0x60,
         ["worker_thread"] = 0x48, ["kthread"] = 0x38, ["do_syscall_64"] = 0x50,
     };

@@ -42,12 +42,18 @@ public sealed class LinuxWaitQueues
     public void WaitBuffer(LinuxObject buffer, LinuxTask task)
     {
         const int Lock = 2;
-        LinuxObject wait = _machine.Locks.Waiter(task, "wait_bit_queue_entry", "out_of_line_wait_on_bit");
-        wait.Set("key.flags", buffer.At("b_state")).Set("key.bit_nr", Lock);
         buffer.Set("b_state", 1ul << Lock);
-        Fill(wait.Inner("wq_entry", "wait_queue_entry"), Shared(_bits.Value, buffer.Address >> 3), task,
-            "wake_bit_function", 0);
+        WaitBit(buffer.At("b_state"), Lock, task);
         task.Object.Set("in_iowait", 1);
+    }
+
+    /// <summary>A task waits for a bit of a word.</summary>
+    public void WaitBit(ulong word, int bit, LinuxTask task)
+    {
+        LinuxObject wait = _machine.Locks.Waiter(task, "wait_bit_queue_entry", "out_of_line_wait_on_bit");
+        wait.Set("key.flags", word).Set("key.bit_nr", bit);
+        LinuxObject entry = wait.Inner("wq_entry", "wait_queue_entry");
+        Fill(entry, Shared(_bits.Value, word >> 3), task, "wake_bit_function", 0);
     }
 
     private LinuxObject Fill(LinuxObject entry, ulong head, LinuxTask task, string wake, ulong flags)

@@ -40,6 +40,8 @@ public sealed class PrintkRing
         ulong descriptors = _machine.Data("_printk_rb_static_descs", count * _machine.Layout.SizeOf("prb_desc"), 8, 'd');
         ulong infos = _machine.Data("_printk_rb_static_infos", count * _machine.Layout.SizeOf("printk_info"), 8, 'd');
         ulong data = _machine.Data("__log_buf", size, 8, 'b');
+        _machine.Memory.Space.WriteUInt64(_machine.Data("log_buf", 8, 8, 'd'), data);
+        _machine.Memory.Space.WriteUInt32(_machine.Data("log_buf_len", 4, 4, 'd'), (uint)size);
         // The first id and position are such that they overflow soon (DESC0_ID, BLK0_LPOS).
         ulong id = unchecked(0ul - (ulong)count - 1) & IdMask, position = unchecked(0ul - (ulong)size);
         Queue<(ulong Id, ulong Begin, LogLine Line)> kept = new();
