@@ -45,14 +45,18 @@ internal static class KernelText
 
     private static void WriteSymbols(LinuxMachine machine)
     {
-        KallsymsTables tables = new(machine.Symbols.Sorted());
+        KallsymsTables tables = new(machine.Symbols.Sorted(), machine.Layout.HasPerCpuAddresses);
         ByteWriter number = new ByteWriter().U32(tables.Count), start = new ByteWriter().U64(tables.RelativeBase);
-        (string Name, ByteWriter Bytes)[] sections =
+        (string Name, ByteWriter Bytes)[] addresses =
+            [("kallsyms_offsets", tables.Offsets), ("kallsyms_relative_base", start)];
+        (string Name, ByteWriter Bytes)[] names =
         [
-            ("kallsyms_offsets", tables.Offsets), ("kallsyms_relative_base", start), ("kallsyms_num_syms", number),
-            ("kallsyms_names", tables.Names), ("kallsyms_token_table", tables.TokenTable),
+            ("kallsyms_num_syms", number), ("kallsyms_names", tables.Names), ("kallsyms_token_table", tables.TokenTable),
             ("kallsyms_token_index", tables.TokenIndex),
         ];
+        // Addresses came first up to 6.3, and come last since.
+        (string Name, ByteWriter Bytes)[] sections =
+            machine.Layout.Is61 ? [.. addresses, .. names] : [.. names, .. addresses];
         foreach ((string name, ByteWriter bytes) in sections)
         {
             ulong at = machine.Memory.TakeReadOnly(bytes.Length + 8);

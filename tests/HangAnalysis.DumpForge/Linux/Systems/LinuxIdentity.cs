@@ -25,7 +25,7 @@ public sealed class LinuxIdentity
     internal LinuxIdentity(LinuxMachine machine)
     {
         _machine = machine;
-        Release = machine.Layout.Is61 ? "6.1.0-99-forged-amd64" : "6.12.99+forged-amd64";
+        Release = machine.Layout.Is61 ? "6.1.0-99-forged-amd64" : machine.Layout.Generation + ".99+forged-amd64";
         Memory = new MemoryFigures((ulong)machine.Options.RamMegabytes * 256 - 3000, 20000, 11000, 900, 1700);
     }
 
