@@ -33,7 +33,7 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
         try
         {
             using TextReader? script = OpenScript();
-            using DumpSession session = DumpSession.Open(options.Dump, options.Symbols, streams.Error, interruption, progress);
+            using DumpSession session = DumpSession.Open(options, streams.Error, interruption, progress, streams.Input);
             if (IsPrompt)
                 return RunPrompt(session);
             if (script is not null)

@@ -7,11 +7,13 @@ public class HouseTests
 {
     private static readonly string s_library = Path.Combine(SharedMaterial.RepositoryRoot, "src", "HangAnalysis");
 
-    [TestCase("Model", new[] { "Targets", "Windows", "Analysis", "Reports", "Commands" })]
-    [TestCase("Reports", new[] { "Targets", "Windows", "Analysis", "Model", "Commands" })]
-    [TestCase("Analysis", new[] { "Targets", "Windows", "Reports", "Commands" })]
-    [TestCase("Windows", new[] { "Analysis", "Reports", "Commands" })]
-    [TestCase("Targets", new[] { "Model", "Windows", "Analysis", "Reports", "Commands" })]
+    [TestCase("Model", new[] { "Targets", "Windows", "Linux", "Esxi", "Analysis", "Reports", "Commands" })]
+    [TestCase("Reports", new[] { "Targets", "Windows", "Linux", "Esxi", "Analysis", "Model", "Commands" })]
+    [TestCase("Analysis", new[] { "Targets", "Windows", "Linux", "Esxi", "Reports", "Commands" })]
+    [TestCase("Windows", new[] { "Linux", "Esxi", "Analysis", "Reports", "Commands" })]
+    [TestCase("Linux", new[] { "Windows", "Esxi", "Analysis", "Reports", "Commands" })]
+    [TestCase("Esxi", new[] { "Windows", "Linux", "Analysis", "Reports", "Commands" })]
+    [TestCase("Targets", new[] { "Model", "Windows", "Linux", "Esxi", "Analysis", "Reports", "Commands" })]
     public void A_layer_does_not_know_those_above_it(string layer, string[] forbidden)
     {
         foreach (string file in Directory.EnumerateFiles(Path.Combine(s_library, layer), "*.cs", SearchOption.AllDirectories))

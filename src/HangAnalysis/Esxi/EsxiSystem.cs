@@ -26,9 +26,7 @@ public sealed class EsxiSystem : ISystemFacts, IOwnFindings
         OtherPcpu = FindOther(screen, out bool isNamed);
         _otherStack = OtherPcpu is { } other ? screen.StackOf(other) : null;
         AddWaits(isNamed);
-        foreach (EsxiBacktrace stack in screen.Backtraces)
-            if (stack.Pcpu is { } pcpu)
-                _worlds.Change(pcpu, p => p with { Doing = Doing(StackOn(pcpu)) });
+        _worlds.ChangeAll(p => p with { Doing = Doing(StackOn(p.Number)) });
         bool isGraph = _edges.Count > 0;
         HoldsWholeSystem = isGraph;
         Stop = EsxiStop.Of(screen, isGraph);
@@ -88,12 +86,11 @@ public sealed class EsxiSystem : ISystemFacts, IOwnFindings
     {
         get
         {
-            List<RuledOut> lines = [];
-            if (_otherStack is { Kind: BacktraceKind.Saved } stack)
-                lines.Add(new RuledOut("interrupts", $"PCPU {stack.Pcpu} answered the NMI: no storm of interrupts keeps it from that"));
-            if (Screen.Message is { InterruptsReceived: { } received, InterruptsSent: { } sent, Pcpu: { } pcpu } && received > 0)
-                lines.Add(new RuledOut("interrupts", $"PCPU {pcpu} received {received} of {sent}: it has them on"));
-            return lines;
+            if (Screen.Message is { InterruptsReceived: > 0 and var received, InterruptsSent: { } sent, Pcpu: { } pcpu })
+                return [new RuledOut("interrupts", $"PCPU {pcpu} received {received} of {sent}: it has them on")];
+            return _otherStack is { Kind: BacktraceKind.Saved } stack
+                ? [new RuledOut("interrupts", $"PCPU {stack.Pcpu} answered the NMI: no storm of interrupts keeps it from that")]
+                : [];
         }
     }
 
@@ -240,9 +237,10 @@ public sealed class EsxiSystem : ISystemFacts, IOwnFindings
             _unknowns.Add(new Unknown($"for which lock PCPU {OtherPcpu} spins",
                 $"it is in {spins.Symbol}; if PCPU {pcpu} holds that lock, the two wait for each other"));
         }
-        else if (_otherStack is null)
-            _unknowns.Add(new Unknown($"what PCPU {OtherPcpu} does",
-                "the text has no saved backtrace of it: it did not answer the NMI, or the text is not whole"));
+        else if (_otherStack is null || SpinKnowledge.FirstFrame(_otherStack) is null)
+            _unknowns.Add(new Unknown($"what PCPU {OtherPcpu} does", _otherStack is null
+                ? "the text has no saved backtrace of it: it did not answer the NMI, or the text is not whole"
+                : "its saved backtrace ends within the interrupt: the text is not whole"));
     }
 
     private void AddSilence(PanicMessage message, ThreadFacts waiter, ThreadFacts silent)

@@ -23,10 +23,7 @@ internal sealed class EsxiWorlds
             bool isNamed = isPanicking || pcpu.Number == screen.Message?.Pcpu || screen.StackOf(pcpu.Number) is not null;
             if (world is not null || isNamed)
                 Add(pcpu, world, isPanicking && screen.Message?.World == world ? screen.Message?.WorldName ?? pcpu.WorldName : pcpu.WorldName);
-            _processors.Add(new ProcessorFacts(pcpu.Number, _onPcpu.GetValueOrDefault(pcpu.Number), IsIdle(pcpu), DpcActive: false)
-            {
-                Doing = null,
-            });
+            _processors.Add(new ProcessorFacts(pcpu.Number, _onPcpu.GetValueOrDefault(pcpu.Number), IsIdle(pcpu), DpcActive: false));
         }
     }
 
@@ -54,6 +51,13 @@ internal sealed class EsxiWorlds
         for (int i = 0; i < _processors.Count; i++)
             if (_processors[i].Number == pcpu)
                 _processors[i] = change(_processors[i]);
+    }
+
+    /// <summary>Puts more that is known of every processor in its place.</summary>
+    public void ChangeAll(Func<ProcessorFacts, ProcessorFacts> change)
+    {
+        for (int i = 0; i < _processors.Count; i++)
+            _processors[i] = change(_processors[i]);
     }
 
     private void Add(EsxiPcpu pcpu, ulong? world, string? name)

@@ -47,7 +47,7 @@ internal static class HardwareKnowledge
         6 => "an instruction that does not exist, or code that was overwritten",
         8 => "an exception while another one was served, mostly a stack that has run over",
         12 => "a stack that is not valid",
-        13 => "an address or a register value that is not valid, mostly a pointer that was overwritten",
+        13 => "an address or a register value that is not valid",
         14 => "an access to memory that is not there",
         _ => null,
     };

@@ -56,21 +56,12 @@ public static class PurpleScreenFile
     /// <param name="input">What is piped in; asked for only then.</param>
     /// <param name="cancellation">Ends the reading early.</param>
     public static (PurpleScreen Screen, TargetDescription Description) Open(
-        string path, Func<Stream>? input = null, CancellationToken cancellation = default)
+        string path, Func<TextReader>? input = null, CancellationToken cancellation = default)
     {
         List<string> damage = [];
         try
         {
-            using Stream stream = path == StandardInput && input is not null ? input() : File.OpenRead(path);
-            Encoding encoding = Encoding.UTF8;
-            if (stream is FileStream { CanSeek: true, Length: > EsxiLimits.TextBytes } file)
-            {
-                encoding = EncodingOf(file);
-                // An even place, so that characters of two bytes stay whole.
-                file.Position = (file.Length - EsxiLimits.TextBytes) & ~1L;
-                damage.Add($"only its last {EsxiLimits.TextBytes / (1024 * 1024)} MB were read");
-            }
-            using StreamReader text = new(stream, encoding, detectEncodingFromByteOrderMarks: true);
+            using TextReader text = path == StandardInput && input is not null ? input() : OpenFile(path, damage);
             PurpleScreen? screen = PurpleScreenReader.Read(text, out long lines, cancellation);
             string name = path == StandardInput ? "standard input" : path;
             return screen is null
@@ -81,6 +72,20 @@ public static class PurpleScreenFile
         {
             throw new DumpFormatException($"{path}: {exception.Message}", exception);
         }
+    }
+
+    private static StreamReader OpenFile(string path, List<string> damage)
+    {
+        FileStream file = File.OpenRead(path);
+        Encoding encoding = Encoding.UTF8;
+        if (file is { CanSeek: true, Length: > EsxiLimits.TextBytes })
+        {
+            encoding = EncodingOf(file);
+            // An even place, so that characters of two bytes stay whole.
+            file.Position = (file.Length - EsxiLimits.TextBytes) & ~1L;
+            damage.Add($"only its last {EsxiLimits.TextBytes / (1024 * 1024)} MB were read");
+        }
+        return new StreamReader(file, encoding, detectEncodingFromByteOrderMarks: true);
     }
 
     private static Encoding EncodingOf(FileStream file)

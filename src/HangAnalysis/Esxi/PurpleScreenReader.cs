@@ -104,6 +104,7 @@ public sealed class PurpleScreenReader
         if (length > 0)
         {
             _lines++;
+            _longLines += isLong ? 1 : 0;
             yield return line.AsMemory(0, length);
         }
     }
@@ -164,8 +165,10 @@ public sealed class PurpleScreenReader
         int joined = KindOf(together) == kind ? Fullness(together, kind) : 0, apart = KindOf(spaced) == kind ? Fullness(spaced, kind) : 0;
         if (Math.Max(joined, apart) > own)
             return line with { Text = joined >= apart ? together : spaced };
-        // A line that goes to the edge of the screen has the next one for its rest, whatever that says.
-        return fillsScreen && kind != Kind.Frame && next is { Pcpu: null, Time: null } && KindOf(together) == kind
+        // A line that goes to the edge of the screen has the next one for its rest, whatever that says; a stack's only numbers.
+        bool isRest = kind != Kind.Frame
+            || (own == (int)FrameLine.Reading.Whole && next.Text.AsSpan().TrimStart(':').IndexOfAnyExcept(s_stackParts) < 0);
+        return fillsScreen && isRest && next is { Pcpu: null, Time: null } && KindOf(together) == kind
             ? line with { Text = together }
             : null;
     }

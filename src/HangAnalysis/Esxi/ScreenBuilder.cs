@@ -162,7 +162,7 @@ internal sealed class ScreenBuilder
     {
         _repairs += repairs;
         int printer = line.Pcpu ?? -1;
-        if (!_open.TryGetValue(printer, out OpenBacktrace? stack) || BeginsAnother(stack, frame))
+        if (!_open.TryGetValue(printer, out OpenBacktrace? stack) || BeginsAnother(stack, frame, line.Time))
             stack = Begin(new EsxiBacktrace(BacktraceKind.Current, line.Pcpu, null, line.World, []), line);
         if (stack is not null && stack.Frames.Count < EsxiLimits.Frames)
             stack.Frames.Add(frame);
@@ -172,8 +172,10 @@ internal sealed class ScreenBuilder
     /// Whether a frame cannot be a part of the same stack: the kernel panics once, at its innermost frames, and a stack grows
     /// towards lower addresses, but for the interrupt that has a stack of its own.
     /// </summary>
-    private static bool BeginsAnother(OpenBacktrace stack, EsxiFrame frame)
+    private static bool BeginsAnother(OpenBacktrace stack, EsxiFrame frame, DateTimeOffset? time)
     {
+        if (time - stack.Time > s_onePanic)
+            return true;
         if (stack.Frames.Count == 0 || !SpinKnowledge.IsPanic(frame.Symbol))
             return false;
         EsxiFrame last = stack.Frames[^1];

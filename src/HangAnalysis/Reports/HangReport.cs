@@ -107,6 +107,9 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(LogJson))]
 [JsonSerializable(typeof(LinuxTasksJson))]
 [JsonSerializable(typeof(TaskListJson))]
+[JsonSerializable(typeof(LinuxModulesJson))]
+[JsonSerializable(typeof(LinuxMemoryJson))]
+[JsonSerializable(typeof(LinuxProcessesJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>

@@ -133,6 +133,11 @@ public class OtherSystemTests
     }
 
     [Test]
+    public void A_command_that_a_system_lacks_is_no_unknown_command() =>
+        Assert.That(() => CommandTable.Esxi.Require(CommandArguments.Parse("!fems", CommandTable.Esxi)),
+            Throws.TypeOf<CommandDeclinedException>().With.Message.EqualTo("!fems is not there for ESXi; see !hahelp"));
+
+    [Test]
     public void An_unknown_command_is_told_which_there_are()
     {
         using CommandSession session = new OtherSystem().Open();

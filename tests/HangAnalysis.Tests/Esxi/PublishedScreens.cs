@@ -233,9 +233,31 @@ internal static class PublishedScreens
         Build = "17325551", Uptime = new TimeSpan(5, 12, 13, 21, 123),
     };
 
+    /// <summary>A release of 32 bits, which prints no modules: a processor does not forget address translations.</summary>
+    public static PublishedScreen Translations { get; } = new("TLB invalidate", """
+        VMware ESX Server [Releasebuild-98103]
+        PCPU 1 locked up. Failed to ack TLB invalidate.
+        frame=0x3a37d98 ip=0x625e94 cr2=0x0 cr3=0x40c66000 cr4=0x16c
+        es=0xffffffff ds=0xffffffff fs=0xffffffff gs=0xffffffff
+        eax=0xffffffff ebx=0xffffffff ecx=0xffffffff edx=0xffffffff
+        ebp=0x3a37ef4 esi=0xffffffff edi=0xffffffff err=-1 eflags=0xffffffff
+        *0:1037/helper1-4 1:1107/vmm0:Mail 2:1121/vmware-vm 3:1122/mks:Mail
+        0x3a37ef4:[0x625e94]Panic+0x17 stack: 0x833ab4, 0x3a37f10, 0x3a37f48
+        0x3a37f48:[0x64bfa4]TLBDoInvalidate+0x38f stack: 0x3a37f54, 0x40, 0x2
+        0x3a37f70:[0x66da4d]XMap_ForceFlush+0x64 stack: 0x0, 0x4d3a, 0x0
+        0x3a37fac:[0x652b8b]helpFunc+0x2d2 stack: 0x1, 0x14a4580, 0x0
+        0x3a37ffc:[0x750902]CpuSched_StartWorld+0x109 stack: 0x0, 0x0, 0x0
+        VMK uptime: 7:05:43:45.014 TSC: 1751259712918392
+        Starting coredump to disk Dumping using slot 1 of 1... using slot 1 of 1... log
+        """)
+    {
+        Kind = PanicKind.TlbLockup, Panicking = 0, Other = 1, Frames = 5, World = 1037, Build = "98103",
+        Uptime = new TimeSpan(7, 5, 43, 45, 14), CoreDump = CoreDumpState.Begun, Article = "395129",
+    };
+
     /// <summary>All of them.</summary>
     public static IReadOnlyList<PublishedScreen> All { get; } =
     [
-        Replication, Connections, Heartbeat, PageFault, ProtectionFault, MachineCheck, BoardNmi, Forced, OtherPcpu, Assertion,
+        Replication, Connections, Heartbeat, PageFault, ProtectionFault, MachineCheck, BoardNmi, Forced, OtherPcpu, Assertion, Translations,
     ];
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using HangAnalysis.Targets.Symbols;
 
 namespace HangAnalysis.Linux.Symbols;
@@ -9,6 +10,7 @@ namespace HangAnalysis.Linux.Symbols;
 /// <remarks>
 /// Format: Documentation/bpf/btf.rst. A module's types continue the numbers of the kernel's, and so do its names.
 /// </remarks>
+// AggressiveOptimization: as for KallsymsNames.
 internal sealed class BtfTypes
 {
     private const ushort Magic = 0xeb9f;
@@ -56,6 +58,7 @@ internal sealed class BtfTypes
     /// <param name="firstId">Number of a module's first type.</param>
     /// <param name="firstString">Where a module's names continue those of the kernel.</param>
     /// <param name="why">What is wrong, or that some types could not be read; empty otherwise.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static BtfTypes? Parse(byte[] data, BtfTypes? baseTypes, uint firstId, uint firstString, out string why)
     {
         ReadOnlySpan<byte> bytes = data;
@@ -134,6 +137,7 @@ internal sealed class BtfTypes
     }
 
     // Only kinds that are looked up by name: a name of a function or a parameter would make the table four times as large.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private NameIndex BuildIndex()
     {
         NameIndex.Builder builder = new();

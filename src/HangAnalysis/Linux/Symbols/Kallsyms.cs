@@ -96,7 +96,7 @@ public sealed class Kallsyms
         bool? absolute = FindScheme(names, offsets, origin, info);
         if (absolute is null)
         {
-            why = "addresses of kallsyms contradict those of VMCOREINFO";
+            why = "VMCOREINFO does not confirm the addresses of kallsyms";
             return null;
         }
         ulong[] addresses = new ulong[readable];
@@ -153,3 +153,13 @@ public sealed class Kallsyms
         protected override char TypeOf(int index) => names.TypeOf(index);
     }
 }
+
+/// <summary>Where the tables of kallsyms lie.</summary>
+/// <param name="Count">Address of <c>kallsyms_num_syms</c>.</param>
+/// <param name="Names">Address of <c>kallsyms_names</c>.</param>
+/// <param name="TokenTable">Address of <c>kallsyms_token_table</c>.</param>
+/// <param name="TokenIndex">Address of <c>kallsyms_token_index</c>.</param>
+/// <param name="Offsets">Address of <c>kallsyms_offsets</c>.</param>
+/// <param name="RelativeBase">Address of <c>kallsyms_relative_base</c>.</param>
+internal readonly record struct KallsymsTables(
+    ulong Count, ulong Names, ulong TokenTable, ulong TokenIndex, ulong Offsets, ulong RelativeBase);

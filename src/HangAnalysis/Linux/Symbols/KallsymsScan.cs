@@ -9,7 +9,8 @@ namespace HangAnalysis.Linux.Symbols;
 /// </summary>
 /// <remarks>
 /// scripts/kallsyms.c from 4.6 to 6.1 writes: offsets, relative base, number of symbols, names, markers (the position of
-/// each 256th name), tokens, index of tokens; each begins at a multiple of eight.
+/// each 256th name), tokens, index of tokens; each begins at a multiple of eight. Since 6.2 the order of names stands before
+/// the tokens.
 /// </remarks>
 internal static class KallsymsScan
 {
@@ -17,13 +18,16 @@ internal static class KallsymsScan
     private const int Tokens = 256;
     private const int IndexBytes = Tokens * 2;
     private const int NamesPerMarker = 256;
+    private const int MostBytesPerMarker = NamesPerMarker * (SymbolLimits.CompressedName + 2);
 
     // A kernel with fewer symbols is none, and fewer markers could be chance.
     private const int FewestMarkers = 16;
-    private const int MarkerWindow = 128 * 1024;
 
-    // The names behind the last marker: 255 of at most 127 bytes, as they were before 6.1.
-    private const int LastNames = NamesPerMarker * 128;
+    // Places that look like the tables and are not them; a real kernel has none.
+    private const int MostTries = 16;
+
+    // Names, markers and what is between them and the tokens: 3 MB for 200,000 symbols.
+    private const int Window = 12 * 1024 * 1024;
 
     // Digits are in names everywhere, so their tokens are themselves and stand in a row.
     private static ReadOnlySpan<byte> Digits => "0\01\02\03\04\05\06\07\08\09\0"u8;
@@ -34,18 +38,21 @@ internal static class KallsymsScan
         if (!info.TryGetSymbol("_stext", out ulong start))
             return null;
         byte[] bytes = new byte[Chunk + IndexBytes * 64];
+        int tries = 0;
         for (ulong done = 0; done < SymbolLimits.KernelImageBytes; done += Chunk)
         {
             ulong at = unchecked(start + done);
-            int got = ReadWithHoles(memory, at, bytes);
-            for (int i = 0; i < Math.Min(got, Chunk); i++)
+            ReadWithHoles(memory, at, bytes);
+            for (int i = 0; i < Chunk; i++)
             {
-                int next = bytes.AsSpan(i, got - i).IndexOf(Digits);
-                if (next < 0)
+                int next = bytes.AsSpan(i).IndexOf(Digits);
+                if (next < 0 || ++tries > MostTries)
                     break;
                 i += next;
-                if (TryFindTokens(bytes.AsSpan(0, got), i, out int table, out int index)
-                    && TryFindNames(memory, unchecked(at + (ulong)(long)table), unchecked(at + (ulong)index)) is { } tables)
+                if (!TryFindTokens(bytes, i, out int table, out int index))
+                    continue;
+                ulong tokenTable = unchecked(at + (ulong)(long)table);
+                if (tokenTable > start && TryFindNames(memory, tokenTable, at + (ulong)index, start) is { } tables)
                     return tables;
             }
         }
@@ -53,7 +60,7 @@ internal static class KallsymsScan
     }
 
     // The parts of a kernel between its code and its constants may be absent: init code is freed.
-    private static int ReadWithHoles(IMemory memory, ulong address, Span<byte> bytes)
+    private static void ReadWithHoles(IMemory memory, ulong address, Span<byte> bytes)
     {
         bytes.Clear();
         int done = 0;
@@ -63,7 +70,6 @@ internal static class KallsymsScan
             if (done < bytes.Length)
                 done = (int)Math.Min(bytes.Length, (long)(((address + (ulong)done) | 0xfff) + 1 - address));
         }
-        return bytes.Length;
     }
 
     // The index follows the tokens: 256 rising positions, the first 0, and those of the digits two apart.
@@ -88,77 +94,82 @@ internal static class KallsymsScan
     private static int Position(ReadOnlySpan<byte> bytes, int index, int token) =>
         bytes[index + token * 2] | bytes[index + token * 2 + 1] << 8;
 
-    private static KallsymsTables? TryFindNames(IMemory memory, ulong tokenTable, ulong tokenIndex)
+    private static KallsymsTables? TryFindNames(IMemory memory, ulong tokenTable, ulong tokenIndex, ulong lowest)
     {
+        byte[] bytes = new byte[(int)Math.Min(Window, tokenTable - lowest) & ~7];
+        ulong start = tokenTable - (ulong)bytes.Length;
+        ReadWithHoles(memory, start, bytes);
         // Markers have four bytes since 5.0 and eight before.
         foreach (int width in (ReadOnlySpan<int>)[4, 8])
         {
-            if (!TryFindMarkers(memory, tokenTable, width, out ulong markers, out uint[] positions))
-                continue;
-            int window = (int)positions[^1] + LastNames + 8;
-            byte[] bytes = memory.ReadTable(unchecked(markers - (ulong)window), (ulong)window, SymbolLimits.NameBytes);
-            if (bytes.Length < window)
-                continue;
-            // The number of symbols stands before the names.
-            for (int at = window - (int)positions[^1] - 8; at >= 0; at -= 8)
+            int tries = 0;
+            for (int markers = bytes.Length - FewestMarkers * width & ~7; markers > 0 && tries < MostTries; markers -= 8)
             {
-                long count = (long)((ReadOnlySpan<byte>)bytes).UInt64(at);
-                bool plausible = (count + NamesPerMarker - 1) / NamesPerMarker == positions.Length;
-                if (!plausible || !Fits(bytes.AsSpan(at + 8), positions, count))
+                if (!AreMarkers(bytes.AsSpan(markers), width))
                     continue;
-                ulong number = unchecked(markers - (ulong)(window - at));
-                ulong offsets = unchecked(number - 8 - (((ulong)count * 4 + 7) & ~7UL));
-                return new KallsymsTables(number, number + 8, tokenTable, tokenIndex, offsets, number - 8);
+                tries++;
+                if (!TryFindCount(bytes, markers, width, out int number, out uint count))
+                    continue;
+                ulong at = start + (ulong)number;
+                ulong offsets = unchecked(at - 8 - (((ulong)count * 4 + 7) & ~7UL));
+                return new KallsymsTables(at, at + 8, tokenTable, tokenIndex, offsets, at - 8);
             }
         }
         return null;
     }
 
-    private static bool TryFindMarkers(IMemory memory, ulong tokenTable, int width, out ulong markers, out uint[] positions)
+    private static bool AreMarkers(ReadOnlySpan<byte> bytes, int width)
     {
-        markers = 0;
-        positions = [];
-        byte[] bytes = memory.ReadTable(unchecked(tokenTable - MarkerWindow), MarkerWindow, MarkerWindow);
-        if (bytes.Length < MarkerWindow)
+        if (bytes.UInt64(0) << (width == 4 ? 32 : 0) != 0)
             return false;
-        List<uint> found = [];
-        int at = MarkerWindow - width;
-        // Four bytes may fill up to the next table.
-        if (width == 4 && ((ReadOnlySpan<byte>)bytes).UInt32(at) == 0)
-            at -= width;
-        for (; at >= 0; at -= width)
+        for (int i = 1; i < FewestMarkers; i++)
         {
-            ulong value = width == 4 ? ((ReadOnlySpan<byte>)bytes).UInt32(at) : ((ReadOnlySpan<byte>)bytes).UInt64(at);
-            if (value > SymbolLimits.NameBytes || (found.Count > 0 && value >= found[^1]))
+            // A name takes two bytes at least.
+            ulong step = MarkerAt(bytes, i, width) - MarkerAt(bytes, i - 1, width);
+            if (step is < NamesPerMarker * 2 or > MostBytesPerMarker)
                 return false;
-            found.Add((uint)value);
-            if (value == 0)
-                break;
         }
-        if (found.Count < FewestMarkers || found[^1] != 0)
-            return false;
-        found.Reverse();
-        positions = [.. found];
-        markers = unchecked(tokenTable - MarkerWindow + (ulong)at);
         return true;
     }
 
+    private static ulong MarkerAt(ReadOnlySpan<byte> bytes, long index, int width)
+    {
+        if ((index + 1) * width > bytes.Length)
+            return ulong.MaxValue;
+        return width == 4 ? bytes.UInt32((int)index * width) : bytes.UInt64((int)index * width);
+    }
+
+    // The number of symbols stands before the names, and the names before the markers.
+    private static bool TryFindCount(ReadOnlySpan<byte> bytes, int markers, int width, out int number, out uint count)
+    {
+        count = 0;
+        for (number = markers - 16; number >= 0; number -= 8)
+        {
+            ulong value = bytes.UInt64(number);
+            if (value is < (FewestMarkers - 1) * NamesPerMarker or > SymbolLimits.Symbols)
+                continue;
+            count = (uint)value;
+            ulong last = MarkerAt(bytes[markers..], (count - 1) / NamesPerMarker, width);
+            ulong length = (ulong)(markers - number - 8);
+            if (last < length && length - last <= MostBytesPerMarker
+                && Fits(bytes[(number + 8)..markers], bytes[markers..], width, count))
+                return true;
+        }
+        return false;
+    }
+
     // Proof: walking the names from here meets each marker at its 256th name, and they end where the markers begin.
-    private static bool Fits(ReadOnlySpan<byte> names, uint[] positions, long count)
+    private static bool Fits(ReadOnlySpan<byte> names, ReadOnlySpan<byte> markers, int width, uint count)
     {
         int at = 0;
-        for (int i = 0; i < count; i++)
+        for (uint i = 0; i < count; i++)
         {
-            if (i % NamesPerMarker == 0 && positions[i / NamesPerMarker] != at)
+            if (i % NamesPerMarker == 0 && MarkerAt(markers, i / NamesPerMarker, width) != (ulong)at)
                 return false;
-            int length = at < names.Length ? names[at] : 0;
-            if (length == 0)
+            if (!KallsymsNames.TryGetRecord(names, at, out int start, out int length))
                 return false;
-            at++;
-            if ((length & 0x80) != 0 && at < names.Length)
-                length = (length & 0x7f) | names[at++] << 7;
-            at += length;
+            at = start + length;
         }
-        return at <= names.Length && names.Length - at < 8;
+        return names.Length - at < 8;
     }
 }

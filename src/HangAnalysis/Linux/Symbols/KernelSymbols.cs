@@ -16,13 +16,15 @@ public readonly record struct AbsentKnowledge(string What, string Why);
 public sealed class KernelSymbols
 {
     private readonly List<AbsentKnowledge> _absent = [];
+    private readonly bool _namesAreWhole;
 
     private KernelSymbols(IMemory memory, VmcoreInfo info, VmlinuxFile? vmlinux)
     {
-        Names = Kallsyms.Read(memory, info, out string why) ?? NamesOf(vmlinux, info) ?? Kallsyms.Empty;
-        Note("kallsyms", why);
         if (vmlinux is not null)
             memory = new LayeredMemory(memory, vmlinux.Memory(SlideOf(info)));
+        Names = Kallsyms.Read(memory, info, out string why) ?? NamesOf(vmlinux, info) ?? Kallsyms.Empty;
+        Note("kallsyms", why);
+        _namesAreWhole = why.Length == 0;
         Types = ReadTypes(memory, vmlinux);
         OrcFormat? format = OrcFormat.From(Types);
         Modules = LinuxModules.Read(memory, Names, Types, format, out why);
@@ -141,11 +143,9 @@ public sealed class KernelSymbols
 
     private Btf ReadTypes(IMemory memory, VmlinuxFile? vmlinux)
     {
-        string why = "kallsyms has no __start_BTF: the kernel was built without CONFIG_DEBUG_INFO_BTF";
+        string why = WhyNot("the kernel was built without CONFIG_DEBUG_INFO_BTF");
         BtfTypes? types = null;
-        if (Names.Count == 0)
-            why = "without kallsyms it cannot be found";
-        else if (Names.Find("__start_BTF") is ulong start && Names.Find("__stop_BTF") is ulong end)
+        if (Names.Find("__start_BTF") is ulong start && Names.Find("__stop_BTF") is ulong end)
             types = BtfTypes.ParseKernel(
                 memory.ReadTable(start, unchecked(end - start), SymbolLimits.BtfBytes), out why);
         if (types is null && vmlinux is not null)
@@ -168,7 +168,11 @@ public sealed class KernelSymbols
             && Names.Find("__start_orc_unwind") is ulong entries && end > addresses)
             return new OrcTable(memory, format, addresses, entries, (uint)Math.Min((end - addresses) / 4, uint.MaxValue));
         else
-            Note("ORC", "the kernel was built without CONFIG_UNWINDER_ORC");
+            Note("ORC", WhyNot("the kernel was built without CONFIG_UNWINDER_ORC"));
         return null;
     }
+
+    // A table whose symbol is absent may be there all the same if the names are damaged.
+    private string WhyNot(string why) => Names.Count == 0 ? "without kallsyms it cannot be found"
+        : _namesAreWhole ? why : "its symbol is not in what is left of kallsyms";
 }

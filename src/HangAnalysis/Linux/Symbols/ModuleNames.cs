@@ -15,15 +15,15 @@ internal static class ModuleNames
         byte[] symbols = [];
         byte[] names = [];
         byte[] letters = [];
-        if (TryRead(memory, types, address, "symtab", out ulong table)
-            && TryRead(memory, types, address, "num_symtab", out ulong count)
-            && TryRead(memory, types, address, "strtab", out ulong strings))
+        if (memory.TryReadMember(types, "mod_kallsyms", "symtab", address, out ulong table)
+            && memory.TryReadMember(types, "mod_kallsyms", "num_symtab", address, out ulong count)
+            && memory.TryReadMember(types, "mod_kallsyms", "strtab", address, out ulong strings))
         {
-            count = Math.Min((uint)count, SymbolLimits.ModuleSymbols);
+            count = Math.Min(count, SymbolLimits.ModuleSymbols);
             symbols = memory.ReadTable(
                 table, count * ElfSymbolTable.EntrySize, SymbolLimits.ModuleSymbols * ElfSymbolTable.EntrySize);
             names = memory.ReadTable(strings, NameBytes(symbols), SymbolLimits.ModuleNameBytes);
-            letters = TryRead(memory, types, address, "typetab", out ulong kinds)
+            letters = memory.TryReadMember(types, "mod_kallsyms", "typetab", address, out ulong kinds)
                 ? memory.ReadTable(kinds, count, SymbolLimits.ModuleSymbols)
                 : OldLetters(symbols);
         }
@@ -53,12 +53,5 @@ internal static class ModuleNames
             info = 0;
         }
         return letters;
-    }
-
-    private static bool TryRead(IMemory memory, Btf types, ulong address, string member, out ulong value)
-    {
-        value = 0;
-        return types.OffsetOf("mod_kallsyms", member) is int offset
-            && memory.TryReadUInt64(unchecked(address + (ulong)offset), out value);
     }
 }

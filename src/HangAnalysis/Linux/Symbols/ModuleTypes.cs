@@ -33,21 +33,14 @@ internal static class ModuleTypes
 
     private static Btf? ReadOne(IMemory memory, Btf kernel, ulong address)
     {
-        if (!TryRead(memory, kernel, address, "data", out ulong data)
-            || !TryRead(memory, kernel, address, "data_size", out ulong size)
-            || !TryRead(memory, kernel, address, "start_id", out ulong firstId)
-            || !TryRead(memory, kernel, address, "start_str_off", out ulong firstString)
-            || (uint)firstId != kernel.Types.EndId)
+        if (!memory.TryReadMember(kernel, "btf", "data", address, out ulong data)
+            || !memory.TryReadMember(kernel, "btf", "data_size", address, out ulong size)
+            || !memory.TryReadMember(kernel, "btf", "start_id", address, out ulong firstId)
+            || !memory.TryReadMember(kernel, "btf", "start_str_off", address, out ulong firstString)
+            || firstId != kernel.Types.EndId)
             return null;
-        byte[] bytes = memory.ReadTable(data, (uint)size, SymbolLimits.BtfBytes);
+        byte[] bytes = memory.ReadTable(data, size, SymbolLimits.BtfBytes);
         BtfTypes? types = BtfTypes.Parse(bytes, kernel.Types, (uint)firstId, (uint)firstString, out _);
         return types is null ? null : new Btf(types);
-    }
-
-    private static bool TryRead(IMemory memory, Btf kernel, ulong address, string member, out ulong value)
-    {
-        value = 0;
-        return kernel.OffsetOf("btf", member) is int offset
-            && memory.TryReadUInt64(unchecked(address + (ulong)offset), out value);
     }
 }

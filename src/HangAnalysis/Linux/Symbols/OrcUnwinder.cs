@@ -14,8 +14,8 @@ public sealed class OrcUnwinder
     private const byte CallRelative = 0xe8;
     private const int CallLength = 5;
 
-    // A call through a NULL pointer: its return address is all that is on the stack (null_orc_entry).
-    private static readonly OrcEntry s_null = new(OrcType.Call, OrcRegister.Sp, 8, OrcRegister.Undefined, 0, false);
+    // A call through NULL or another pointer to no code: its return address is all that is on the stack (null_orc_entry).
+    private static readonly OrcEntry s_called = new(OrcType.Call, OrcRegister.Sp, 8, OrcRegister.Undefined, 0, false);
 
     // Code without unwind data that keeps a frame pointer, such as what BPF compiles (orc_fp_entry).
     private static readonly OrcEntry s_framePointer =
@@ -71,7 +71,8 @@ public sealed class OrcUnwinder
     /// <param name="context">The registers.</param>
     /// <param name="stackBase">Lowest address of the kernel stack of the task on it; 0 where none is known.</param>
     /// <param name="result">Takes the frames in place of those it holds.</param>
-    public void WalkRunning(in X64Context context, ulong stackBase, LinuxStack result)
+    /// <param name="isUser">Whether it ran a user program (low two bits of CS): its kernel stack is empty.</param>
+    public void WalkRunning(in X64Context context, ulong stackBase, LinuxStack result, bool isUser = false)
     {
         result.Clear();
         _stack.Load(stackBase, stackBase == 0 ? 0 : unchecked(stackBase + (ulong)StackSize));
@@ -84,7 +85,10 @@ public sealed class OrcUnwinder
             Registers = context,
             RegistersKnown = true,
         };
-        Walk(ref state, result);
+        if (isUser)
+            result.Add(state.Frame(0, LinuxFrameKind.User));
+        else
+            Walk(ref state, result);
     }
 
     private void Walk(ref State state, LinuxStack result)
@@ -113,7 +117,8 @@ public sealed class OrcUnwinder
     {
         if (!TryFindEntry(state.Lookup, out OrcEntry entry))
         {
-            entry = state.Ip == 0 && state.Interrupted ? s_null : s_framePointer;
+            bool isCode = !state.Interrupted || _memory.TryReadByte(state.Ip, out _);
+            entry = isCode ? s_framePointer : s_called;
             state.Certainty = Certainty.Inferred;
         }
         if (entry.Type == OrcType.End)
@@ -222,6 +227,10 @@ public sealed class OrcUnwinder
                 why = LinuxStackEnd.Unreadable;
                 bool read = _stack.TryReadUInt64(state.Sp, out cfa);
                 cfa = unchecked(cfa + offset);
+                // Before 5.12 the offset led to the word; nothing but what the word leads to tells the two apart.
+                if ((!read || !IsReturnedFrom(cfa)) && _stack.TryReadUInt64(unchecked(state.Sp + offset), out ulong older)
+                    && IsReturnedFrom(older))
+                    cfa = older;
                 return read;
             case OrcRegister.BpIndirect:
                 why = LinuxStackEnd.Unreadable;
@@ -240,6 +249,8 @@ public sealed class OrcUnwinder
         cfa = state.Registers.Registers[register];
         return true;
     }
+
+    private bool IsReturnedFrom(ulong cfa) => _stack.TryReadUInt64(cfa - 8, out ulong ip) && TryFindEntry(ip - 1, out _);
 
     private bool TryRestoreBp(ref State state, in OrcEntry entry, ulong cfa)
     {

@@ -30,6 +30,11 @@ public sealed class PerCpu
     internal static PerCpu? Read(IMemory memory, Kallsyms names, out string why)
     {
         why = "";
+        if (names.Count == 0)
+        {
+            why = "without kallsyms they cannot be found";
+            return null;
+        }
         // A kernel for one processor has no table: its variables are where their symbols say.
         if (names.Find("__per_cpu_offset") is not ulong table)
         {

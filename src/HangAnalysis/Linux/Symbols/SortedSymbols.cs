@@ -26,7 +26,6 @@ internal abstract class SortedSymbols(ulong[] addresses, string? module)
     {
         symbol = default;
         int index = BulkReading.LastNotAbove(addresses, address);
-        int end = index + 1;
         while (index >= 0 && !IsPlace(index))
             index--;
         if (index < 0 || addresses[index] < low)
@@ -38,6 +37,7 @@ internal abstract class SortedSymbols(ulong[] addresses, string? module)
                 chosen = index;
         if (chosen < 0)
             return false;
+        int end = chosen + 1;
         while (end < addresses.Length && addresses[end] <= start)
             end++;
         ulong size = end < addresses.Length ? addresses[end] - start : 0;

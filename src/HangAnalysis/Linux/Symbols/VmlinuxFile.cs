@@ -69,8 +69,11 @@ public sealed class VmlinuxFile : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
-    /// <summary>Refuses a file of another kernel. Without a build-id on either side nothing can be said.</summary>
-    internal void CheckBelongsTo(VmcoreInfo info)
+    /// <summary>
+    /// Refuses a file of another kernel with <see cref="DumpFormatException"/>. Without a build-id on either side nothing can be
+    /// said.
+    /// </summary>
+    public void CheckBelongsTo(VmcoreInfo info)
     {
         if (BuildId is not null && info.TryGetValue("BUILD-ID", out string wanted)
             && !wanted.Equals(BuildId, StringComparison.OrdinalIgnoreCase))

@@ -4,7 +4,9 @@ using HangAnalysis.Targets.Dumps;
 
 namespace HangAnalysis.Targets.Vmcores;
 
-/// <summary>The headers of an ELF vmcore: /proc/vmcore as copied, of makedumpfile -E, or of QEMU's dump-guest-memory.</summary>
+/// <summary>
+/// The headers of an ELF vmcore: /proc/vmcore as copied, of makedumpfile -E, or of QEMU's dump-guest-memory.
+/// </summary>
 /// <remarks>
 /// Where a segment has more memory than bytes in the file, makedumpfile -E left pages out: zeros, or free and user pages by
 /// its -d. The kernel's stacks have pages of zeros, which must not end a read, so that they are zeros for kernel memory, as
@@ -22,7 +24,9 @@ internal sealed class ElfCore
     private const uint LoadSegment = 1;
     private const uint NoteSegment = 4;
 
-    /// <summary>e_phnum where there are more segments than 16 bits count: sh_info of the first section has their number.</summary>
+    /// <summary>
+    /// e_phnum where there are more segments than 16 bits count: sh_info of the first section has their number.
+    /// </summary>
     private const int ExtendedNumber = 0xffff;
 
     /// <summary>Names of machines whose kernels write vmcores, by e_machine.</summary>
@@ -44,12 +48,15 @@ internal sealed class ElfCore
     /// <summary>The notes.</summary>
     public VmcoreNotes Notes { get; }
 
-    /// <summary>Reads segments and notes; throws <see cref="DumpFormatException"/> where it is no vmcore of x86-64.</summary>
+    /// <summary>
+    /// Reads segments and notes; throws <see cref="DumpFormatException"/> where it is no vmcore of x86-64.
+    /// </summary>
     public static ElfCore Read(IFileBytes file, string path, VmcoreDamage damage)
     {
         byte[] header = new byte[HeaderSize];
         if (file.Read(0, header) < HeaderSize)
-            throw new DumpFormatException($"{path}: the file ends inside the header of an ELF file (0x{file.Length:x} bytes)");
+            throw new DumpFormatException(
+                $"{path}: the file ends inside the header of an ELF file (0x{file.Length:x} bytes)");
         CheckMachine(header, path);
         long table = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(32));
         int entrySize = BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(54));

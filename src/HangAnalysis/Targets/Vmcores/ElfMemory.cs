@@ -1,6 +1,8 @@
 namespace HangAnalysis.Targets.Vmcores;
 
-/// <summary>The memory of an ELF vmcore: its PT_LOAD segments by physical address; those nowhere in the file are zeros.</summary>
+/// <summary>
+/// The memory of an ELF vmcore: its PT_LOAD segments by physical address; those nowhere in the file are zeros.
+/// </summary>
 internal sealed class ElfMemory(Dumps.IFileBytes file, ExtentMap segments, VmcoreDamage damage) : VmcoreMemory
 {
     private const int PageSize = Dumps.PageMap.PageSize;

@@ -13,10 +13,12 @@ internal readonly record struct Extent(long Start, long Size, long Position)
 /// <summary>Ranges found by address. Where some overlap, the one that was named last holds.</summary>
 internal sealed class ExtentMap
 {
-    private readonly Extent[] _extents;
+    private readonly List<Extent> _extents;
     private int _latest;
 
-    /// <summary>Makes the map of ranges in the order in which they were named; none may reach beyond <see cref="long.MaxValue"/>.</summary>
+    /// <summary>
+    /// Makes the map of ranges in the order in which they were named; none may reach beyond <see cref="long.MaxValue"/>.
+    /// </summary>
     public ExtentMap(List<Extent> named)
     {
         int[] order = new int[named.Count];
@@ -32,7 +34,7 @@ internal sealed class ExtentMap
     }
 
     /// <summary>First address behind all ranges; 0 where there is none.</summary>
-    public long End => _extents.Length == 0 ? 0 : _extents[^1].End;
+    public long End => _extents.Count == 0 ? 0 : _extents[^1].End;
 
     /// <summary>
     /// The range that holds an address; otherwise one of size 0 whose start is where the next range begins, or
@@ -40,10 +42,10 @@ internal sealed class ExtentMap
     /// </summary>
     public Extent Find(long address)
     {
-        if (_latest < _extents.Length && address >= _extents[_latest].Start && address < _extents[_latest].End)
+        if (_latest < _extents.Count && address >= _extents[_latest].Start && address < _extents[_latest].End)
             return _extents[_latest];
         int low = 0;
-        int high = _extents.Length;
+        int high = _extents.Count;
         while (low < high)
         {
             int middle = (low + high) / 2;
@@ -52,7 +54,7 @@ internal sealed class ExtentMap
             else
                 low = middle + 1;
         }
-        if (low == _extents.Length)
+        if (low == _extents.Count)
             return new Extent(long.MaxValue, 0, 0);
         if (_extents[low].Start > address)
             return new Extent(_extents[low].Start, 0, 0);
@@ -69,7 +71,7 @@ internal sealed class ExtentMap
     }
 
     /// <summary>Cuts ranges that overlap: from left to right, the active one that was named last holds.</summary>
-    private static Extent[] Separate(List<Extent> named, int[] order)
+    private static List<Extent> Separate(List<Extent> named, int[] order)
     {
         List<Extent> separate = new(named.Count);
         PriorityQueue<int, int> active = new();
@@ -107,6 +109,6 @@ internal sealed class ExtentMap
             separate.Add(new Extent(position, end - position, extent.Position + (position - extent.Start)));
             position = end;
         }
-        return [.. separate];
+        return separate;
     }
 }

@@ -83,8 +83,8 @@ internal sealed class FlattenedFile : IFileBytes
                 return records;
             }
             if (count == VmcoreLimits.FlattenedRecords)
-                throw new DumpFormatException($"{path}: more than {VmcoreLimits.FlattenedRecords:N0} records in a flattened file; "
-                    + $"make a plain one: makedumpfile -R vmcore < {path}");
+                throw new DumpFormatException($"{path}: more than {VmcoreLimits.FlattenedRecords:N0} records in a flattened "
+                    + $"file; make a plain one: makedumpfile -R vmcore < {path}");
             position += RecordHeaderSize;
             if (size > 0)
                 records.Add(new Extent(offset, size, position));

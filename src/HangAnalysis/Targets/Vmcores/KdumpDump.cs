@@ -38,7 +38,10 @@ internal static class KdumpDump
         parts.Sort((a, b) => (a.Header.Part?.Start ?? 0).CompareTo(b.Header.Part?.Start ?? 0));
         TellMissingParts(parts, damage);
         return new VmcoreContents(first.Part is null ? kind : $"{kind}, split", new KdumpMemory([.. parts], damage),
-            notes ?? VmcoreNotes.Read([], damage), info, first.ProcessorCount, first.Time, first.Release);
+            notes ?? VmcoreNotes.Read([], damage), info, first.ProcessorCount, first.Time, first.Release)
+        {
+            DumpLevel = first.DumpLevel,
+        };
     }
 
     private static void CheckPart(KdumpHeader header, KdumpHeader first, string path)
@@ -92,7 +95,8 @@ internal static class KdumpDump
                 + "is in a part that was not named");
     }
 
-    private static byte[] ReadRange(IFileBytes file, (long Offset, long Size) range, int limit, string what, VmcoreDamage damage)
+    private static byte[] ReadRange(
+        IFileBytes file, (long Offset, long Size) range, int limit, string what, VmcoreDamage damage)
     {
         if (range.Size == 0 || range.Offset == 0)
             return [];

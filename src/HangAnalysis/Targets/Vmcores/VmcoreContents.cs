@@ -9,8 +9,14 @@ namespace HangAnalysis.Targets.Vmcores;
 /// <param name="Time">When the dump was taken, or null.</param>
 /// <param name="Release">Release of the kernel as the container has it, or empty.</param>
 internal sealed record VmcoreContents(
-    string Kind, VmcoreMemory Memory, VmcoreNotes Notes, VmcoreInfo Info, int ProcessorCount, DateTimeOffset? Time, string Release)
+    string Kind, VmcoreMemory Memory, VmcoreNotes Notes, VmcoreInfo Info, int ProcessorCount, DateTimeOffset? Time,
+    string Release)
 {
-    /// <summary>Physical memory without the pages that were left out and are taken for zeros in <see cref="Memory"/>.</summary>
+    /// <summary>What makedumpfile's -d left out, as its bits; 0 where the container does not say.</summary>
+    public int DumpLevel { get; init; }
+
+    /// <summary>
+    /// Physical memory without the pages that were left out and are taken for zeros in <see cref="Memory"/>.
+    /// </summary>
     public VmcoreMemory UserMemory { get; init; } = Memory;
 }

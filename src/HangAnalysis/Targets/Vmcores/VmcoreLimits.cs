@@ -1,6 +1,8 @@
 namespace HangAnalysis.Targets.Vmcores;
 
-/// <summary>What a vmcore may make us read or keep. Each bound is far above real systems and low enough for a damaged file.</summary>
+/// <summary>
+/// What a vmcore may make us read or keep. Each bound is far above real systems and low enough for a damaged file.
+/// </summary>
 internal static class VmcoreLimits
 {
     /// <summary>Pages of 4 KB of one system: 64 TB, the most that Linux takes with four levels of page tables.</summary>

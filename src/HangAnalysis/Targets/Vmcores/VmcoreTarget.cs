@@ -40,6 +40,7 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
         _physical = contents.Memory;
         _userPhysical = contents.UserMemory;
         Processors = contents.Notes.Processors;
+        DumpLevel = contents.DumpLevel;
         Info = FindInfo(contents, damage);
         _levels = Levels(Info);
         _encryptionMask = EncryptionMask(Info);
@@ -67,13 +68,23 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
     /// <summary>Registers by the number of the CPU.</summary>
     public IReadOnlyList<VmcoreProcessor> Processors { get; }
 
+    /// <summary>
+    /// What makedumpfile's -d left out: 1 pages of zeros, 2 and 4 the page cache, 8 memory of processes, 16 free pages.
+    /// 0 where nothing was, or the file does not say (ELF).
+    /// </summary>
+    public int DumpLevel { get; }
+
     /// <summary>Physical memory.</summary>
     public IMemory PhysicalMemory => _physical;
 
-    /// <summary>Memory by the kernel's own page tables (swapper_pg_dir); empty where VMCOREINFO does not lead to them.</summary>
+    /// <summary>
+    /// Memory by the kernel's own page tables (swapper_pg_dir); empty where VMCOREINFO does not lead to them.
+    /// </summary>
     public IMemory KernelMemory { get; }
 
-    /// <summary>Opens a vmcore; throws <see cref="DumpFormatException"/> with one line where nothing of it can be read.</summary>
+    /// <summary>
+    /// Opens a vmcore; throws <see cref="DumpFormatException"/> with one line where nothing of it can be read.
+    /// </summary>
     public static VmcoreTarget Open(string path, VmcoreOpenOptions? options = null)
     {
         List<string> paths = [path, .. options?.FurtherParts ?? []];
@@ -112,8 +123,8 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
 
     /// <summary>Memory as a process sees it.</summary>
     /// <param name="directoryTableBase">Physical address of the process's top page table: that of mm_struct.pgd.</param>
-    public IMemory OpenAddressSpace(ulong directoryTableBase) => new PagedMemory(
-        _userPhysical, new LinuxPageTables(_userPhysical, directoryTableBase, _levels, _encryptionMask), ProcessCacheEntries);
+    public IMemory OpenAddressSpace(ulong directoryTableBase) => new PagedMemory(_userPhysical,
+        new LinuxPageTables(_userPhysical, directoryTableBase, _levels, _encryptionMask), ProcessCacheEntries);
 
     /// <inheritdoc/>
     public void Dispose() => Dispose(_files);
@@ -124,9 +135,12 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
             file.Dispose();
     }
 
-    private static int Levels(VmcoreInfo info) => info.TryGetNumber("pgtable_l5_enabled", out long five) && five != 0 ? 5 : 4;
+    private static int Levels(VmcoreInfo info) =>
+        info.TryGetNumber("pgtable_l5_enabled", out long five) && five != 0 ? 5 : 4;
 
-    /// <summary>The bit of an entry that marks an encrypted page (AMD's memory encryption): no part of the address.</summary>
+    /// <summary>
+    /// The bit of an entry that marks an encrypted page (AMD's memory encryption): no part of the address.
+    /// </summary>
     private static ulong EncryptionMask(VmcoreInfo info) => info.TryGetNumber("sme_mask", out long mask) ? (ulong)mask : 0;
 
     private static DateTimeOffset? CrashTime(VmcoreInfo info) =>
@@ -135,7 +149,9 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
             ? KdumpHeader.ToTime(seconds)
             : null;
 
-    /// <summary>Physical address of swapper_pg_dir: it lies in the kernel's image, which is mapped at a fixed address.</summary>
+    /// <summary>
+    /// Physical address of swapper_pg_dir: it lies in the kernel's image, which is mapped at a fixed address.
+    /// </summary>
     private static bool TryGetRoot(VmcoreInfo info, out ulong tables, out ulong root)
     {
         bool known = info.TryGetSymbol("swapper_pg_dir", out tables) & info.TryGetNumber("phys_base", out long physicalBase);

@@ -111,7 +111,8 @@ internal sealed class ForgedVmcore
         foreach (ulong block in blocks.Keys)
             foreach (int bitmap in (ReadOnlySpan<int>)[bitmaps, bitmaps + bitmapBlocks * BlockSize / 2])
                 head[bitmap + (int)block / 8] |= (byte)(1 << ((int)block % 8));
-        List<byte[]> inFile = [.. blocks.Where(b => Part is not { } p || (b.Key >= p.Start && b.Key < p.End)).Select(b => b.Value)];
+        (ulong start, ulong end) = Part ?? (0, ulong.MaxValue);
+        List<byte[]> inFile = [.. blocks.Where(b => b.Key >= start && b.Key < end).Select(b => b.Value)];
         using MemoryStream file = new();
         using MemoryStream data = new();
         file.Write(head);
@@ -172,7 +173,9 @@ internal sealed class ForgedVmcore
         return file.ToArray();
     }
 
-    /// <summary>Packs a file as makedumpfile -F does; records of some size, and others that come first and are replaced.</summary>
+    /// <summary>
+    /// Packs a file as makedumpfile -F does; records of some size, and others that come first and are replaced.
+    /// </summary>
     public static byte[] Flatten(byte[] file, int recordSize, params (long Offset, byte[] Bytes)[] before)
     {
         using MemoryStream flat = new();
@@ -249,7 +252,8 @@ internal sealed class ForgedVmcore
         Int64(entry, 40, inMemory);
     }
 
-    private static void Name(byte[] head, int index, string name) => Encoding.ASCII.GetBytes(name).CopyTo(head, 12 + 65 * index);
+    private static void Name(byte[] head, int index, string name) =>
+        Encoding.ASCII.GetBytes(name).CopyTo(head, 12 + 65 * index);
 
     private static void Int32(Span<byte> bytes, int offset, int value) =>
         BinaryPrimitives.WriteInt32LittleEndian(bytes[offset..], value);

@@ -5,7 +5,7 @@ namespace HangAnalysis.Tests.Targets.Vmcores;
 /// <summary>Pages as the reference encoders pack them, and the pages that went in.</summary>
 /// <remarks>
 /// Made on Debian 12 by zlib.compress(page, 1), python3-lzo 1.14 (lzo.compress(page, 1 or 9, False); 9 is LZO1X-999),
-/// python3-snappy 0.5.3 and python3-zstandard 0.20.0 (levels 1 and 19; "ZstdBlocks": level 3, a block each 1,024 bytes and no
+/// python3-snappy 0.5.3 and python3-zstandard 0.20.0 (levels 1 and 19; "ZstdBlocks": level 3, a block each 1,024 bytes, no
 /// content size, so that later blocks use tables again).
 /// </remarks>
 internal static class PackedPages
@@ -348,7 +348,8 @@ internal static class PackedPages
             case "Text":
                 for (int i = 0; bytes.Count < PageSize; i++)
                     bytes.AddRange(Encoding.ASCII.GetBytes(
-                        $"[{i * 7,5}.{i * 7919 % 1000000:d6}] task {300 + i * 13 % 97} blocked for more than {120 + i} seconds.\n"));
+                        $"[{i * 7,5}.{i * 7919 % 1000000:d6}] task {300 + i * 13 % 97} blocked for "
+                        + $"more than {120 + i} seconds.\n"));
                 break;
             case "Pointers":
                 for (ulong i = 0; i < PageSize / 8; i++)

@@ -61,12 +61,15 @@ public sealed class VmcoreBadInputTests : IDisposable
     /// <summary>Each number of the headers with the largest values it can hold.</summary>
     [TestCase(424, 4), TestCase(428, 4), TestCase(432, 4), TestCase(436, 4), TestCase(440, 4), TestCase(460, 4)]
     [TestCase(4096 + 12, 4), TestCase(4096 + 32, 8), TestCase(4096 + 40, 8), TestCase(4096 + 48, 8), TestCase(4096 + 56, 8)]
-    [TestCase(4096 + 80, 8), TestCase(4096 + 88, 8), TestCase(4096 + 96, 8), TestCase(4096 + 0x200, 4), TestCase(4096 + 0x204, 4)]
+    [TestCase(4096 + 80, 8), TestCase(4096 + 88, 8), TestCase(4096 + 96, 8)]
+    [TestCase(4096 + 0x200, 4), TestCase(4096 + 0x204, 4)]
     public void Absurd_numbers_cost_neither_time_nor_memory(int offset, int size)
     {
         byte[] file = ForgedKernel.Create().ToKdump();
         long before = GC.GetAllocatedBytesForCurrentThread();
-        foreach (ulong value in (ReadOnlySpan<ulong>)[0, 1, 3, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1UL << 33, 1UL << 40, long.MaxValue, ulong.MaxValue])
+        ulong[] values =
+            [0, 1, 3, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1UL << 33, 1UL << 40, long.MaxValue, ulong.MaxValue];
+        foreach (ulong value in values)
         {
             byte[] bad = (byte[])file.Clone();
             if (size == 8)
@@ -78,7 +81,9 @@ public sealed class VmcoreBadInputTests : IDisposable
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(100_000_000));
     }
 
-    /// <summary>A bitmap in a gap of a flattened file has no bytes in the real one: its size is bounded all the same.</summary>
+    /// <summary>
+    /// A bitmap in a gap of a flattened file has no bytes in the real one: its size is bounded all the same.
+    /// </summary>
     [Test]
     public void A_flattened_file_may_claim_to_be_larger_than_any_disk()
     {
@@ -141,7 +146,7 @@ public sealed class VmcoreBadInputTests : IDisposable
         ForgedVmcore dump = ForgedKernel.Create();
         for (ulong page = 0x40; page < 0x50; page++)
             dump.Put(page * 4096, page < 0x4c ? "bad" : "new");
-        dump.Pack = page => page.AsSpan().StartsWith("bad"u8) ? (1, [1, 2, 3]) : page.AsSpan().StartsWith("new"u8) ? (0x40, [1]) : null;
+        dump.Pack = page => page[0] == 'b' ? (1, [1, 2, 3]) : page[0] == 'n' ? (0x40, [1]) : null;
         using VmcoreTarget target = _files.Open(dump.ToKdump());
         for (int round = 0; round < 2; round++)
             for (ulong page = 0x40; page < 0x50; page++)
@@ -160,14 +165,16 @@ public sealed class VmcoreBadInputTests : IDisposable
         ForgedVmcore dump = ForgedKernel.Create();
         dump.Status = 1 | 8;
         byte[] file = dump.ToKdump();
-        int table = 4096 * (1 + BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(432)) + BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(436)));
+        int subBlocks = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(432));
+        int table = 4096 * (1 + subBlocks + BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(436)));
         file.AsSpan(table, 24).Clear();
         using VmcoreTarget target = _files.Open(file);
         Assert.That(target.PhysicalMemory.Read(0x3000, new byte[16]), Is.Zero);
         Assert.That(VmcoreTargetTests.Text(target.PhysicalMemory, 0x5000), Is.EqualTo("five"));
         Assert.That(target.Description.Damage, Is.EqualTo(new[]
         {
-            "the dump is marked as incomplete: there was no space for all pages", "the page at 0x3000 met the end of the file",
+            "the dump is marked as incomplete: there was no space for all pages",
+            "the page at 0x3000 met the end of the file",
         }));
     }
 

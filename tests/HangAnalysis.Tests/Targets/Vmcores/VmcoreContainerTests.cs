@@ -30,7 +30,8 @@ public sealed class VmcoreContainerTests : IDisposable
         ForgedVmcore dump = ForgedKernel.Create();
         byte[] file = dump.ToKdump();
         // The first header is replaced by a later record; what follows the end record is not read.
-        byte[] flat = [.. ForgedVmcore.Flatten(file, recordSize, (0, new byte[5000]), (file.Length - 10, new byte[10])), .. new byte[999]];
+        byte[] records = ForgedVmcore.Flatten(file, recordSize, (0, new byte[5000]), (file.Length - 10, new byte[10]));
+        byte[] flat = [.. records, .. new byte[999]];
         string path = _files.Write(flat);
         Assert.That(VmcoreTarget.IsVmcore(path), Is.True);
         using VmcoreTarget target = VmcoreTarget.Open(path);
@@ -77,8 +78,9 @@ public sealed class VmcoreContainerTests : IDisposable
             {
                 Extent found = map.Find(at);
                 Assert.That(found.Size == 0 ? 0 : found.Position + at - found.Start, Is.EqualTo(expected[at]));
+                int next = Array.FindIndex(expected, at, e => e != 0);
                 if (found.Size == 0)
-                    Assert.That(found.Start, Is.EqualTo(Array.FindIndex(expected, at, e => e != 0) is int next and >= 0 ? next : long.MaxValue));
+                    Assert.That(found.Start, Is.EqualTo(next < 0 ? long.MaxValue : next));
             }
         }
     }
@@ -113,7 +115,8 @@ public sealed class VmcoreContainerTests : IDisposable
         IMemory user = target.OpenAddressSpace(0x10000);
         Assert.That(user.Read(end - 1, bytes), Is.EqualTo(1));
         Assert.That(user.Read(end, bytes), Is.Zero);
-        Assert.That(target.Description.Damage, Has.Count.EqualTo(1).And.One.Contains("0x1000 bytes of memory were left out"));
+        Assert.That(target.Description.Damage, Is.EqualTo(
+            new[] { "0x1000 bytes of memory were left out of the file; the kernel's are taken for zeros" }));
     }
 
     /// <summary>Each part has the whole bitmap, and page descriptors of its own range only.</summary>
@@ -128,7 +131,8 @@ public sealed class VmcoreContainerTests : IDisposable
             dump.Part = (borders[i], borders[i + 1]);
             paths.Add(_files.Write(dump.ToKdump(), $"part{i}"));
         }
-        using (VmcoreTarget target = VmcoreTarget.Open(paths[1], new VmcoreOpenOptions { FurtherParts = [paths[2], paths[0]] }))
+        VmcoreOpenOptions others = new() { FurtherParts = [paths[2], paths[0]] };
+        using (VmcoreTarget target = VmcoreTarget.Open(paths[1], others))
         {
             Assert.That(target.Description.Damage, Is.Empty);
             Assert.That(target.Description.Kind, Is.EqualTo("kdump, split"));
@@ -138,8 +142,10 @@ public sealed class VmcoreContainerTests : IDisposable
         {
             Assert.That(target.PhysicalMemory.Read(0x3000, new byte[1]), Is.Zero);
             Assert.That(VmcoreTargetTests.Text(target.PhysicalMemory, 0x5000), Is.EqualTo("five"));
-            Assert.That(target.Description.Damage, Has.One.Contains("memory from 0x0 to 0x5000 is in a part that was not named"));
-            Assert.That(target.Description.Damage, Has.One.Contains($"from 0x{borders[2] * 4096:x} to 0x{borders[3] * 4096:x}"));
+            const string Named = "is in a part that was not named";
+            Assert.That(target.Description.Damage, Has.One.EqualTo($"the dump is split: memory from 0x0 to 0x5000 {Named}"));
+            Assert.That(target.Description.Damage, Has.One.EqualTo(
+                $"the dump is split: memory from 0x{borders[2] * 4096:x} to 0x{borders[3] * 4096:x} {Named}"));
         }
         dump.Part = null;
         string whole = _files.Write(dump.ToKdump(), "whole");
@@ -186,7 +192,8 @@ public sealed class VmcoreContainerTests : IDisposable
         byte[] file = ForgedKernel.Create().ToElf();
         file[4] = (byte)(bits / 32);
         file[5] = (byte)(isBigEndian ? 2 : 1);
-        (file[16], file[17], file[18], file[19]) = isBigEndian ? ((byte)0, type, (byte)0, machine) : (type, (byte)0, machine, (byte)0);
+        int low = isBigEndian ? 1 : 0;
+        (file[16 + low], file[17 - low], file[18 + low], file[19 - low]) = (type, 0, machine, 0);
         return _files.Refusal(file);
     }
 

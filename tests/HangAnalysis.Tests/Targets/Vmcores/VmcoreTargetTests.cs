@@ -59,7 +59,8 @@ public sealed class VmcoreTargetTests : IDisposable
     {
         using VmcoreTarget target = _files.Open(ForgedKernel.Create().ToKdump());
         VmcoreProcessor first = target.Processors[0];
-        Assert.That((first.Number, first.Pid, target.Processors[1].Number, target.Processors[1].Pid), Is.EqualTo((0, 7u, 1, 0u)));
+        Assert.That((first.Number, first.Pid), Is.EqualTo((0, 7u)));
+        Assert.That((target.Processors[1].Number, target.Processors[1].Pid), Is.EqualTo((1, 0u)));
         Assert.That(first.Context.InstructionPointer, Is.EqualTo(0x110));
         Assert.That(first.Context.StackPointer, Is.EqualTo(0x113));
         Assert.That((first.Cs, first.Flags, first.Ss), Is.EqualTo((0x111ul, 0x112ul, 0x114ul)));
@@ -84,7 +85,10 @@ public sealed class VmcoreTargetTests : IDisposable
         Assert.That(info.TryGetNumber("OSRELEASE", out _), Is.False);
     }
 
-    /// <summary>pgtable-invert.h: an entry of PROT_NONE (bit 8, not present) has its page number inverted; a swap entry has no bit 8.</summary>
+    /// <summary>
+    /// pgtable-invert.h: an entry of PROT_NONE (bit 8, not present) has its page number inverted; a swap entry has no bit
+    /// 8.
+    /// </summary>
     [Test]
     public void A_user_page_without_access_is_still_there_and_a_swapped_one_is_not()
     {
@@ -124,7 +128,8 @@ public sealed class VmcoreTargetTests : IDisposable
         ForgedVmcore dump = ForgedKernel.Create();
         dump.Info = null;
         dump.Put(0x20100, "OSRELEASE=%s\n");
-        dump.Put(0x21000, ForgedKernel.Info().Replace("8100", "8170", StringComparison.Ordinal).Replace("6.1.0", "5.5.5", StringComparison.Ordinal));
+        string earlier = ForgedKernel.Info().Replace("8100", "8170", StringComparison.Ordinal);
+        dump.Put(0x21000, earlier.Replace("6.1.0", "5.5.5", StringComparison.Ordinal));
         string info = ForgedKernel.Info();
         int inFirst = (int)Math.Min(0x1000 - offset, (ulong)info.Length);
         dump.Put(0x30000 + offset, info[..inFirst]);
@@ -132,7 +137,8 @@ public sealed class VmcoreTargetTests : IDisposable
         using VmcoreTarget target = _files.Open(dump.ToKdump());
         Assert.That(target.Info.OsRelease, Is.EqualTo("6.1.0-forged"));
         Assert.That(Text(target.KernelMemory, ForgedKernel.Small + 0x3000), Is.EqualTo("three"));
-        Assert.That(target.Description.Damage, Is.EqualTo(new[] { "VMCOREINFO is not in the notes; it was found in memory" }));
+        Assert.That(target.Description.Damage, Is.EqualTo(
+            new[] { "VMCOREINFO is not in the notes; it was found in memory" }));
     }
 
     [Test]
@@ -157,7 +163,8 @@ public sealed class VmcoreTargetTests : IDisposable
             Assert.That(target.Description.Damage, Is.EqualTo(
                 new[] { "no kernel memory can be read: there is no VMCOREINFO that tells where the page tables are" }));
         }
-        dump.Info = ForgedKernel.Info().Replace($"NUMBER(phys_base)={ForgedKernel.PhysicalBase}", "NUMBER(phys_base)=0", StringComparison.Ordinal);
+        string physicalBase = $"NUMBER(phys_base)={ForgedKernel.PhysicalBase}";
+        dump.Info = ForgedKernel.Info().Replace(physicalBase, "NUMBER(phys_base)=0", StringComparison.Ordinal);
         using (VmcoreTarget target = _files.Open(dump.ToKdump()))
         {
             Assert.That(target.KernelMemory.Read(ForgedKernel.Image, new byte[8]), Is.Zero);

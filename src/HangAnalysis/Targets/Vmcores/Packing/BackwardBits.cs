@@ -12,7 +12,9 @@ internal ref struct BackwardBits
 {
     private readonly ReadOnlySpan<byte> _source;
 
-    /// <summary>Begins at the end of the bytes; without an end mark nothing is left and <see cref="IsSound"/> is false.</summary>
+    /// <summary>
+    /// Begins at the end of the bytes; without an end mark nothing is left and <see cref="IsSound"/> is false.
+    /// </summary>
     public BackwardBits(ReadOnlySpan<byte> source)
     {
         _source = source;

@@ -15,7 +15,9 @@ internal sealed class FseTable
     /// <summary>Bits of a state.</summary>
     public int Log { get; private set; }
 
-    /// <summary>Makes the table from the counts of its symbols, of which -1 means "less than one"; their sum is 1 &lt;&lt; log.</summary>
+    /// <summary>
+    /// Makes the table from the counts of its symbols, of which -1 means "less than one"; their sum is 1 &lt;&lt; log.
+    /// </summary>
     public static FseTable FromCounts(ReadOnlySpan<short> counts, int log)
     {
         FseTable table = new();

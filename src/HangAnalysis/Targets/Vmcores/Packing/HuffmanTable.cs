@@ -83,7 +83,9 @@ internal sealed class HuffmanTable
         return true;
     }
 
-    /// <summary>A code of weight w fills 1 &lt;&lt; (w - 1) entries; long codes come first. The last symbol's weight completes them.</summary>
+    /// <summary>
+    /// A code of weight w fills 1 &lt;&lt; (w - 1) entries; long codes come first. The last symbol's weight completes them.
+    /// </summary>
     private bool TryMake(int count)
     {
         uint sum = 0;

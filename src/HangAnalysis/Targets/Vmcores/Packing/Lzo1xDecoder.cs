@@ -79,7 +79,9 @@ internal static class Lzo1xDecoder
         return false;
     }
 
-    /// <summary>A length that does not fit its instruction: each zero byte adds 255, the byte that ends them itself.</summary>
+    /// <summary>
+    /// A length that does not fit its instruction: each zero byte adds 255, the byte that ends them itself.
+    /// </summary>
     private static bool TryReadLength(ReadOnlySpan<byte> source, ref int position, int offset, out int length)
     {
         length = offset;

@@ -2,7 +2,9 @@ using System.IO.Compression;
 
 namespace HangAnalysis.Targets.Vmcores.Packing;
 
-/// <summary>Unpacks the pages of a kdump file. Holds the buffers that every page needs; not safe for several threads.</summary>
+/// <summary>
+/// Unpacks the pages of a kdump file. Holds the buffers that every page needs; not safe for several threads.
+/// </summary>
 internal sealed class PageDecoder(int pageSize)
 {
     // Flags of a page descriptor (DUMP_DH_COMPRESSED_*).

@@ -97,7 +97,8 @@ internal sealed class ZstdSequences
         return TryCopyLiterals(ref literals, literals.Length, target, ref done);
     }
 
-    private bool TryRun(ReadOnlySpan<byte> source, int count, ref ReadOnlySpan<byte> literals, Span<byte> target, ref int done)
+    private bool TryRun(
+        ReadOnlySpan<byte> source, int count, ref ReadOnlySpan<byte> literals, Span<byte> target, ref int done)
     {
         BackwardBits bits = new(source);
         if (!bits.IsSound || _literals is not { } literalTable || _offsets is not { } offsetTable
@@ -165,7 +166,9 @@ internal sealed class ZstdSequences
         return true;
     }
 
-    /// <summary>The table for one of the three codes: the predefined one, a single symbol, one of its own, or the last.</summary>
+    /// <summary>
+    /// The table for one of the three codes: the predefined one, a single symbol, one of its own, or the last.
+    /// </summary>
     private static bool TryChoose(ReadOnlySpan<byte> source, ref int position, int mode, FseTable predefined, FseTable own,
         ref FseTable? chosen, int mostLog, int codes)
     {
