@@ -9,6 +9,9 @@ internal sealed record CommandLineOptions(string Dump, IReadOnlyList<string> Com
     /// <summary>The symbol path; null for that of the environment.</summary>
     public string? Symbols { get; init; }
 
+    /// <summary>Further parts of a dump that was split.</summary>
+    public IReadOnlyList<string> Parts { get; init; } = [];
+
     /// <summary>Whether JSON is printed and nothing else.</summary>
     public bool Json { get; init; }
 
@@ -43,7 +46,10 @@ public static class CommandLine
     /// <summary>Runs the program; returns its exit code.</summary>
     public static async Task<int> RunAsync(string[] arguments, ConsoleStreams streams)
     {
-        Argument<string> dump = new("DUMP") { Description = "a Windows kernel dump" };
+        Argument<string> dump = new("DUMP")
+        {
+            Description = "a kernel dump of Windows, a vmcore of Linux, or a text with an ESXi purple screen ('-': piped in)",
+        };
         Argument<string[]> commands = new("COMMAND")
         {
             Description = "commands such as '!us -k' (quoted); '!hangwhy' if none is given; '!hahelp' lists them",
@@ -60,20 +66,27 @@ public static class CommandLine
         };
         Option<string> symbols = new("--symbols")
         {
-            Description = "symbol path as in WinDbg; also from _NT_SYMBOL_PATH. The dump's folder is always looked at",
+            Description = "symbol path as in WinDbg; also from _NT_SYMBOL_PATH. The dump's folder is always looked at. " +
+                "For a vmcore: the kernel's vmlinux, needed only where the dump lacks BTF or kallsyms",
             HelpName = "PATH",
+        };
+        Option<string[]> parts = new("--part")
+        {
+            Description = "a further part of a vmcore that makedumpfile has split; may be given several times",
+            HelpName = "FILE",
         };
         Option<bool> json = new("--json") { Description = "print JSON and nothing else" };
         Option<bool> noColor = new("--no-color") { Description = "no colours; also by the variable NO_COLOR" };
         Option<bool> noPager = new("--no-pager") { Description = "with -i: print what is longer than the screen all the same" };
-        RootCommand root = new("Says from a Windows kernel dump why the machine hung.")
+        RootCommand root = new("Says from a kernel dump of Windows or Linux, or from an ESXi purple screen, why the machine hung.")
         {
-            dump, commands, interactive, script, symbols, json, noColor, noPager,
+            dump, commands, interactive, script, symbols, parts, json, noColor, noPager,
         };
         root.SetAction(result => new ProgramRun(
             new CommandLineOptions(result.GetRequiredValue(dump), result.GetValue(commands) ?? [])
             {
                 Symbols = result.GetValue(symbols),
+                Parts = result.GetValue(parts) ?? [],
                 Json = result.GetValue(json),
                 NoColor = result.GetValue(noColor),
                 Interactive = result.GetValue(interactive),
@@ -88,6 +101,9 @@ public static class CommandLine
         if (errors.Count == 0 && parsed.GetValue(script) is not null
             && (parsed.GetValue(interactive) || parsed.GetValue(commands) is { Length: > 0 }))
             errors.Add("-c takes the place of commands and of -i");
+        if (errors.Count == 0 && parsed.GetResult(dump)?.Tokens is [{ Value: "-" }]
+            && (parsed.GetValue(interactive) || parsed.GetValue(script) == "-"))
+            errors.Add("'-' takes the text from the standard input: commands cannot come from there too");
         if (errors.Count == 0 && parsed.GetValue(interactive) && parsed.GetValue(json) && streams.Terminal is not null)
             errors.Add("--json prints no prompt: at the prompt give /json to a command");
         if (errors.Count > 0)
@@ -95,7 +111,7 @@ public static class CommandLine
             foreach (string error in errors)
                 await streams.Error.WriteLineAsync($"hangwhy: {DumpText.Clean(error)}").ConfigureAwait(false);
             await streams.Error.WriteLineAsync(
-                "usage: hangwhy DUMP [COMMAND… | -i | -c FILE] [--symbols PATH] [--json] [--no-color] [--no-pager]")
+                "usage: hangwhy DUMP [COMMAND… | -i | -c FILE] [--symbols PATH] [--part FILE]… [--json] [--no-color] [--no-pager]")
                 .ConfigureAwait(false);
             return ExitUsage;
         }

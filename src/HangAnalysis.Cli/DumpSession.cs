@@ -42,18 +42,24 @@ internal sealed class DumpSession : IDisposable
 
     /// <summary>Opens a dump.</summary>
     public static DumpSession Open(
-        string dump, string? symbols, TextWriter error, Interruption interruption, ProgressLine progress)
+        CommandLineOptions program, TextWriter error, Interruption interruption, ProgressLine progress,
+        Func<TextReader>? input = null)
     {
         CancellationToken cancellation = interruption.BeginReading();
         long start = Stopwatch.GetTimestamp();
-        DumpSource source = DumpFiles.Open(dump, new DumpOpenOptions
+        DumpOpenOptions options = new()
         {
-            SymbolPath = symbols ?? Environment.GetEnvironmentVariable("_NT_SYMBOL_PATH"),
+            FurtherParts = program.Parts,
+            SymbolPath = program.Symbols ?? Environment.GetEnvironmentVariable("_NT_SYMBOL_PATH"),
             DownloadProgress = progress,
             Warn = warning => progress.Interrupt(() => error.WriteLine($"hangwhy: {DumpText.Clean(warning)}")),
             Cancellation = cancellation,
-        });
-        CommandSession commands = new(source, Stopwatch.GetElapsedTime(start), progress, cancellation);
+        };
+        DumpSource source = DumpFiles.Open(program.Dump, options, input);
+        CommandSession commands = new(source, Stopwatch.GetElapsedTime(start), progress, cancellation)
+        {
+            Opener = new DumpOpener(options, progress),
+        };
         interruption.End();
         return new DumpSession(commands, interruption, progress);
     }

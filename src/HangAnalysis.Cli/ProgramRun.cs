@@ -33,7 +33,7 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
         try
         {
             using TextReader? script = OpenScript();
-            using DumpSession session = DumpSession.Open(options.Dump, options.Symbols, streams.Error, interruption, progress);
+            using DumpSession session = DumpSession.Open(options, streams.Error, interruption, progress, streams.Input);
             if (IsPrompt)
                 return RunPrompt(session);
             if (script is not null)
@@ -135,13 +135,13 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
         bool any = false;
         foreach ((ICommand command, CommandArguments arguments) in commands)
         {
-            OutputForm form = TextOutput.FormOf(arguments);
             session.Run(
                 () => arguments.WantsHelp
                     ? new CommandOutput(HelpCommand.Describe(command.Help, session.Commands.Commands), () => "null", [])
                     : command.Run(session.Commands, arguments),
                 output =>
                 {
+                    OutputForm form = TextOutput.FormOf(output.Form ?? arguments);
                     if (any && !options.Json && form == OutputForm.Report)
                         text.WriteLine("");
                     if (options.Json)

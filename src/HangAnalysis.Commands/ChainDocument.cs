@@ -116,7 +116,9 @@ internal static class ChainDocument
         bool closes, bool isFirst)
     {
         List<Span> left = [new Span(branch)];
-        string process = isFirst || branch.Length == 0 ? thread.Process.Title : thread.Process.Name;
+        // Where every thread is known by its decimal identifier, a name alone says little.
+        bool isTitled = isFirst || branch.Length == 0 || thread.Process.IsIdDecimal;
+        string process = isTitled ? thread.Process.Title : thread.Process.Name;
         left.Add(new Span(process, Tone.Strong, Links.CommandFor(thread.Process)));
         left.Add("  thread ");
         left.Add(Links.To(thread.Address));

@@ -41,6 +41,12 @@ public sealed class CommandSession : IDisposable
     /// <summary>The dump.</summary>
     public DumpSource Source { get; }
 
+    /// <summary>
+    /// Opens other files for <c>!hangwhy -file</c>; null where the host opens none, as of a file that was opened so itself.
+    /// Disposed with the session.
+    /// </summary>
+    public IDumpOpener? Opener { get; init; }
+
     /// <summary>What the dump says of itself.</summary>
     public TargetDescription Description => Source.Description;
 
@@ -70,8 +76,12 @@ public sealed class CommandSession : IDisposable
             system.Cancellation = cancellation;
     }
 
-    /// <summary>What ends slow work of the dump from now on: what a command has found is printed, or the next one reads.</summary>
-    public void SetDumpCancellation(CancellationToken cancellation) => Source.SetCancellation(cancellation);
+    /// <summary>What ends slow work of the dump from now on: what was found is printed, or the next command reads.</summary>
+    public void SetDumpCancellation(CancellationToken cancellation)
+    {
+        Source.SetCancellation(cancellation);
+        Opener?.Opened?.SetDumpCancellation(cancellation);
+    }
 
     /// <summary>Whether the system was read: then its processes can be asked for without waiting.</summary>
     public bool HasSystem => _system is not null;
@@ -148,18 +158,21 @@ public sealed class CommandSession : IDisposable
     public IReadOnlyList<ThreadFacts> CurrentThreads => DefaultProcess?.Threads ?? System.Threads;
 
     /// <summary>
-    /// The address that an argument means. Plain numbers are hexadecimal, whatever radix a debugger is set to; where identifiers
-    /// are decimal, a short decimal number is that of a thread and means its address.
+    /// The address that an argument means. Plain numbers are hexadecimal, whatever radix a debugger is set to; where
+    /// identifiers are decimal, a short decimal number is that of a thread and means its address.
     /// </summary>
     public ulong ParseAddress(string text)
     {
         if (System.Words.TryParseId(text, out ulong id))
-            return FindThreadById(id)?.Address.Value ?? throw new CommandUsageException($"no thread has the identifier {id}");
+            return FindThreadById(id)?.Address.Value
+                ?? throw new CommandUsageException($"no thread has the identifier {id}");
         if (CommandArguments.TryParseAddress(text, out ulong address))
             return address;
+        string how = System.Words.HasDecimalIds
+            ? "no address and no identifier: write an address in hexadecimal, an identifier in decimal"
+            : "no address: write it in hexadecimal, or in decimal after 0n";
         return Evaluator?.Invoke(text) ?? throw new CommandUsageException(
-            $"'{text}' is no address: write it in hexadecimal, or in decimal after 0n" +
-            (Evaluator is null ? "" : $", or as {EvaluatorTakes}"));
+            $"'{text}' is {how}{(Evaluator is null ? "" : $", or as {EvaluatorTakes}")}");
     }
 
     /// <summary>The system, if any of its threads could be read; <see cref="CommandDeclinedException"/> with the reason if not.</summary>
@@ -170,8 +183,8 @@ public sealed class CommandSession : IDisposable
             (System.Unknowns.Count > 0 ? $"{System.Unknowns[0].Why}" : "the dump holds none"));
 
     /// <summary>
-    /// Windows, if any of its threads could be read; <see cref="CommandDeclinedException"/> with the reason if not, and for other
-    /// systems.
+    /// Windows, if any of its threads could be read; <see cref="CommandDeclinedException"/> with the reason if not, and for
+    /// other systems.
     /// </summary>
     /// <param name="command">Name of the command that knows Windows only, without the '!'.</param>
     public WindowsSystem RequireWindows(string command)
@@ -210,7 +223,8 @@ public sealed class CommandSession : IDisposable
         ulong value = ParseAddress(text);
         if (System.FindThread(value) is { } thread)
             return thread;
-        return (System.Words.HasDecimalIds ? null : FindThreadById(value)) ?? throw new CommandUsageException($"no thread has the address or the identifier {value:x}");
+        return (System.Words.HasDecimalIds ? null : FindThreadById(value))
+            ?? throw new CommandUsageException($"no thread has the address or the identifier {value:x}");
     }
 
     /// <summary>
@@ -220,7 +234,11 @@ public sealed class CommandSession : IDisposable
     public string? CommandFor(ulong address) => Links.CommandForAddress(address, System);
 
     /// <inheritdoc/>
-    public void Dispose() => Source.Dispose();
+    public void Dispose()
+    {
+        Opener?.Dispose();
+        Source.Dispose();
+    }
 
     private ThreadFacts? FindThreadById(ulong id)
     {

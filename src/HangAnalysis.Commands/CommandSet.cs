@@ -47,9 +47,9 @@ public sealed class CommandSet(string system, IReadOnlyList<ICommand> commands)
     {
         if (Find(name) is not null || CommandTable.FindOther(this, name) is not { } other)
             return;
-        string reason = other.Command.Help.Subject is { } subject
+        string reason = other.Help.Subject is { } subject
             ? $"is about {subject}, which {System} does not have"
-            : $"is for dumps of {other.System}, and this one is of {System}";
+            : $"is not there for {System}";
         throw new CommandDeclinedException($"!{name} {reason}; see !hahelp");
     }
 }

@@ -21,7 +21,8 @@ public static class CommandTable
     public static CommandSet Linux { get; } = new("Linux",
         [
             .. Shared(CommandWords.Linux), new LinuxTaskCommand(), TaskListCommand.OfTasks, TaskListCommand.OfProcesses,
-            new CrashWhyCommand(), new LogCommand(), new SysCommand(), new HelpCommand(),
+            new LinuxProcessCommand(), new CrashWhyCommand(), new LogCommand(), new LinuxMemoryCommand(), new LinuxModsCommand(),
+            new SysCommand(), new HelpCommand(),
         ]);
 
     /// <summary>The commands of texts of ESXi: a purple screen holds what its processors did.</summary>
@@ -44,11 +45,11 @@ public static class CommandTable
     public static ICommand Require(CommandArguments arguments) => Windows.Require(arguments);
 
     /// <summary>A command of that name that another system has; null where none has it.</summary>
-    internal static (string System, ICommand Command)? FindOther(CommandSet own, string name)
+    internal static ICommand? FindOther(CommandSet own, string name)
     {
         foreach (CommandSet set in Sets)
             if (set != own && set.Find(name) is { } command)
-                return (set.System, command);
+                return command;
         return null;
     }
 

@@ -17,6 +17,7 @@ internal sealed record CommandWords
         LockKinds = "ERESOURCE or mutant",
         Reasons = "WrResource,WrPushLock",
         States = "Ready,Standby",
+        File = @"C:\dumps\vmcore",
         Function = "TmXPFlt",
         FunctionForm = "module!function",
         IdleFunctions = "ExpWorkerThread|KiIdleLoop",
@@ -35,6 +36,7 @@ internal sealed record CommandWords
         LockKinds = "mutex or rw_semaphore",
         Reasons = "mutex,rw_semaphore",
         States = "D,R",
+        File = "/var/crash/vmcore",
         Function = "ext4_",
         FunctionForm = "a function or [module]",
         IdleFunctions = "worker_thread|do_idle",
@@ -84,6 +86,9 @@ internal sealed record CommandWords
     /// <summary>States of threads, as an option takes them.</summary>
     public required string States { get; init; }
 
+    /// <summary>Path of another dump.</summary>
+    public required string File { get; init; }
+
     /// <summary>A text of frames that one would look for.</summary>
     public required string Function { get; init; }
 
@@ -94,5 +99,6 @@ internal sealed record CommandWords
     public required string IdleFunctions { get; init; }
 
     /// <summary>Examples that are loops of the debugger; none where there is no debugger.</summary>
-    public IReadOnlyList<(string Call, string Effect)> Loops(params (string Call, string Effect)[] loops) => HasDebugger ? loops : [];
+    public IReadOnlyList<(string Call, string Effect)> Loops(params (string Call, string Effect)[] loops) =>
+        HasDebugger ? loops : [];
 }

@@ -41,7 +41,8 @@ internal sealed class CpusCommand(CommandWords words) : ICommand
         document.Add(new TableBlock(
             [
                 new("CPU", Align.Right), new("Thread"), new("Process", CanShrink: true), new("Pri", Align.Right),
-                .. Level(system, new Column(system.Words.ProcessorLevel ?? "", Align.Right)), new("Ready", Align.Right), new("Oldest", Align.Right), new("Since", Align.Right),
+                .. Level(system, new Column(system.Words.ProcessorLevel ?? "", Align.Right)),
+                new("Ready", Align.Right), new("Oldest", Align.Right), new("Since", Align.Right),
                 new("Does", CanShrink: true),
             ],
             [.. processors.Select(p => Row(p, system))]));
@@ -102,12 +103,13 @@ internal sealed class CpusCommand(CommandWords words) : ICommand
             document.Add(new LineBlock([.. start, "next is thread ", Links.To(next.Address), $" of {next.Process.Title}"], [], 0, 4));
         if (p.Times is { } times)
             document.Add(new LineBlock([.. start, $"kernel {AgeText.Format(times.Kernel)}, user {AgeText.Format(times.User)}, " +
-                $"{system.Words.DeferredCalls} {AgeText.Format(times.Dpc)}, interrupts {AgeText.Format(times.Interrupt)}"], [], 0, 4));
+                $"{system.Words.DeferredCalls ?? "deferred work"} {AgeText.Format(times.Dpc)}, " +
+                $"interrupts {AgeText.Format(times.Interrupt)}"], [], 0, 4));
     }
 
     private static void AddDpc(Document document, ProcessorFacts p, ISystemFacts system, List<Span> start)
     {
-        List<Span> line = [.. start, $"executes the {system.Words.DeferredCall} "];
+        List<Span> line = [.. start, $"executes the {system.Words.DeferredCall ?? "deferred call"} "];
         line.Add(p.DpcRoutine switch
         {
             null => "(not recorded)",

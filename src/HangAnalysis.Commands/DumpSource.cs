@@ -1,4 +1,5 @@
 using HangAnalysis.Linux;
+using HangAnalysis.Linux.Symbols;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Dumps;
@@ -21,11 +22,11 @@ public sealed class DumpSource : IDisposable
     /// <param name="description">What it says of itself.</param>
     /// <param name="commands">The commands of its system.</param>
     /// <param name="read">
-    /// Reads the system; receives what is told the number of threads read so far, and what ends the reading. Damage is told in
-    /// the system's unknowns and never thrown.
+    /// Reads the system; receives what is told the number of threads read so far, and what ends the reading. Damage is told
+    /// in the system's unknowns and never thrown.
     /// </param>
     /// <param name="dump">The dump; disposed with the source.</param>
-    /// <param name="setCancellation">Gives the dump what ends its slow work, such as searches for symbols; null for none.</param>
+    /// <param name="setCancellation">Gives the dump what ends its slow work, as searches for symbols; null for none.</param>
     public DumpSource(TargetDescription description, CommandSet commands,
         Func<IProgress<int>?, CancellationToken, ISystemFacts> read, IDisposable dump,
         Action<CancellationToken>? setCancellation = null)
@@ -51,9 +52,10 @@ public sealed class DumpSource : IDisposable
         (progress, cancellation) => new WindowsSystem(target, progress, cancellation), target,
         target is KernelDumpTarget file ? token => file.Cancellation = token : null);
 
-    /// <summary>A vmcore of Linux.</summary>
-    public static DumpSource OfLinux(VmcoreTarget target) => new(target.Description, CommandTable.Linux,
-        (progress, cancellation) => new LinuxSystem(target, progress, cancellation), target);
+    /// <summary>A vmcore of Linux, with the kernel's file where one was given; both are disposed with the source.</summary>
+    public static DumpSource OfLinux(VmcoreTarget target, VmlinuxFile? vmlinux = null) => new(target.Description, CommandTable.Linux,
+        (progress, cancellation) => new LinuxSystem(target, vmlinux, progress, cancellation),
+        vmlinux is null ? target : new Both(target, vmlinux));
 
     /// <summary>Reads the system.</summary>
     public ISystemFacts Read(IProgress<int>? progress, CancellationToken cancellation) => _read(progress, cancellation);
@@ -63,4 +65,13 @@ public sealed class DumpSource : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _dump.Dispose();
+
+    private sealed record Both(IDisposable First, IDisposable Second) : IDisposable
+    {
+        public void Dispose()
+        {
+            First.Dispose();
+            Second.Dispose();
+        }
+    }
 }

@@ -32,14 +32,15 @@ internal sealed class FemsCommand(CommandWords words) : ICommand
             new("k", null, "all threads of the system"),
             .. ThreadSelection.FilterOptions(words).Select(
                 o => o.Name == ThreadSelection.StateOption ? o with { Name = StateOption } : o),
-            new("s", "TEXT", "the text, as a regular expression: as MEX has it"),
+            new("s", "TEXT", $"the text, as a regular expression{(words.HasDebugger ? ": as MEX has it" : "")}"),
             .. StackSelection.TextOptions,
             new("1", null, "of threads with the same stack only the one that is longest in its state"),
             new("l", "N", "at most so many threads"),
             .. CommandHelp.ListingOptions,
         ],
         [
-            ($"!fems -k {words.Function} !why", "why each thread waits that has the text in a frame: its address is put behind"),
+            ($"!fems -k {words.Function} !why",
+                "why each thread waits that has the text in a frame: its address is put behind"),
             .. words.HasDebugger
                 ? s_windowsExamples
                 : [($"!fems -k -1 {words.Function} !us -p ${{p}}",
@@ -89,16 +90,19 @@ internal sealed class FemsCommand(CommandWords words) : ICommand
     }
 
     /// <summary>What is wrong in every run is told before the first.</summary>
-    private static void RequireRunnable(CommandSession session, string command)
+    private void RequireRunnable(CommandSession session, string command)
     {
         CommandArguments arguments = session.Parse(Insert(command, 0, 0));
         session.Commands.RequireOwn(arguments.Name);
         if (session.Commands.Find(arguments.Name) is not { } found)
-            throw new CommandUsageException(
-                $"!fems: '{arguments.Name}' is no command of this extension (!hahelp lists them); " +
-                "for commands of the debugger: .foreach (t {!us /q -k TEXT}) {.thread ${t}; COMMAND}");
+            throw new CommandUsageException(words.HasDebugger
+                ? $"!fems: '{arguments.Name}' is no command of this extension (!hahelp lists them); " +
+                    "for commands of the debugger: .foreach (t {!us /q -k TEXT}) {.thread ${t}; COMMAND}"
+                : $"!fems: '{arguments.Name}' is no command; !hahelp lists them");
         if (found is FemsCommand)
             throw new CommandUsageException("!fems: does not run itself");
+        if (FileCommand.IsMeant(arguments))
+            throw new CommandUsageException("!fems: opens no files");
         if (arguments.WantsHelp)
             throw new CommandUsageException($"!fems: !{arguments.Name} /? explains that command");
         if (arguments.Has("q") || arguments.Has("json"))

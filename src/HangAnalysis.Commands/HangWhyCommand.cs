@@ -9,6 +9,9 @@ namespace HangAnalysis.Commands;
 /// <summary><c>!hangwhy</c>: the verdict with its chain and its evidence.</summary>
 internal sealed class HangWhyCommand(CommandWords words) : ICommand
 {
+    /// <summary>Its name without the '!'.</summary>
+    public const string Name = "hangwhy";
+
     /// <summary>Lines that "Not known" takes before the rest is counted.</summary>
     private const int MostUnknown = 6;
 
@@ -20,24 +23,36 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
 
     private const int LabelWidth = 12;
 
+    private static readonly string[] s_flags = ["v", "all", "q", "json"];
+
     /// <inheritdoc/>
-    public CommandHelp Help { get; } = new(CommandCategories.Verdicts, "hangwhy",
+    public CommandHelp Help { get; } = new(CommandCategories.Verdicts, Name,
         "says why the system hangs: who waits for whom, and what at the end of the chain keeps everybody waiting",
-        "!hangwhy [-v] [-all] [/json] [/q]",
+        "!hangwhy [-v] [-all] [/json] [/q] [-file PATH [COMMAND]]",
         [
             new("v", null, "all evidence: the command that shows each step, further chains in full, whole stacks, every unknown"),
             new("all", null, $"judges every end of a wait, and not only the {HangAnalyzer.MostEnds} most important"),
+            new(FileCommand.Option, "PATH",
+                "opens another dump, of any system, beside this one, and runs this command or COMMAND on it"),
             .. CommandHelp.ListingOptions,
         ],
         [("!hangwhy", "prints the verdict, the chain, what was ruled out and what is not known"),
             ("!hangwhy -v", "the same with all evidence"),
-            .. words.Loops((".foreach (t {!hangwhy /q}) {!lpcchain ${t}}", "runs a command for each thread of the first chain"))]);
+            ($"!hangwhy -file {words.File} !us -k", "the stacks in another dump"),
+            .. words.Loops(
+                (".foreach (t {!hangwhy /q}) {!lpcchain ${t}}", "runs a command for each thread of the first chain"))])
+    {
+        TakesCommand = true,
+    };
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
     {
-        if (arguments.Words.Count > 0)
-            throw new CommandUsageException($"!hangwhy: '{arguments.Words[0]}' is not understood; see !hangwhy /?");
+        if (FileCommand.IsMeant(arguments))
+            return FileCommand.Run(session.Opener, arguments, session.Cancellation);
+        if (arguments.Rest is { Length: > 0 } rest)
+            throw new CommandUsageException(
+                $"!hangwhy: '{CommandArguments.SplitFirst(rest).Word}' is not understood; see !hangwhy /?");
         Verdict verdict = arguments.Has("all") ? session.FullVerdict : session.Verdict;
         return new CommandOutput(Arrange(session, verdict, arguments.Has("v")),
             () => JsonSerializer.Serialize(VerdictJsonMapper.Map(session, verdict), ReportJsonContext.Default.HangReport),
@@ -45,6 +60,10 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
                 ? []
                 : [.. verdict.Chains[0].Links.Where(l => l.Thread is not null).Select(l => l.Reference.Address).Distinct()]);
     }
+
+    /// <summary>The options that this command has beside the file's, as they are typed.</summary>
+    internal static string FlagsOf(CommandArguments arguments) => string.Concat(
+        s_flags.Where(arguments.Has).Select(f => $" -{f}"));
 
     private static Document Arrange(CommandSession session, Verdict verdict, bool verbose)
     {
@@ -75,7 +94,7 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
         AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
         List<(string, string)> unknown = [.. verdict.Unknown.Select(u => (u.What, u.Why))];
         foreach (string damage in session.Description.Damage)
-            unknown.Add(("the dump file", damage));
+            unknown.Add(($"the {session.Description.Form} file", damage));
         AddLabelled(document, "Not known", unknown, verbose ? int.MaxValue : MostUnknown);
         AddNext(document, NextSteps.Of(verdict, session));
         return document;
@@ -98,8 +117,11 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
 
     private static string DumpLine(TargetDescription dump, ISystemFacts system)
     {
-        string line = $"{dump.OperatingSystem} {dump.Architecture.ToString().ToLowerInvariant()}, {dump.ProcessorCount} CPU" +
-            $"{(dump.ProcessorCount == 1 ? "" : "s")}, {dump.Kind} dump";
+        string processors = dump.ProcessorCount == 0
+            ? ""
+            : $", {dump.ProcessorCount} CPU{(dump.ProcessorCount == 1 ? "" : "s")}";
+        string architecture = dump.Architecture == Architecture.Unknown ? "" : $" {dump.Architecture.ToString().ToLowerInvariant()}";
+        string line = $"{dump.OperatingSystem}{architecture}{processors}, {dump.Kind} {dump.Form}";
         IDumpMoment? moment = system as IDumpMoment;
         if ((dump.Time ?? moment?.Time) is { } time)
             line += $" of {time:yyyy-MM-dd HH:mm:ss} UTC";
@@ -162,7 +184,8 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
     }
 
     /// <summary>What the system recorded of its stop, a line each; of lines with one label only the first has it.</summary>
-    private static void AddEvidence(Document document, IReadOnlyList<(string Label, Phrase Text)> evidence, ISystemFacts system)
+    private static void AddEvidence(
+        Document document, IReadOnlyList<(string Label, Phrase Text)> evidence, ISystemFacts system)
     {
         string last = "";
         foreach ((string label, Phrase text) in evidence)

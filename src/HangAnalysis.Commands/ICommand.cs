@@ -48,8 +48,8 @@ public sealed record CommandHelp(
     public bool TakesCommand { get; init; }
 
     /// <summary>
-    /// What only its system has and other systems do not, several of it: <c>ALPC ports</c>; null where others have that too, or
-    /// have a command of the same name.
+    /// What only its system has and other systems do not, several of it: <c>ALPC ports</c>; null where others have that too,
+    /// or have a command of the same name.
     /// </summary>
     public string? Subject { get; init; }
 
@@ -65,7 +65,14 @@ public sealed record CommandHelp(
 /// <param name="Document">For people.</param>
 /// <param name="Json">For programs; made only when asked for.</param>
 /// <param name="Addresses">For <c>.foreach</c>: one a line.</param>
-public sealed record CommandOutput(Document Document, Func<string> Json, IReadOnlyList<ulong> Addresses);
+public sealed record CommandOutput(Document Document, Func<string> Json, IReadOnlyList<ulong> Addresses)
+{
+    /// <summary>
+    /// The line that was run instead of the one that was given, whose options say in which form the output is wanted; null
+    /// for the one that was given.
+    /// </summary>
+    public CommandArguments? Form { get; init; }
+}
 
 /// <summary>A bang command: arguments in, document out. It arranges what the library knows, and knows nothing itself.</summary>
 public interface ICommand

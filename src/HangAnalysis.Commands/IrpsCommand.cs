@@ -14,7 +14,10 @@ internal sealed class IrpsCommand : ICommand
         "!irps [DRIVER] [/json] [/q]",
         CommandHelp.ListingOptions,
         [("!irps", "all requests that threads, their files and devices show"), ("!irps storahci", "those that one driver has"),
-            (".foreach (i {!irps /q Ntfs}) {!irp ${i}}", "runs a command for each request")]) { Subject = "requests to drivers (IRPs)" };
+            (".foreach (i {!irps /q Ntfs}) {!irp ${i}}", "runs a command for each request")])
+    {
+        Subject = "requests to drivers (IRPs)",
+    };
 
     /// <summary>The requests of one driver.</summary>
     private sealed record Group(string Driver, string File, ModuleFacts? Module, List<RequestFacts> Requests);

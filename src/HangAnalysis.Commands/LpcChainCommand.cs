@@ -15,7 +15,10 @@ internal sealed class LpcChainCommand : ICommand
         CommandHelp.ListingOptions,
         [("!lpcchain", "every thread that waits for an answer, the longest wait first"),
             ("!lpcchain ffffab06b1b28800", "the chain of one thread"),
-            ("!lpcchain ffffab06b8137800", "the chains that lead through one process")]) { Subject = "ALPC messages" };
+            ("!lpcchain ffffab06b8137800", "the chains that lead through one process")])
+    {
+        Subject = "ALPC messages",
+    };
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)

@@ -18,7 +18,11 @@ internal sealed class LpcPortsCommand : ICommand
         ],
         [("!lpcports", "connection ports with waiting threads or messages, the most awaited first"),
             ("!lpcports ffffe00100fda900", "ports that a process made, with who is connected, and ports that it is connected to"),
-            ("!lpcports ffffab06b853c540", "one port: its owner, queues, messages, connections, and the threads that serve it")]) { Subject = "ALPC ports" };
+            ("!lpcports ffffab06b853c540",
+                "one port: its owner, queues, messages, connections, and the threads that serve it")])
+    {
+        Subject = "ALPC ports",
+    };
 
     /// <summary>A connection port, the messages that are awaited through it, and what its connections' ports hold.</summary>
     private sealed record Listed(PortFacts Port, List<MessageFacts> Awaited)

@@ -19,7 +19,10 @@ internal sealed class LpcWaitCommand : ICommand
         [("!lpcwait", "every thread that waits for a reply"),
             ("!lpcwait ffffab06b8137800", "those that wait for one server process, by its address or identifier"),
             ("!lpcwait -p 3a4", "those of one client process"),
-            (".foreach (t {!lpcwait /q}) {!why ${t}}", "says why each of them does not go on")]) { Subject = "ALPC messages" };
+            (".foreach (t {!lpcwait /q}) {!why ${t}}", "says why each of them does not go on")])
+    {
+        Subject = "ALPC messages",
+    };
 
     /// <summary>A process that owes replies at one port; a client that does is one that its server has called back.</summary>
     private sealed record Server(ulong Address, ProcessFacts? Process, ulong Port, bool IsCallback, List<MessageFacts> Waiting)

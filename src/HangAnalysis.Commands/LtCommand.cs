@@ -110,7 +110,8 @@ internal sealed class LtCommand(CommandWords words) : ICommand
         {
             if (session.Cancellation.IsCancellationRequested)
                 yield break;
-            yield return [.. ThreadCells.Of(thread), FindFunction(session.System, thread).Function ?? ThreadCells.NotRecorded];
+            yield return
+                [.. ThreadCells.Of(thread), FindFunction(session.System, thread).Function ?? ThreadCells.NotRecorded];
         }
     }
 

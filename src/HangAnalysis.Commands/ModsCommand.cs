@@ -35,12 +35,14 @@ internal sealed class ModsCommand : ICommand
         return new CommandOutput(Arrange(modules, system, name),
             () => JsonSerializer.Serialize(new ModulesJson("hanganalysis-mods/1", [.. modules.Select(m => new ModuleJson(
                 VerdictJsonMapper.Hex(m.Module.BaseAddress), $"0x{m.Module.Size:x}", m.Facts.Name, m.Facts.FileName,
-                m.Facts.Version, m.Facts.Company, m.Facts.LinkDate?.ToString("yyyy-MM-dd"), VerdictWords.Of(m.Facts.Origin, system.Words)))]),
+                m.Facts.Version, m.Facts.Company, m.Facts.LinkDate?.ToString("yyyy-MM-dd"),
+                VerdictWords.Of(m.Facts.Origin, system.Words)))]),
                 ReportJsonContext.Default.ModulesJson),
             [.. modules.Select(m => m.Module.BaseAddress)]);
     }
 
-    private static Document Arrange(List<(ModuleFacts Facts, TargetModule Module)> modules, WindowsSystem system, string? name)
+    private static Document Arrange(
+        List<(ModuleFacts Facts, TargetModule Module)> modules, WindowsSystem system, string? name)
     {
         Document document = new();
         document.Add(new TableBlock(
@@ -50,8 +52,9 @@ internal sealed class ModsCommand : ICommand
             ],
             [.. modules.Select(m => (IReadOnlyList<Span>)
             [
-                Links.To(m.Facts, system, $"{m.Module.BaseAddress:x16}"), $"{m.Module.Size:x}", m.Facts.Name, m.Facts.FileName, m.Facts.Version ?? "-",
-                m.Facts.Company ?? "-", m.Facts.LinkDate?.ToString("yyyy-MM-dd") ?? "-", VerdictWords.Of(m.Facts.Origin, system.Words),
+                Links.To(m.Facts, system, $"{m.Module.BaseAddress:x16}"), $"{m.Module.Size:x}", m.Facts.Name,
+                m.Facts.FileName, m.Facts.Version ?? "-", m.Facts.Company ?? "-",
+                m.Facts.LinkDate?.ToString("yyyy-MM-dd") ?? "-", VerdictWords.Of(m.Facts.Origin, system.Words),
             ])]));
         document.Blank();
         if (name is not null && modules.Count == 1)

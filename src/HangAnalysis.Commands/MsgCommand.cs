@@ -17,7 +17,10 @@ internal sealed class MsgCommand : ICommand
         "!msg MESSAGE | THREAD [/json] [/q]",
         CommandHelp.ListingOptions,
         [("!msg ffffce0e5b04dcf0", "one message, by its address"),
-            ("!msg ffffab06b1b28800", "the message that a thread awaits the reply to")]) { Subject = "ALPC messages" };
+            ("!msg ffffab06b1b28800", "the message that a thread awaits the reply to")])
+    {
+        Subject = "ALPC messages",
+    };
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)

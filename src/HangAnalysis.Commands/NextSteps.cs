@@ -32,11 +32,12 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
         if (verdict.Culprit is { } culprit)
             commands.Add($"!mods {culprit.Module.Name}");
         if (commands.Count == 0)
-            commands.Add(system.HoldsWholeSystem ? "!us -k" : "!mods");
+            commands.Add(system.HoldsWholeSystem || !session.Commands.Has("!mods") ? "!us -k" : "!mods");
         commands.RemoveAll(c => !session.Commands.Has(c));
         if (commands.Count == 0)
             commands.Add("!hahelp");
-        return new NextSteps(commands, [.. AdviceOn(verdict, system.Words)]);
+        return new NextSteps(commands, 
+            [.. AdviceOn(verdict, system.Words), .. system is IOwnFindings findings ? findings.NextSteps : []]);
     }
 
     private static IEnumerable<string> AdviceOn(Verdict verdict, SystemWords words)

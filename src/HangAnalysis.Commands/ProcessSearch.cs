@@ -24,7 +24,9 @@ internal static class ProcessSearch
                 named.Add(candidate);
         if (named.Count > 0 || isNumber)
             return named;
-        return session.Evaluator?.Invoke(word) is { } value && Find(session, value, true) is { } evaluated ? [evaluated] : [];
+        return session.Evaluator?.Invoke(word) is { } value && Find(session, value, canBeId: true) is { } evaluated
+            ? [evaluated]
+            : [];
     }
 
     /// <summary>The same; <see cref="CommandUsageException"/> where there is none.</summary>

@@ -36,7 +36,10 @@ internal sealed class ReadyCommand : ICommand
             .. CommandHelp.ListingOptions,
         ],
         [("!ready", "who waits for a processor, and for how long"),
-            (".foreach (t {!ready /q}) {!why ${t}}", "runs a command for each ready thread")]) { Subject = "the ready queues of the dispatcher" };
+            (".foreach (t {!ready /q}) {!why ${t}}", "runs a command for each ready thread")])
+    {
+        Subject = "the ready queues of the dispatcher",
+    };
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)

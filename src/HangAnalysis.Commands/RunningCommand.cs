@@ -136,7 +136,8 @@ internal sealed class RunningCommand(CommandWords words) : ICommand
         if (p.Times is { } times)
             notes.Add([$"since the start {AgeText.FormatRun(times.Kernel)} in the kernel, " +
                 $"{AgeText.FormatRun(times.User)} in programs, " +
-                $"{AgeText.FormatRun(times.Dpc)} in {system.Words.DeferredCalls}, {AgeText.FormatRun(times.Interrupt)} in interrupts"]);
+                $"{AgeText.FormatRun(times.Dpc)} in {system.Words.DeferredCalls ?? "deferred work"}, " +
+                $"{AgeText.FormatRun(times.Interrupt)} in interrupts"]);
     }
 
     private static RunningThreadJson ToJson(ProcessorFacts p, ISystemFacts system)

@@ -122,8 +122,8 @@ internal sealed class StackSelection
     }
 
     /// <summary>
-    /// Whether code is a part of the system is told by its version resource or its name; of some neither tells, and of code in no
-    /// module nothing does.
+    /// Whether code is a part of the system is told by its version resource or its name; of some neither tells, and of code
+    /// in no module nothing does.
     /// </summary>
     private string? DescribeUnknownModules()
     {

@@ -20,7 +20,8 @@ internal sealed class UsCommand(CommandWords words) : ICommand
             new("k", null, "all threads of the system"),
             new("cpu", null, "the threads that are on processors"),
             .. ThreadSelection.FilterOptions(words),
-            new("3", null, $"stacks through code that is not part of {words.System}; tells of how many the dump does not say it"),
+            new("3", null,
+                $"stacks through code that is not part of {words.System}; tells of how many the dump does not say it"),
             .. StackSelection.TextOptions,
             new("t", null, "behind the stacks a tree of the calls that they have in common, from the outermost function"),
             new("sort", "ORDER", "count (the fewest threads first, as without this) or wait (the longest wait first)"),
@@ -68,8 +69,8 @@ internal sealed class UsCommand(CommandWords words) : ICommand
                 [.. session.System.Processors.Where(p => p.Current is not null).Select(p => p.Current!)])
             : ThreadSelection.Of(session, arguments, "k");
 
-    private static Document Arrange(ISystemFacts system, StackSelection stacks, IReadOnlyList<StackGroup> shown, string? scope,
-        CallTree? tree)
+    private static Document Arrange(
+        ISystemFacts system, StackSelection stacks, IReadOnlyList<StackGroup> shown, string? scope, CallTree? tree)
     {
         Document document = new();
         // Names and lines are made while they are printed: long output begins at once, and a break ends the work too.

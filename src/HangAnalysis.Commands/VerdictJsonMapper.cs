@@ -20,9 +20,12 @@ internal static class VerdictJsonMapper
             Chains = [.. verdict.Chains.Select(Map)],
             Stacks = [.. verdict.Stacks.Select(s => new StackJson(
                 s.Title, s.Thread is null ? null : Hex(s.Thread.Address.Value), [.. s.Stack.Frames.Select(Map)]))],
+            Evidence = verdict.Evidence.Count == 0
+                ? null
+                : [.. verdict.Evidence.Select(e => new EvidenceJson(e.Label, e.Text.ToString()))],
             RuledOut = [.. verdict.RuledOut.Select(r => new ReasonJson(r.What, r.Why))],
             Unknown = [.. verdict.Unknown.Select(u => new ReasonJson(u.What, u.Why)),
-                .. session.Description.Damage.Select(d => new ReasonJson("the dump file", d))],
+                .. session.Description.Damage.Select(d => new ReasonJson($"the {session.Description.Form} file", d))],
             Timings = session.Timings,
         };
     }
@@ -66,5 +69,10 @@ internal static class VerdictJsonMapper
             ? new BugCheckJson($"0x{b.Code:x}", $"0x{b.RawCode:x}", system.Stop?.Name, [.. b.Parameters.Select(Hex)])
             : null,
         dump.Time ?? (system as IDumpMoment)?.Time,
-        Age(dump.Uptime ?? (system as IDumpMoment)?.Uptime));
+        Age(dump.Uptime ?? (system as IDumpMoment)?.Uptime))
+    {
+        Stop = dump.BugCheck is null && system.Stop is { } stop
+            ? new StopJson(stop.Title, stop.IsForced, stop.Meaning, stop.FaultAddress == 0 ? null : Hex(stop.FaultAddress))
+            : null,
+    };
 }

@@ -16,6 +16,8 @@ internal static class VerdictWords
         VerdictClass.OrphanedLock => "orphaned-lock",
         VerdictClass.Starvation => "starvation",
         VerdictClass.Spinning => "spinning",
+        VerdictClass.OwnerRunning => "owner-running",
+        VerdictClass.ProcessorStuck => "processor-stuck",
         VerdictClass.LongDpc => "long-dpc",
         VerdictClass.MemoryExhausted => "memory-exhausted",
         VerdictClass.OwnerUnknown => "owner-unknown",

@@ -16,7 +16,9 @@ internal sealed class WhyCommand(CommandWords words) : ICommand
         "!why [THREAD] [-v] [/json] [/q]",
         [new("v", null, "the command that shows each step, below it"), .. CommandHelp.ListingOptions],
         [($"!why {words.Thread}", "one thread, by its address or identifier"),
-            ("!why", $"{(words.HasDebugger ? "the debugger's current thread if it waits, or " : "")}the root thread of the verdict")]);
+            ("!why", words.HasDebugger
+                ? "the debugger's current thread if it waits, or the root thread of the verdict"
+                : "the root thread of the verdict")]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)

@@ -15,7 +15,8 @@ internal sealed class WorkersCommand(CommandWords words) : ICommand
         "lists the system's work queues: workers, waiting items, and what blocked workers wait for",
         "!workers [/json] [/q]",
         CommandHelp.ListingOptions,
-        [("!workers", "all queues that have workers"), .. words.Loops((".foreach (t {!workers /q}) {!lpcchain ${t}}", "follows each blocked worker"))]);
+        [("!workers", "all queues that have workers"),
+            .. words.Loops((".foreach (t {!workers /q}) {!lpcchain ${t}}", "follows each blocked worker"))]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)

@@ -19,6 +19,10 @@ internal static class CommandRunner
     private static readonly EngineConnection s_engine = new();
     private static readonly EngineConsole s_console = new(s_engine);
     private static ExtensionSession? s_session;
+    private static FileSession? s_file;
+
+    /// <summary>Whether the command that runs reads a file: then what fails has nothing to do with the session.</summary>
+    private static bool s_readsFile;
 
     /// <summary>Runs a command; returns the HRESULT for the engine. Throws nothing.</summary>
     public static int Run(DebugInterface client, string line)
@@ -27,6 +31,7 @@ internal static class CommandRunner
         lock (s_lock)
             try
             {
+                s_readsFile = false;
                 s_engine.Open(client);
                 return RunConnected(line);
             }
@@ -45,7 +50,7 @@ internal static class CommandRunner
             {
                 if (!isQuiet)
                     s_console.WriteError("interrupted");
-                DropSession();
+                DropBroken();
                 return Failed;
             }
             catch (Exception exception)
@@ -54,7 +59,7 @@ internal static class CommandRunner
                 s_console.WriteError(exception is DumpFormatException or DebugEngineException
                     ? exception.Message
                     : $"{line.Split(' ')[0]} failed: {exception.GetType().Name}: {exception.Message}");
-                DropSession();
+                DropBroken();
                 return Failed;
             }
             finally
@@ -93,9 +98,29 @@ internal static class CommandRunner
     {
         lock (s_lock)
         {
-            s_session?.Dispose();
-            s_session = null;
+            DropEngineSession();
+            DropFile();
         }
+    }
+
+    private static void DropBroken()
+    {
+        if (s_readsFile)
+            DropFile();
+        else
+            DropEngineSession();
+    }
+
+    private static void DropEngineSession()
+    {
+        s_session?.Dispose();
+        s_session = null;
+    }
+
+    private static void DropFile()
+    {
+        s_file?.Dispose();
+        s_file = null;
     }
 
     private static int RunConnected(string line)
@@ -106,6 +131,8 @@ internal static class CommandRunner
             s_console.WriteDocument(HelpCommand.Describe(command.Help));
         else if (command is HelpCommand)
             s_console.WriteDocument(HelpCommand.Answer(string.Join(' ', arguments.Words)));
+        else if (FileCommand.IsMeant(arguments))
+            RunOnFile(arguments, IsQuiet(line));
         else if (s_engine.Control.GetDebuggeeType().Class != DebugControl.ClassKernel)
             throw new CommandDeclinedException($"!{command.Help.Name} reads kernel dumps and kernels; this session is neither");
         else
@@ -130,14 +157,40 @@ internal static class CommandRunner
     private static ExtensionSession OpenSession()
     {
         if (s_session is not null && !s_session.IsOf(s_engine))
-            DropSession();
+            DropEngineSession();
         return s_session ??= new ExtensionSession(s_engine);
     }
 
     private static void KeepOrDropSession()
     {
         if (s_session is { IsReusable: false })
-            DropSession();
+            DropEngineSession();
+    }
+
+    /// <summary>A command on a file of its own: the debugger's session, if there is one, stays as it is.</summary>
+    private static void RunOnFile(CommandArguments arguments, bool isQuiet)
+    {
+        s_readsFile = true;
+        if (s_file is not null && !s_file.IsOf(s_engine))
+            DropFile();
+        s_file ??= new FileSession(s_engine, s_console);
+        CancellationTokenSource? ofSession = s_engine.Cancellation;
+        using CancellationTokenSource cancellation = new();
+        s_engine.Cancellation = cancellation;
+        try
+        {
+            using BreakWatch watch = new(s_engine);
+            s_file.Progress.Start(isQuiet ? null : s_engine.Control);
+            CommandOutput output = FileCommand.Run(s_file.Opener, arguments, cancellation.Token);
+            watch.StopReading();
+            s_console.Write(output, arguments, watch);
+            if (cancellation.IsCancellationRequested && !isQuiet)
+                s_console.WriteError("interrupted: what is shown is what was read until then");
+        }
+        finally
+        {
+            s_engine.Cancellation = ofSession;
+        }
     }
 
     private static void RunInSession(ExtensionSession session, ICommand command, CommandArguments arguments)

@@ -16,6 +16,7 @@ internal sealed class EngineConsole(EngineConnection engine)
     /// <param name="watch">Ends long output.</param>
     public void Write(CommandOutput output, CommandArguments arguments, BreakWatch watch)
     {
+        arguments = output.Form ?? arguments;
         if (!arguments.Has("q") && !arguments.Has("json"))
         {
             if (!WriteDocument(output.Document, watch.IsAskedWhilePrinting))

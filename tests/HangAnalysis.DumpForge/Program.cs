@@ -1,4 +1,6 @@
 using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Linux;
+using HangAnalysis.DumpForge.Linux.Scenarios;
 using HangAnalysis.DumpForge.Scenarios;
 using HangAnalysis.DumpForge.Systems;
 
@@ -9,8 +11,10 @@ internal static class Program
 {
     private const string Usage = """
         usage: DumpForge SCENARIO --out DIR [--layout FILE-OR-VERSION] [--kind KIND] [--without TYPE]... [--shuffle SEED]
+               DumpForge linux:SCENARIO --out DIR [--layout 6.1|6.12|6.15|odd] [--form FORM] [--levels 4|5] [--tasks COUNT]
                DumpForge --list
                DumpForge --make-layouts DIR FILE
+        FORM: kdump, raw, flattened, elf, qemu, noinfo, split
         KIND: full, bitmap, kernelbitmap, kernelranges, activeranges, completeranges, triage
         """;
 
@@ -22,11 +26,14 @@ internal static class Program
         {
             foreach (string name in ScenarioSet.Names)
                 Console.WriteLine(name);
+            foreach (string name in LinuxScenarioSet.All)
+                Console.WriteLine(LinuxCommand.Prefix + name);
             return 0;
         }
         try
         {
-            return Forge(arguments);
+            return arguments is [string first, ..] && first.StartsWith(LinuxCommand.Prefix, StringComparison.Ordinal)
+                ? LinuxCommand.Run(arguments) ?? throw new ArgumentException(Usage) : Forge(arguments);
         }
         catch (Exception error) when (error is ArgumentException or KeyNotFoundException)
         {

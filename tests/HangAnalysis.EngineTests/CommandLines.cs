@@ -19,7 +19,7 @@ internal static class CommandLines
         [
             .. CommandTable.All.Select(c => $"!{c.Help.Name} /?"), .. CommandTable.All.Select(c => $"!hahelp {c.Help.Name}"),
             "!hahelp", "!hahelp nothing",
-            "!hangwhy", "!hangwhy /q", "!hangwhy -json",
+            "!hangwhy", "!hangwhy /q", "!hangwhy -json", "!hangwhy -file \"\"", "!hangwhy -file",
             "!us", "!us -k", "!us /q -k", "!us -k /json", "!us -cpu", "!us -cpu -q", "!us -cpu /json",
             "!us -p", "!us -p 123456789", "!us -p zzz", "!us thread", "!us /nothing",
             "!us -k -t -l 2", "!us -k -t /json -l 1", "!us -k nt!", "!us -k nt! KiSwap -e Alpc",

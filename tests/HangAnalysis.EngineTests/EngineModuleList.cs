@@ -19,7 +19,8 @@ internal static partial class EngineModuleList
     public static void AssertSame(CommandSession session, string answer)
     {
         string[] parts = answer.Split("Unloaded modules:");
-        Assert.That(session.Windows.Target.KernelModules.Select(m => $"{m.BaseAddress:x16} {m.BaseAddress + m.Size:x16} {m.Name}"),
+        Assert.That(session.Windows.Target.KernelModules.Select(m =>
+                $"{m.BaseAddress:x16} {m.BaseAddress + m.Size:x16} {m.Name}"),
             Is.EquivalentTo(Read(parts[0])));
         Assert.That(session.Windows.Target.UnloadedModules.Select(m => $"{m.StartAddress:x16} {m.EndAddress:x16} {m.Name}"),
             Is.EquivalentTo(parts.Length > 1 ? Read(parts[1]) : []));

@@ -8,11 +8,13 @@ public partial class HouseTests
 {
     private static readonly string s_library = Path.Combine(SharedMaterial.RepositoryRoot, "src", "HangAnalysis");
 
-    [TestCase("Model", new[] { "Targets", "Windows", "Analysis", "Reports", "Commands" })]
-    [TestCase("Reports", new[] { "Targets", "Windows", "Analysis", "Model", "Commands" })]
-    [TestCase("Analysis", new[] { "Targets", "Windows", "Reports", "Commands" })]
-    [TestCase("Windows", new[] { "Analysis", "Reports", "Commands" })]
-    [TestCase("Targets", new[] { "Model", "Windows", "Analysis", "Reports", "Commands" })]
+    [TestCase("Model", new[] { "Targets", "Windows", "Linux", "Esxi", "Analysis", "Reports", "Commands" })]
+    [TestCase("Reports", new[] { "Targets", "Windows", "Linux", "Esxi", "Analysis", "Model", "Commands" })]
+    [TestCase("Analysis", new[] { "Targets", "Windows", "Linux", "Esxi", "Reports", "Commands" })]
+    [TestCase("Windows", new[] { "Linux", "Esxi", "Analysis", "Reports", "Commands" })]
+    [TestCase("Linux", new[] { "Windows", "Esxi", "Analysis", "Reports", "Commands" })]
+    [TestCase("Esxi", new[] { "Windows", "Linux", "Analysis", "Reports", "Commands" })]
+    [TestCase("Targets", new[] { "Model", "Windows", "Linux", "Esxi", "Analysis", "Reports", "Commands" })]
     public void A_layer_does_not_know_those_above_it(string layer, string[] forbidden)
     {
         foreach (string file in Directory.EnumerateFiles(Path.Combine(s_library, layer), "*.cs", SearchOption.AllDirectories))
@@ -37,6 +39,16 @@ public partial class HouseTests
     {
         foreach (string file in Directory.EnumerateFiles(Path.Combine(SharedMaterial.RepositoryRoot, folder), "*.cs"))
             Assert.That(File.ReadAllText(file), Does.Not.Match("(is|is not|or|==|case) \\(?\"(Wr[A-Z]\\w+|Executive|UserRequest|Suspended)\""), file);
+    }
+
+    /// <summary>What belongs to one system is said by its knowledge; the model and the analysis serve all.</summary>
+    [TestCase("Model"), TestCase("Analysis"), TestCase("Reports")]
+    public void No_word_of_one_system_is_printed_outside_its_knowledge(string folder)
+    {
+        const string Words = "IRQL|DPCs?|IRPs?|ALPC|ERESOURCE|mutant|EPROCESS|ETHREAD|Windows|Linux|task_struct";
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(s_library, folder), "*.cs"))
+            foreach (string line in File.ReadLines(file).Where(l => !l.TrimStart().StartsWith('/')))
+                Assert.That(line, Does.Not.Match($"\"[^\"]*(nt!|\\b({Words})\\b|bug check)"), file);
     }
 
     /// <summary>

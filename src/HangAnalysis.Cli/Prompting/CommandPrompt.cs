@@ -36,7 +36,7 @@ internal sealed class CommandPrompt(
         Show(output =>
         {
             output.Write(new Document().Add(new Span($"{description.Path}: {description.OperatingSystem} " +
-                $"{description.Architecture.ToString().ToLowerInvariant()}, {description.Kind} dump{time}", Tone.Muted)));
+                $"{description.Architecture.ToString().ToLowerInvariant()}, {description.Kind} {description.Form}{time}", Tone.Muted)));
             output.WriteLine("hangwhy says why it hung · help lists the commands · Tab completes · Ctrl+D ends", Tone.Muted);
         }, () => false);
     }

@@ -9,6 +9,7 @@ namespace HangAnalysis.Cli.Prompting;
 internal sealed class PromptCompleter(CommandSession session, SeenAddresses seen) : ICompleter
 {
     private const string ProcessValue = "PROCESS";
+    private const string PathValue = "PATH";
     private const string ReasonValue = "REASON";
     private const string StateValue = "STATE";
     private const int MostAddresses = 200;
@@ -41,6 +42,7 @@ internal sealed class PromptCompleter(CommandSession session, SeenAddresses seen
         {
             ReasonValue => new Completion(start + item, Names(() => session.WaitReasonNames, word[item..])),
             StateValue => new Completion(start + item, Names(() => session.ThreadStateNames, word[item..])),
+            PathValue => new Completion(start, []),
             ProcessValue => new Completion(start, [.. Processes(word, byName: true), .. Addresses(word)]),
             _ => new Completion(start, [.. Processes(word, byName: false), .. Addresses(word)]),
         };

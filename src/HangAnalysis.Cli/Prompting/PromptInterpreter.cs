@@ -79,14 +79,18 @@ internal sealed class PromptInterpreter(DumpSession dump)
         dump.Commands.Commands.RequireOwn(arguments.Name);
         ICommand command = dump.Commands.Commands.Find(arguments.Name)
             ?? throw new CommandUsageException($"unknown command '{line.Split(' ')[0]}'; help lists the commands");
-        return arguments.WantsHelp
-            ? Text(HelpCommand.Describe(command.Help, dump.Commands.Commands))
-            : new Answer(command.Run(dump.Commands, arguments), TextOutput.FormOf(arguments));
+        if (arguments.WantsHelp)
+            return Text(HelpCommand.Describe(command.Help, dump.Commands.Commands));
+        CommandOutput output = command.Run(dump.Commands, arguments);
+        return new Answer(output, TextOutput.FormOf(output.Form ?? arguments));
     }
 
     private Answer RunAddress(string word)
     {
-        if (word.Length < LeastDigits || !CommandArguments.TryParseAddress(word, out ulong address))
+        ulong address = 0;
+        if (IsIdentifier(word))
+            address = dump.Commands.ParseAddress(word);
+        else if (word.Length < LeastDigits || !CommandArguments.TryParseAddress(word, out address))
             throw new CommandUsageException($"unknown command '{word.Split(' ')[0]}'; help lists the commands");
         string? command = dump.Commands.CommandFor(address);
         if (command is null)
@@ -96,7 +100,11 @@ internal sealed class PromptInterpreter(DumpSession dump)
         return RunCommand(command) with { Ran = command };
     }
 
-    /// <summary>Whether a word is a command of any system: that of another one is declined, and is no misspelt address.</summary>
+    /// <summary>Whether a word is the identifier of a thread; asks the system only for what can be one.</summary>
+    private bool IsIdentifier(string word) =>
+        word.All(char.IsAsciiDigit) && dump.Commands.System.Words.TryParseId(word, out _);
+
+    /// <summary>Whether a word is a command of any system: that of another one is declined.</summary>
     private static bool IsCommand(string name) => CommandTable.Sets.Any(s => s.Find(name.ToLowerInvariant()) is not null);
 
     private Answer Go(string argument)

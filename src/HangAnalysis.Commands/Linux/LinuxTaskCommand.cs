@@ -40,7 +40,7 @@ internal sealed class LinuxTaskCommand : ICommand
         bool isOne = arguments.Words.Count == 1;
         IReadOnlyList<ThreadFacts> tasks = isOne ? [LinuxCommands.FindTask(session, arguments.Words[0])]
             : arguments.Value("p") is { } process ? [.. ProcessSearch.Find(session, process).SelectMany(p => p.Threads)]
-            : [.. system.Threads.Where(t => t.Processor is not null), .. system.Threads.Where(t => t.State == "D" && t.Processor is null)];
+            : [.. system.Threads.Where(t => t.Processor is not null).OrderBy(t => t.Processor), .. system.Threads.Where(t => t.State == "D" && t.Processor is null)];
         TaskParts parts = new(isOne, !arguments.Has("i"), arguments.Has("v"), frames);
         return new CommandOutput(Arrange(session, system, tasks, most, parts),
             () => JsonSerializer.Serialize(new LinuxTasksJson("hanganalysis-linux-t/1",

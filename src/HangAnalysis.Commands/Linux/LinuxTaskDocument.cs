@@ -38,8 +38,8 @@ internal sealed class LinuxTaskDocument(CommandSession session, LinuxSystem syst
     }
 
     private void AddHeader() => document.Add(
-        new Span("PID: ", Tone.Muted), thread.IdText.PadRight(8), new Span("TASK: ", Tone.Muted), Links.To(thread.Address),
-        new Span("  CPU: ", Tone.Muted), $"{_details.Processor}".PadRight(4), new Span("COMMAND: ", Tone.Muted),
+        new Span("PID: ", Tone.Muted), thread.IdText.PadRight(9), new Span("TASK: ", Tone.Muted), Links.To(thread.Address),
+        new Span("  CPU: ", Tone.Muted), $"{_details.Processor}".PadRight(5), new Span("COMMAND: ", Tone.Muted),
         new Span($"\"{_details.Name}\"", Tone.Strong, Links.CommandFor(thread.Process)));
 
     private void AddState()

@@ -10,6 +10,9 @@ internal static class ConfidenceRules
     /// <param name="weakest">The least sure step of its first chain.</param>
     public static Confidence Of(Judgement judgement, Certainty weakest)
     {
+        // That a processor stands still is the finding of the system's own watchdog, whether anybody waits or not.
+        if (judgement.Class == VerdictClass.ProcessorStuck && weakest != Certainty.Candidate)
+            return Confidence.Medium;
         if (weakest == Certainty.Candidate || (!judgement.Root.HasWaiters && !judgement.Root.IsCycle))
             return Confidence.Low;
         return judgement.Class switch
@@ -32,7 +35,9 @@ internal static class ConfidenceRules
 
     /// <summary>The confidence of a crash: a faulting module is not yet a culprit.</summary>
     /// <param name="faultsInCulprit">Whether the faulting instruction lies in the module that is named.</param>
-    public static Confidence OfCrash(bool faultsInCulprit) => faultsInCulprit ? Confidence.Medium : Confidence.Low;
+    /// <param name="isSelfEvident">Whether the record of the stop says what is to blame.</param>
+    public static Confidence OfCrash(bool faultsInCulprit, bool isSelfEvident = false) =>
+        isSelfEvident ? Confidence.High : faultsInCulprit ? Confidence.Medium : Confidence.Low;
 
     /// <summary>The confidence that memory is exhausted.</summary>
     /// <param name="commit">Whether commit is at its limit.</param>

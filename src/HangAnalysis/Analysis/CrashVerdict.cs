@@ -19,8 +19,9 @@ internal static class CrashVerdict
         return new Verdict
         {
             Class = VerdictClass.Crash,
-            Confidence = ConfidenceRules.OfCrash(faultsInCulprit),
-            Summary = $"the system stopped by itself: {stop.Title}{(stop.Meaning is null ? "" : $": {stop.Meaning}")}{where}",
+            Confidence = ConfidenceRules.OfCrash(faultsInCulprit, stop.IsSelfEvident),
+            Summary = stop.Conclusion ?? $"the system stopped by itself: {stop.Title}" +
+                $"{(stop.Meaning is null ? "" : $": {stop.Meaning}")}{where}",
             Culprit = culprit,
             Evidence = stop.Evidence,
             Stacks = crash is { } k && k.Stack.Frames.Count > 0 ? [new TitledStack("crash", k.Thread, k.Stack)] : [],

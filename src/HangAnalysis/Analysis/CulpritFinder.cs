@@ -12,7 +12,7 @@ internal static class CulpritFinder
     /// <param name="stack">The stack.</param>
     /// <param name="kernelOnly">Whether to look only at the kernel's half.</param>
     public static Culprit? OfWait(StackFacts stack, bool kernelOnly) =>
-        Find(stack, kernelOnly, ModuleOrigin.ThirdParty) ?? Find(stack, kernelOnly, ModuleOrigin.Unknown)
+        stack.Suspect is { Module: { } suspect } frame ? new Culprit(suspect, frame) : Find(stack, kernelOnly, ModuleOrigin.ThirdParty) ?? Find(stack, kernelOnly, ModuleOrigin.Unknown)
             ?? Find(stack, kernelOnly, ModuleOrigin.System);
 
     /// <summary>
@@ -33,7 +33,7 @@ internal static class CulpritFinder
                 break;
             unwound.Add(frame);
         }
-        return OfWait(new StackFacts(unwound, null), kernelOnly: true);
+        return OfWait(stack with { Frames = unwound }, kernelOnly: true);
     }
 
     private static Culprit? Find(StackFacts stack, bool kernelOnly, ModuleOrigin origin)

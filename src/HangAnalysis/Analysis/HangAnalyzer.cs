@@ -86,7 +86,7 @@ public static class HangAnalyzer
         {
             Class = VerdictClass.NotEnoughData,
             Confidence = ConfidenceRules.OfNotEnoughData,
-            Summary = forced + reason,
+            Summary = system.Stop?.Conclusion ?? forced + reason,
             Evidence = system.Stop?.Evidence ?? [],
             Stacks = stop is { } s && s.Stack.Frames.Count > 0 ? [new TitledStack("processor that took the dump", s.Thread, s.Stack)] : [],
             Unknown = system.HoldsThreads ? system.Unknowns : [.. system.Unknowns, MissingThreads(system)],

@@ -106,14 +106,14 @@ internal sealed partial class Judgement
             return OfQuietOwner(root, thread, stack, system);
         Culprit? culprit = CulpritFinder.OfWait(stack, kernelOnly: true);
         if (culprit is null)
-            return hasWaiters
+            return hasWaiters || thread.IsOverdue
                 ? new Judgement(root, VerdictClass.OwnerUnknown)
                 {
                     Thread = thread, Stack = stack, Unknown = [NoOwner(thread, system)],
                 }
                 : null;
         // Without anybody waiting for it, only a module that is not a part of the system is worth an accusation.
-        if (!hasWaiters && culprit.Module.Origin is not ModuleOrigin.ThirdParty)
+        if (!hasWaiters && !thread.IsOverdue && culprit.Module.Origin is not ModuleOrigin.ThirdParty)
             return null;
         return new Judgement(root, VerdictClass.StuckInDriver)
         {

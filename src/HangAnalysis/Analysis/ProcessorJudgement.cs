@@ -34,6 +34,21 @@ internal sealed partial class Judgement
                 Thread = thread, Stack = stack, Processor = processor, Culprit = culprit,
                 Unknown = [new Unknown("why the lock is not released", system.Words.SpinReason)],
             };
+        if (processor.Stall is { } stall)
+            return new Judgement(root, VerdictClass.ProcessorStuck)
+            {
+                Thread = thread, Stack = stack, Processor = processor, Culprit = culprit,
+                Unknown = stack.Frames.Count > 0 ? [] : [new Unknown($"what processor {processor.Number} does", stall.Answers == false
+                    ? "it answers no interrupt, so that it could not tell"
+                    : stack.EndNote ?? "its stack is not recorded")],
+            };
+        if (IsOverdue(root, system))
+            return new Judgement(root, VerdictClass.OwnerRunning)
+            {
+                Thread = thread, Stack = stack, Processor = processor,
+                Culprit = culprit is { Module.Origin: ModuleOrigin.ThirdParty } ? culprit : null,
+                Unknown = [new Unknown("whether it gets on", "a dump is one moment: a second one shows whether it does")],
+            };
         return IsStarving(root, system)
             ? new Judgement(root, VerdictClass.Starvation)
             {
@@ -74,13 +89,27 @@ internal sealed partial class Judgement
                 && root.Waiters.ContainsKey(ObjectReference.To(thread.Address)))
             {
                 spinning++;
-                hasEvidence |= processor.DpcQueueDepth > 0;
+                hasEvidence |= processor.DpcQueueDepth > 0 || processor.Spin.HasLasted;
             }
         if (spinning == 0)
             return false;
         foreach (ThreadFacts blocked in root.Blocked)
             hasEvidence |= blocked.Activity != ThreadActivity.Running;
         return hasEvidence || spinning > 1;
+    }
+
+    /// <summary>Whether a lock that the end has is awaited for longer than the system holds for healthy.</summary>
+    private static bool IsOverdue(RootCause root, ISystemFacts system)
+    {
+        bool isOwed = false;
+        foreach ((ObjectReference waiter, (WaitEdge step, _)) in root.Waiters)
+            isOwed |= step.To == root.Ends[0] && waiter.Kind is ObjectKind.Lock or ObjectKind.Event;
+        if (!isOwed)
+            return false;
+        foreach (ThreadFacts blocked in root.Blocked)
+            if (blocked.IsOverdue)
+                return true;
+        return false;
     }
 
     private static bool IsStarving(RootCause root, ISystemFacts system)

@@ -78,8 +78,12 @@ internal sealed class RootCause
             }
         Measure(roots, graph, sure, all, system);
         // A thread can be stuck without anybody waiting for it, or for anything that has an owner.
+        HashSet<ThreadFacts> stalled = [];
+        foreach (ProcessorFacts processor in system.Processors)
+            if (processor is { Stall: not null, Current: { } current })
+                stalled.Add(current);
         foreach (ThreadFacts thread in system.Threads)
-            if (thread.Role == WaitRole.Blocked && !graph.Contains(ObjectReference.To(thread.Address)))
+            if ((thread.Role == WaitRole.Blocked || stalled.Contains(thread)) && !graph.Contains(ObjectReference.To(thread.Address)))
             {
                 RootCause alone = new(graph, system, [ObjectReference.To(thread.Address)]);
                 WaitSum sum = SumOf(thread, waits: false);

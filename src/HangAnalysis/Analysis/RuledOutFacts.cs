@@ -15,12 +15,17 @@ internal static class RuledOutFacts
     public static IReadOnlyList<RuledOut> Collect(ISystemFacts system)
     {
         List<RuledOut> lines = [];
+        if (system is IOwnFindings findings)
+            lines.AddRange(findings.RuledOut);
+        // What holds a few threads shows nothing of the others.
+        if (!system.HoldsThreads)
+            return lines;
         AddMemory(system.Memory, lines);
         if (system.WasInterrupted)
             return lines;
         AddLocks(system.Locks, lines);
         AddProcessors(system, lines);
-        AddRequests(system.PendingRequests, lines);
+        AddRequests(system, lines);
         return lines;
     }
 
@@ -79,9 +84,9 @@ internal static class RuledOutFacts
         lines.Add(new RuledOut("CPU", $"{idle} of {count} idle,{deferred} no thread ready"));
     }
 
-    private static void AddRequests((int Count, TimeSpan? Oldest) pending, List<RuledOut> lines)
+    private static void AddRequests(ISystemFacts system, List<RuledOut> lines)
     {
-        if (pending.Count == 0)
-            lines.Add(new RuledOut("I/O", "no thread has a request pending"));
+        if (system.PendingRequests.Count == 0)
+            lines.Add(new RuledOut("I/O", system.Words.NoRequest));
     }
 }

@@ -26,6 +26,12 @@ public enum VerdictClass
     /// <summary>A processor spins.</summary>
     Spinning,
 
+    /// <summary>The owner of what others wait for runs: it is slow, or goes round and round.</summary>
+    OwnerRunning,
+
+    /// <summary>A processor gives no sign of life.</summary>
+    ProcessorStuck,
+
     /// <summary>A deferred procedure call does not end.</summary>
     LongDpc,
 

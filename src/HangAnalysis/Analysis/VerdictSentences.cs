@@ -27,9 +27,17 @@ internal static class VerdictSentences
             VerdictClass.OrphanedLock when judgement.Thread is null =>
                 $"{who}: the owner of {Lock(chain, system)} is gone and has not released it",
             VerdictClass.OrphanedLock => $"{who}: a thread of {root} has ended without releasing {Lock(chain, system)}",
-            VerdictClass.Starvation when judgement.Processor is { } taken => ProcessorSentences.Starvation(who, taken, system.Words),
+            VerdictClass.Starvation when judgement.Processor is { } taken =>
+                ProcessorSentences.Starvation(who, taken, system.Words),
             VerdictClass.Spinning => ProcessorSentences.Spinning(who, judgement, chain, system),
+            VerdictClass.ProcessorStuck when judgement.Processor is { } stuck =>
+                (chain.Links[0].Thread is { Activity: ThreadActivity.Waiting } ? $"{who}: " : "")
+                    + ProcessorSentences.Stuck(stuck, Module(judgement, " in ")),
             VerdictClass.Starvation => $"{who}: the thread of {root} that it waits for gets no processor",
+            VerdictClass.OwnerRunning when judgement.Processor is { } works =>
+                $"{who}: {root} has {Lock(chain, system)} and runs on processor {works.Number}{ProcessorSentences.Place(works)}",
+            VerdictClass.OwnerUnknown when judgement is { Thread: { IsOverdue: true } stuck, Root.HasWaiters: false } =>
+                $"{root} ({stuck.ClientId}) has waited for {AgeText.Format(stuck.Age)} in a way that no signal ends: who must act is not recorded",
             VerdictClass.LongDpc when judgement.Processor is { } busy => ProcessorSentences.LongDpc(
                 who, busy, Module(judgement, " of "), system.Words),
             VerdictClass.LongDpc => $"{who}: a {system.Words.DeferredCall ?? "deferred call"} holds the processor of {root}",

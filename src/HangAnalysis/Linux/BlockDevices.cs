@@ -19,7 +19,8 @@ internal sealed class BlockDevices
     private readonly LinuxSession _session;
     private readonly LinuxClock _clock;
     private readonly FieldSlot _disk, _diskName, _superBlock, _superId, _superDevice, _bdevOfInode, _inodeInBdev, _number, _host,
-        _queue, _tagSet, _queueCount, _tags, _tagCount, _requests, _state, _started, _requestQueue, _type, _typeName;
+        _queue, _tagSet, _queueCount, _tags, _tagCount, _requests, _state, _started, _requestQueue, _type, _typeName,
+        _inodes, _inodeNode;
 
     public BlockDevices(LinuxSession session, LinuxClock clock)
     {
@@ -30,6 +31,8 @@ internal sealed class BlockDevices
         _number = session.Field("inode", "i_ino");
         _superId = session.Field("super_block", "s_id");
         _superDevice = session.Field("super_block", "s_bdev");
+        _inodes = session.Field("super_block", "s_inodes");
+        _inodeNode = session.Field("inode", "i_sb_list");
         _type = session.Field("super_block", "s_type");
         _typeName = session.Field("file_system_type", "name");
         _bdevOfInode = session.Field("bdev_inode", "bdev");
@@ -78,6 +81,36 @@ internal sealed class BlockDevices
         LinuxSession.IsObject(disk) && _diskName.IsPresent && _session.ReadText(disk + (ulong)_diskName.Offset, 32) is { Length: > 0 } name
             ? name
             : null;
+
+    /// <summary>
+    /// Requests that the drivers of all disks have; null where there is no disk, or it cannot be told. Every block device has an inode in one
+    /// list (block/bdev.c), partitions too, which name their disk.
+    /// </summary>
+    public RequestsInFlight? CountAll()
+    {
+        ulong super = _session.AddressOf("blockdev_superblock") is not 0 and var variable ? _session.ReadPointer(variable) : 0;
+        if (!LinuxSession.IsObject(super) || !_inodes.IsPresent || !_inodeNode.IsPresent || !_bdevOfInode.IsPresent || !_inodeInBdev.IsPresent)
+            return null;
+        List<ulong> nodes = [];
+        if (ListRing.Collect(_session.Memory, super + (ulong)_inodes.Offset, Limits.ListEntries, nodes) is not null)
+            return null;
+        HashSet<ulong> disks = [];
+        int count = 0;
+        TimeSpan? oldest = null;
+        foreach (ulong node in nodes)
+        {
+            ulong inode = node - (ulong)_inodeNode.Offset;
+            ulong disk = DiskOf(inode - (ulong)_inodeInBdev.Offset + (ulong)_bdevOfInode.Offset);
+            if (!LinuxSession.IsObject(disk) || !disks.Add(disk))
+                continue;
+            if (CountInFlight(disk) is not { } own)
+                return null;
+            count += own.Count;
+            if (own.Oldest is { } age && !(age < oldest))
+                oldest = age;
+        }
+        return disks.Count == 0 ? null : new RequestsInFlight(count, oldest);
+    }
 
     /// <summary>Requests that the disk's driver has; null where the disk does not count them so (drivers without blk-mq).</summary>
     public RequestsInFlight? CountInFlight(ulong disk)

@@ -52,7 +52,8 @@ internal sealed class LinuxModuleCatalog
         address >= _start && address < _end && _start != 0 ? Kernel
         : _session.Symbols.Modules.FindByAddress(address) is { } module ? Describe(module) : null;
 
-    private ModuleFacts Describe(LinuxModule module)
+    /// <summary>A module as reports show it.</summary>
+    public ModuleFacts Describe(LinuxModule module)
     {
         if (!_modules.TryGetValue(module, out ModuleFacts? facts))
             _modules[module] = facts = new ModuleFacts(module.Name, module.Name, module.Base, false)

@@ -10,17 +10,38 @@ public sealed partial class LinuxSystem
     private TaskDetailsReader? _details;
     private MemoryFigures? _memoryUse;
 
+    private TaskDetailsReader Details => _details ??= new TaskDetailsReader(Session, Clock);
+
     /// <summary>How the machine's memory is used.</summary>
     public MemoryFigures MemoryUse => _memoryUse ??= new LinuxMemory(Session).Read();
 
     /// <summary>The modules, in the order of the kernel's list: the last one loaded first.</summary>
     public IReadOnlyList<LinuxModule> Modules => Session.Symbols.Modules.All;
 
+    /// <summary>Letters of what has made the kernel suspect; null where that is not known.</summary>
+    public string? KernelTaints => new ModuleHistory(Session).KernelTaints;
+
+    /// <summary>Modules that tainted the kernel and are gone; null where the kernel keeps no list of them.</summary>
+    public IReadOnlyList<UnloadedTaint>? UnloadedTaints => new ModuleHistory(Session).Unloaded();
+
+    /// <summary>A module as reports show it.</summary>
+    public ModuleFacts DescribeModule(LinuxModule module) => _modules.Describe(module);
+
+    /// <summary>How often a module is used, and the names of the modules that do.</summary>
+    public (int? Count, IReadOnlyList<string> Users) GetUsers(LinuxModule module)
+    {
+        ModuleHistory history = new(Session);
+        return (history.UseCount(module), history.UsedBy(module));
+    }
+
     /// <summary>Whether a task runs an idle processor.</summary>
     public static bool IsIdleTask(ThreadFacts thread) => thread.Id == 0;
 
     /// <summary>What is recorded of a task beyond its facts.</summary>
-    public TaskDetails GetDetails(ThreadFacts thread) => (_details ??= new TaskDetailsReader(Session, Clock)).Read(thread);
+    public TaskDetails GetDetails(ThreadFacts thread) => Details.Read(thread);
+
+    /// <summary>Everything that is recorded of a process.</summary>
+    public LinuxProcessDetails GetDetails(ProcessFacts process) => new LinuxProcessReader(this).Read(process);
 
     /// <summary>The registers of the processor that a task was on; null where it was on none, or they are not in the dump.</summary>
     public VmcoreProcessor? GetRegisters(ThreadFacts thread) =>
@@ -28,4 +49,7 @@ public sealed partial class LinuxSystem
 
     /// <summary>A frame with its name.</summary>
     public FrameFacts NameFrame(in LinuxFrame frame) => Names.NameFrame(frame);
+
+    /// <summary>Bytes of a program's memory that are swapped out; null where the kernel's types do not tell.</summary>
+    internal ulong? GetSwapped(ulong mm) => Details.Memory.Swapped(mm);
 }

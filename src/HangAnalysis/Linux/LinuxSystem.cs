@@ -24,11 +24,13 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
 
     /// <summary>Reads the system; damage is told in <see cref="Unknowns"/> and never thrown.</summary>
     /// <param name="target">The dump.</param>
+    /// <param name="vmlinux">The kernel's file, for what the dump lacks of the kernel's description of itself; null for none.</param>
     /// <param name="progress">Receives the number of tasks read so far.</param>
     /// <param name="cancellation">Ends the sweeps early; what is known by then stays.</param>
-    public LinuxSystem(VmcoreTarget target, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    public LinuxSystem(
+        VmcoreTarget target, VmlinuxFile? vmlinux = null, IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
-        Session = new LinuxSession(target, KernelSymbols.Read(target.KernelMemory, target.Info)) { Cancellation = cancellation };
+        Session = new LinuxSession(target, KernelSymbols.Read(target.KernelMemory, target.Info, vmlinux)) { Cancellation = cancellation };
         _modules = new LinuxModuleCatalog(Session);
         _stacks = new LinuxStacks(Session);
         Names = new LinuxFrameNames(Session, _modules);
@@ -87,7 +89,7 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     public IReadOnlyList<LockCount> Locks => _locks;
 
     /// <inheritdoc/>
-    public (int Count, TimeSpan? Oldest) PendingRequests => (0, null);
+    public (int Count, TimeSpan? Oldest) PendingRequests { get; private set; } = (-1, null);
 
     /// <inheritdoc/>
     public IReadOnlyList<WaitEdge> Edges => _graph.Edges;
@@ -197,19 +199,22 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     }
 
     /// <summary>The memory of a task's program; null for threads of the kernel.</summary>
-    internal IMemory? UserMemory(in TaskRecord task)
+    internal IMemory? UserMemory(in TaskRecord task) => UserMemory(task.Memory);
+
+    /// <summary>The memory of a program by its <c>mm_struct</c>; null where there is none.</summary>
+    internal IMemory? UserMemory(ulong mm)
     {
-        if (task.Memory == 0)
+        if (mm == 0)
             return null;
-        if (!_userMemory.TryGetValue(task.Memory, out IMemory? memory))
+        if (!_userMemory.TryGetValue(mm, out IMemory? memory))
         {
             // The direct map begins where page_offset_base says; it stands still only without CONFIG_RANDOMIZE_MEMORY.
             const ulong Fixed = 0xffff_8880_0000_0000;
             ulong start = Session.AddressOf("page_offset_base") is not 0 and var variable ? Session.ReadPointer(variable) : Fixed;
-            ulong table = Session.Read(task.Memory, Session.Field("mm_struct", "pgd"));
+            ulong table = Session.Read(mm, Session.Field("mm_struct", "pgd"));
             if (table < start || start == 0)
                 return null;
-            _userMemory[task.Memory] = memory = Session.Target.OpenAddressSpace(table - start);
+            _userMemory[mm] = memory = Session.Target.OpenAddressSpace(table - start);
         }
         return memory;
     }
@@ -286,7 +291,8 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     {
         ProcessFacts process = _processIndex.GetValueOrDefault(task.Leader) ?? _processIndex.GetValueOrDefault(task.Address)!;
         TimeSpan? age = Clock.Since(task.LastArrival);
-        ThreadActivity activity = TaskState.Activity(task.State, isCurrent);
+        // An idle task that does not run has nothing to do; its state is R all the same.
+        ThreadActivity activity = task.Pid == 0 && !isCurrent ? ThreadActivity.NotRunnable : TaskState.Activity(task.State, isCurrent);
         ThreadFacts thread = new()
         {
             Address = new ThreadAddress(task.Address),
@@ -307,6 +313,7 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
             IsSystemThread = task.IsKernelThread,
             HasExited = task.State is 'Z' or 'X',
             IsSuspended = TaskState.IsStopped(task.State),
+            IsOverdue = task.State == 'D' && age >= LinuxWaitRoles.OverdueAge,
             IsEnding = (task.Flags & TaskState.Exiting) != 0,
             KernelStack = task.StackPointer,
             StackLimit = task.Stack,
@@ -324,7 +331,10 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
         foreach (TaskRecord task in tasks)
             if ((task.Flags & TaskState.Worker) != 0 && FindThread(task.Address) is { } worker)
                 workers.Add(worker);
-        WaitSurvey survey = new(new WaitContext(this, Session, _stacks, rings, _graph), workers, new BlockDevices(Session, Clock));
+        BlockDevices devices = new(Session, Clock);
+        if (devices.CountAll() is { } requests)
+            PendingRequests = (requests.Count, requests.Oldest);
+        WaitSurvey survey = new(new WaitContext(this, Session, _stacks, rings, _graph), workers, devices);
         int done = 0;
         foreach (TaskRecord task in tasks)
         {

@@ -13,6 +13,7 @@ internal static class LinuxWords
         HasDecimalIds = true,
         DeferredCall = "softirq",
         DeferredCalls = "softirqs",
+        NoRequest = "no disk's driver has a request",
         SpinReason = "a spin lock's holder leaves no record of why it goes on",
         SpinHolder = "it does not record its owner, and no other processor was in the kernel",
     };

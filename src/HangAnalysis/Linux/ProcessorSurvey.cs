@@ -78,10 +78,14 @@ internal sealed class ProcessorSurvey
                 spin = FindSpin(cpu, stack, first);
             }
         }
+        StallFacts? stall = !isIdle && !writesDump && doing?.Module is { IsUserMode: false }
+            ? SoftLockups.Find(_session, _system.Clock, cpu)
+            : null;
         return new ProcessorFacts(cpu, current, isIdle, false)
         {
+            Stall = stall,
             Doing = doing,
-            Spin = spin,
+            Spin = spin is null ? null : spin with { HasLasted = stall is not null },
             WritesDump = writesDump,
         };
     }

@@ -45,6 +45,9 @@ internal sealed class TaskDetailsReader
         _bytes = new byte[Math.Min(length, Limits.StructureBytes)];
     }
 
+    /// <summary>Reads the memory of programs.</summary>
+    public TaskMemoryReader Memory => _memory;
+
     /// <summary>Everything of a task; what is not in the dump is null.</summary>
     public TaskDetails Read(ThreadFacts thread)
     {

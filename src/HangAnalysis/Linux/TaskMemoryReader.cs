@@ -14,7 +14,7 @@ internal sealed class TaskMemoryReader
     private readonly LinuxSession _session;
     private readonly FieldSlot _total, _counts, _cached, _count, _counters;
     private readonly int[] _kinds;
-    private readonly int _step;
+    private readonly int _step, _swapKind;
     private readonly Dictionary<ulong, TaskMemory> _known = [];
 
     public TaskMemoryReader(LinuxSession session)
@@ -23,6 +23,7 @@ internal sealed class TaskMemoryReader
         Btf types = session.Symbols.Types;
         _total = session.Field("mm_struct", "total_vm");
         _kinds = [Kind(types, "MM_FILEPAGES", 0), Kind(types, "MM_ANONPAGES", 1), Kind(types, "MM_SHMEMPAGES", 3)];
+        _swapKind = Kind(types, "MM_SWAPENTS", 2);
         _counts = session.Field("mm_struct", "rss_stat.count");
         if (!_counts.IsPresent && types.ElementSizeOf("mm_struct", "rss_stat") is int step && step > 8)
         {
@@ -43,17 +44,24 @@ internal sealed class TaskMemoryReader
             return null;
         long resident = 0;
         foreach (int kind in _kinds)
-            if (_counts.IsPresent && kind * Math.Max(_step, 8) < _counts.Size)
-                resident += _step > 0 ? PerCpuCounter(mm + (ulong)(_counts.Offset + kind * _step))
-                    : (long)_session.ReadPointer(mm + (ulong)(_counts.Offset + kind * 8)) + Cached(process, kind);
+            resident += (Count(mm, kind) ?? 0) + (_step > 0 ? 0 : Cached(process, kind));
         return _known[mm] = new TaskMemory(unchecked(total * LinuxMemory.PageBytes),
             (ulong)Math.Max(resident, 0) * LinuxMemory.PageBytes);
     }
 
+    /// <summary>Bytes that are swapped out; null where there is no such counter.</summary>
+    public ulong? Swapped(ulong mm) => Count(mm, _swapKind) is { } pages ? (ulong)Math.Max(pages, 0) * LinuxMemory.PageBytes : null;
+
+    private long? Count(ulong mm, int kind)
+    {
+        if (!_counts.IsPresent || kind * Math.Max(_step, 8) >= _counts.Size)
+            return null;
+        return _step > 0 ? new PerCpuCounter(_session, _count, _counters).Sum(mm + (ulong)(_counts.Offset + kind * _step))
+            : (long)_session.ReadPointer(mm + (ulong)(_counts.Offset + kind * 8));
+    }
+
     private static int Kind(Btf types, string name, int usual) =>
         types.FindEnumValue(name) is long value and >= 0 and < 16 ? (int)value : usual;
-
-    private long PerCpuCounter(ulong counter) => new PerCpuCounter(_session, _count, _counters).Sum(counter);
 
     private long Cached(ProcessFacts process, int kind)
     {

@@ -26,13 +26,19 @@ public sealed record LockCount(string Kind, int? Total, int Contended)
 /// <param name="FaultAddress">The instruction that failed, where that is recorded; 0 otherwise.</param>
 public sealed record StopFacts(string Title, bool IsForced, string? Meaning, ulong FaultAddress)
 {
+    /// <summary>The whole sentence of the verdict, where the stop says all that there is to say; null otherwise.</summary>
+    public string? Conclusion { get; init; }
+
+    /// <summary>Whether its own record says what is to blame, as a machine check does, and no stack has to be read for it.</summary>
+    public bool IsSelfEvident { get; init; }
+
     /// <summary>Its name alone, such as <c>SYSTEM_THREAD_EXCEPTION_NOT_HANDLED</c>; null where it has none.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The system's own record of it with all its numbers, below the headline; null where the title is all.</summary>
+    /// <summary>The system's own record of it with all its numbers, one line; null where the title is all.</summary>
     public string? Record { get; init; }
 
-    /// <summary>What shows that it happened so, as labelled lines: <c>Error code</c>, <c>Instruction</c>, <c>Log</c>.</summary>
+    /// <summary>What shows that it happened so, as labelled lines: <c>Error code</c>, <c>Log</c>.</summary>
     public IReadOnlyList<(string Label, Phrase Text)> Evidence { get; init; } = [];
 }
 
@@ -73,7 +79,9 @@ public interface ISystemFacts : IStackSource
     /// <summary>Locks that were counted.</summary>
     IReadOnlyList<LockCount> Locks { get; }
 
-    /// <summary>Requests of threads that are pending, and the longest wait of a thread that has one.</summary>
+    /// <summary>
+    /// Requests that are pending, and the longest that one is, or a thread with one waits; -1 where they could not be counted.
+    /// </summary>
     (int Count, TimeSpan? Oldest) PendingRequests { get; }
 
     /// <summary>The steps of the wait graph.</summary>

@@ -25,7 +25,7 @@ public sealed class ProcessFacts
     /// <summary>Image name as the kernel keeps it (at most 14 characters) or longer where known. Text from the dump.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Whether people write identifiers of its system in decimal; otherwise in hexadecimal, as debuggers do.</summary>
+    /// <summary>Whether its system's identifiers are written in decimal; otherwise in hexadecimal.</summary>
     /// <seealso cref="SystemWords.HasDecimalIds"/>
     public bool IsIdDecimal { get; init; }
 

@@ -61,6 +61,9 @@ public sealed record ProcessorFacts(int Number, ThreadFacts? Current, bool IsIdl
     /// <summary>The lock for which it spins; null where it does not.</summary>
     public SpinFacts? Spin { get; set; }
 
+    /// <summary>Why the system holds that it stands still; null where it does not.</summary>
+    public StallFacts? Stall { get; init; }
+
     /// <summary>
     /// The longest time that its thread can have run: since the thread was made ready. Null where that is not known, and of
     /// idle threads, which are never made ready.
@@ -85,11 +88,22 @@ public sealed record ProcessorFacts(int Number, ThreadFacts? Current, bool IsIdl
 /// <param name="Interrupt">In interrupt service routines.</param>
 public sealed record ProcessorTimes(TimeSpan Kernel, TimeSpan User, TimeSpan Dpc, TimeSpan Interrupt);
 
+/// <summary>A processor that the system's own watch holds to stand still.</summary>
+/// <param name="Duration">For how long; null where not recorded.</param>
+/// <param name="Answers">
+/// Whether it takes interrupts: then it executes code that does not end, otherwise it has them off or is broken. Null where not
+/// recorded.
+/// </param>
+public sealed record StallFacts(TimeSpan? Duration, bool? Answers);
+
 /// <summary>A lock for which a processor spins.</summary>
 /// <param name="Lock">The lock; where its address is not recorded, the processor stands for it.</param>
 /// <param name="Function">The function that spins.</param>
 public sealed record SpinFacts(ObjectReference Lock, string Function)
 {
+    /// <summary>Whether the system's own watch says that it has spun for too long; otherwise what waits behind it must show that.</summary>
+    public bool HasLasted { get; init; }
+
     /// <summary>Whether the lock's address is known.</summary>
     public bool IsAddressKnown => Lock.Kind == ObjectKind.Lock;
 

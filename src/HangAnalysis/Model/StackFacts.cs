@@ -72,8 +72,8 @@ public sealed record FrameFacts(
     public bool IsWaitPrimitive { get; init; }
 
     /// <summary>
-    /// As the system's people print it: <c>nt!KiSwapContext+0x76</c>, <c>abba_take_b+0x35 [abba]</c>, <c>TmXPFlt+0x1bce3</c>, or
-    /// the bare address.
+    /// As the system's people print it: <c>nt!KiSwapContext+0x76</c>, <c>abba_take_b+0x35 [abba]</c>,
+    /// <c>TmXPFlt+0x1bce3</c>, or the bare address.
     /// </summary>
     public string Text => Module is null
         ? $"0x{InstructionPointer:x}"
@@ -97,4 +97,11 @@ public sealed record FrameFacts(
 /// <summary>A thread's stack, innermost frame first.</summary>
 /// <param name="Frames">The frames; empty where none could be had.</param>
 /// <param name="EndNote">Why the stack is missing or cut; null where it is whole.</param>
-public sealed record StackFacts(IReadOnlyList<FrameFacts> Frames, string? EndNote);
+public sealed record StackFacts(IReadOnlyList<FrameFacts> Frames, string? EndNote)
+{
+    /// <summary>
+    /// The frame that knowledge of the system accuses whatever other modules are on the stack; null where the common rule
+    /// decides.
+    /// </summary>
+    public FrameFacts? Suspect { get; init; }
+}

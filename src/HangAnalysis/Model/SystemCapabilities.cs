@@ -7,8 +7,8 @@ public interface IStackSource
     StackFacts GetStack(ThreadFacts thread);
 
     /// <summary>
-    /// The instruction pointers of a thread's stack, innermost first, and why it is missing or cut. Threads are grouped by it
-    /// before any name is looked up: a system that names late does better than these words.
+    /// The instruction pointers of a thread's stack, innermost first, and why it is missing or cut. Threads are grouped by
+    /// them before any name is looked up, so that a system whose names cost time has a way of its own.
     /// </summary>
     (IReadOnlyList<ulong> Frames, string? EndNote) GetRawStack(ThreadFacts thread)
     {
@@ -51,8 +51,8 @@ public interface IThreadDetailsSource
 public interface IWaitFunctionSource
 {
     /// <summary>
-    /// The function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; or why it is not known. Both
-    /// are null for a thread that does not wait. Its stack is walked when asked for.
+    /// The function that called the waiting machinery, such as <c>nt!IopSynchronousServiceTail</c>; or why it is not known.
+    /// Both are null for a thread that does not wait. Its stack is walked when asked for.
     /// </summary>
     (string? Function, string? Why) FindWaitFunction(ThreadFacts thread);
 }
@@ -65,6 +65,16 @@ public interface IWorkQueueSource
 
     /// <summary>The debugger command that shows a queue; null where there is none.</summary>
     string? DescribeQueueCommand(WorkQueueFacts queue);
+}
+
+/// <summary>A system of which more is known than its processes and processors tell: known cases, what its own checks found.</summary>
+public interface IOwnFindings
+{
+    /// <summary>What was looked at and found in order.</summary>
+    IReadOnlyList<RuledOut> RuledOut { get; }
+
+    /// <summary>What to do next, a line each.</summary>
+    IReadOnlyList<string> NextSteps { get; }
 }
 
 /// <summary>A system that has processes which host others' code.</summary>

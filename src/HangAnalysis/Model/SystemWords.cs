@@ -16,8 +16,8 @@ public sealed record SystemWords
     public string Origin { get; init; } = "system";
 
     /// <summary>
-    /// Whether people write identifiers of processes and threads in decimal: then a short decimal number is an identifier and
-    /// never an address.
+    /// Whether people write identifiers of processes and threads in decimal: then a short decimal number is an identifier
+    /// and never an address.
     /// </summary>
     public bool HasDecimalIds { get; init; }
 
@@ -35,6 +35,9 @@ public sealed record SystemWords
 
     /// <summary>What is said of it where no processor does any: <c>no DPC active</c>.</summary>
     public string? NoDeferredCall { get; init; }
+
+    /// <summary>What is said where no request is pending.</summary>
+    public string NoRequest { get; init; } = "no thread has a request pending";
 
     /// <summary>Why it is not known what the holder of a spin lock does.</summary>
     public string SpinReason { get; init; } = "what the holder does leaves no record";

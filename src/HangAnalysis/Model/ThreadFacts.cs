@@ -83,6 +83,12 @@ public sealed class ThreadFacts
     /// <summary>Whether somebody has suspended it, or its process is frozen: it runs only when that is taken back.</summary>
     public bool IsSuspended { get; init; }
 
+    /// <summary>
+    /// Whether it has been in a wait that nothing but its object ends for longer than its system holds for healthy: then it is
+    /// worth a line also where nobody waits for it.
+    /// </summary>
+    public bool IsOverdue { get; init; }
+
     /// <summary>Whether somebody has asked for its end and it has not ended yet.</summary>
     public bool IsEnding { get; init; }
 
@@ -123,8 +129,8 @@ public sealed class ThreadFacts
     public string IdText => Process.FormatId(Id);
 
     /// <summary>
-    /// Such as <c>3a4.500</c>: process and thread identifiers. Where identifiers are decimal, that of a process is also that of
-    /// its first thread, and is written once: <c>96</c>.
+    /// Such as <c>3a4.500</c>: process and thread identifiers. Where identifiers are decimal, that of a process is also that
+    /// of its first thread, and is written once: <c>96</c>.
     /// </summary>
     public string ClientId => Process.IsIdDecimal && Process.Id == Id ? IdText : $"{Process.IdText}.{IdText}";
 }

@@ -23,6 +23,10 @@ public sealed record HangReport
     /// <summary>The root thread's and the crashing thread's stacks.</summary>
     public required IReadOnlyList<StackJson> Stacks { get; init; }
 
+    /// <summary>What shows it besides; left out where the system records nothing of the kind, as Windows.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<EvidenceJson>? Evidence { get; init; }
+
     /// <summary>What was looked at and found in order.</summary>
     public required IReadOnlyList<ReasonJson> RuledOut { get; init; }
 
@@ -36,7 +40,18 @@ public sealed record HangReport
 /// <summary>The dump.</summary>
 public sealed record DumpJson(
     string Path, string Kind, string Os, string Architecture, int Processors, BugCheckJson? Bugcheck, DateTimeOffset? Time,
-    string? Uptime);
+    string? Uptime)
+{
+    /// <summary>The stop of a system whose stops have no code; left out where there was none, and for bug checks.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public StopJson? Stop { get; init; }
+}
+
+/// <summary>A stop by what people call it, whether it was forced, what happened, and the instruction that failed.</summary>
+public sealed record StopJson(string Title, bool Forced, string? Meaning, string? FaultAddress);
+
+/// <summary>A labelled line.</summary>
+public sealed record EvidenceJson(string Label, string Text);
 
 /// <summary>A bug check. Code without the mark of small dumps; rawCode as recorded.</summary>
 public sealed record BugCheckJson(string Code, string RawCode, string? Name, IReadOnlyList<string> Parameters);
@@ -94,6 +109,9 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(SystemJson))]
 [JsonSerializable(typeof(LinuxTasksJson))]
 [JsonSerializable(typeof(TaskListJson))]
+[JsonSerializable(typeof(LinuxModulesJson))]
+[JsonSerializable(typeof(LinuxMemoryJson))]
+[JsonSerializable(typeof(LinuxProcessesJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 
 /// <summary>The JSON of <c>!lpcchain</c>.</summary>

@@ -36,6 +36,9 @@ public sealed class TargetDescription
     /// <summary>Kind of dump in words: <c>full</c>, <c>small (triage)</c>, <c>kernel bitmap</c>.</summary>
     public required string Kind { get; init; }
 
+    /// <summary>What such a file is: a <c>dump</c>, or a <c>text</c> that a system wrote.</summary>
+    public string Form { get; init; } = "dump";
+
     /// <summary>Whether the dump holds whole pages of memory, and not only chosen blocks.</summary>
     public required bool HoldsPages { get; init; }
 
@@ -48,7 +51,7 @@ public sealed class TargetDescription
     /// <summary>Build laboratory string, such as <c>14393.2430.amd64fre.rs1_release</c>; empty where absent. Text from the dump.</summary>
     public string BuildLab { get; set; } = "";
 
-    /// <summary>Processors.</summary>
+    /// <summary>Processors; 0 where not known.</summary>
     public required int ProcessorCount { get; init; }
 
     /// <summary>The bug check, or null where the dump was taken without one.</summary>

@@ -4,8 +4,8 @@ using HangAnalysis.Targets;
 namespace HangAnalysis.Windows;
 
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
-public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource, IWaitFunctionSource,
-    IWorkQueueSource, IHostedCodeSource
+public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
+    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessorFacts> _processors = [];

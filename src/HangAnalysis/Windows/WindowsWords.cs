@@ -16,12 +16,14 @@ internal static class WindowsWords
         DeferredCalls = "DPCs",
         NoDeferredCall = "no DPC active",
         SpinReason = "what the holder does at its IRQL leaves no record",
-        SpinHolder = "it does not record its owner, and no processor is known to be at DISPATCH_LEVEL or above without spinning",
+        SpinHolder =
+            "it does not record its owner, and no processor is known to be at DISPATCH_LEVEL or above without spinning",
         NetworkReason = "that is recorded only in the redirector's own structures",
         MissingThreads = "this kind of dump holds one thread; a kernel or complete dump holds them all",
         DumpAdvice = "a kernel or complete dump of the same hang holds the threads",
         MemoryAdvice = "who uses the memory: !vm, then !poolused or !process 0 0",
-        RunningTime = "Time is that since the thread was last made ready or went into a wait: it has run for at most as long",
+        RunningTime =
+            "Time is that since the thread was last made ready or went into a wait: it has run for at most as long",
         IdleTime = "Time of idle threads is not how long the processor idles: they are never made ready",
         MessageCommand = "!msg",
         PortCommand = "!lpcports",

@@ -73,6 +73,9 @@ public sealed class AddressSpace
     /// <summary>Maps a page of 1 GB; the address is a multiple of it.</summary>
     public ulong MapHuge(ulong va) => MapLarge(va, 30);
 
+    /// <summary>Maps a page of 2 MB (shift 21) or 1 GB (30) at a chosen page frame number.</summary>
+    public void MapLargeTo(ulong va, ulong pfn, int shift) => SetEntry(va, shift, pfn << 12 | Flags(va) | Large);
+
     /// <summary>Makes a page absent: its entry becomes 0, or another value that is not present.</summary>
     public void Unmap(ulong va, ulong entry = 0) => SetEntry(va, 12, entry);
 

@@ -46,13 +46,13 @@ internal sealed class FakeSystem : ISystemFacts
     }
 
     public ThreadFacts AddThread(ulong address, WaitRole role = WaitRole.Blocked, int seconds = 60, bool exited = false,
-        ThreadActivity activity = ThreadActivity.Waiting, ProcessFacts? process = null)
+        ThreadActivity activity = ThreadActivity.Waiting, ProcessFacts? process = null, bool overdue = false)
     {
         ThreadFacts thread = new()
         {
             Address = new ThreadAddress(address), Process = process ?? Processes[0], Id = address & 0xffff, Activity = activity,
             State = activity.ToString(), WaitReason = "Executive", Age = TimeSpan.FromSeconds(seconds), HasExited = exited,
-            WaitsInKernelMode = true, Role = role,
+            WaitsInKernelMode = true, Role = role, IsOverdue = overdue,
         };
         _threads.Add(thread);
         _index[address] = thread;

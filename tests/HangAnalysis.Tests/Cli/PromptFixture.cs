@@ -12,7 +12,7 @@ internal sealed class PromptFixture : IDisposable
     public PromptFixture(string? dumpPath = null, FakeTerminal? terminal = null, bool withPager = false)
     {
         Terminal = terminal ?? new FakeTerminal();
-        Dump = DumpSession.Open(dumpPath ?? Sample, null, TextWriter.Null, Interruption, _progress);
+        Dump = DumpSession.Open(new CommandLineOptions(dumpPath ?? Sample, []), TextWriter.Null, Interruption, _progress);
         Prompt = new CommandPrompt(Dump, Terminal,
             (writer, isClosed) => new ListeningSink(new PlainTextSink(writer, isClosed), s => Heard?.Invoke(s)),
             withPager ? () => new ScreenPager(Terminal) : null);

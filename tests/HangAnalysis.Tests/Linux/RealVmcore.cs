@@ -19,7 +19,10 @@ internal sealed partial class RealVmcore
         Symbols = KernelSymbols.Read(Target.KernelMemory, Target.Info);
     }
 
-    public static string[] Names { get; } = ["a-abba-mutex", "c-null-oops", "f-kdump-hungtask-panic", "k612-a-abba-mutex-la57"];
+    public static string[] Names { get; } =
+    [
+        "a-abba-mutex", "c-null-oops", "f-kdump-hungtask-panic", "k612-a-abba-mutex-la57",
+    ];
 
     public string Folder { get; }
 
@@ -28,6 +31,9 @@ internal sealed partial class RealVmcore
     public KernelSymbols Symbols { get; }
 
     public IMemory Memory => Target.KernelMemory;
+
+    /// <summary>A text that crash printed about it.</summary>
+    public string Text(string file) => File.ReadAllText(Path.Combine(Folder, file));
 
     public static RealVmcore Open(string name)
     {
@@ -49,7 +55,11 @@ internal sealed partial class RealVmcore
             if (TaskLine().Match(line) is { Success: true } task)
                 stacks.Add(new CrashStack(Hex(task.Groups[2].Value), int.Parse(task.Groups[1].Value)));
             else if (FrameLine().Match(line) is { Success: true } frame)
-                stacks[^1].Frames.Add(new CrashFrame(Hex(frame.Groups[1].Value), frame.Groups[2].Value, Hex(frame.Groups[3].Value)));
+                stacks[^1].Frames.Add(
+                    new CrashFrame(Hex(frame.Groups[1].Value), frame.Groups[2].Value, Hex(frame.Groups[3].Value)));
+            else
+                foreach (Match register in RegisterText().Matches(line))
+                    stacks[^1].Registers[register.Groups[1].Value] = Hex(register.Groups[2].Value);
         }
         Assert.That(stacks, Is.Not.Empty);
         return stacks;
@@ -74,6 +84,9 @@ internal sealed partial class RealVmcore
     [GeneratedRegex(@"^\s*#\d+ \[(\w+)\] (\S+) at (\w+)")]
     private static partial Regex FrameLine();
 
+    [GeneratedRegex(@"(R\w+|ORIG_RAX|CS|SS): +([0-9a-f]+)")]
+    private static partial Regex RegisterText();
+
     [GeneratedRegex(@"^>\s+\d+\s+\d+\s+\d+\s+(\w+)")]
     private static partial Regex RunningLine();
 }
@@ -82,6 +95,9 @@ internal sealed partial class RealVmcore
 internal sealed record CrashStack(ulong Task, int Pid)
 {
     public List<CrashFrame> Frames { get; } = [];
+
+    /// <summary>The registers that were printed last: those of the user program where there is one.</summary>
+    public Dictionary<string, ulong> Registers { get; } = [];
 }
 
 /// <summary>A frame as crash prints it.</summary>

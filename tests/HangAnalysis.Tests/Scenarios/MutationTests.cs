@@ -110,7 +110,7 @@ public class MutationTests
     }
 
     /// <summary>One to eight blows of the kinds that disks, transfers and attackers deal.</summary>
-    private static byte[] Mutate(byte[] original, Random random)
+    internal static byte[] Mutate(byte[] original, Random random)
     {
         byte[] bytes = [.. original];
         int blows = random.Next(1, 9);

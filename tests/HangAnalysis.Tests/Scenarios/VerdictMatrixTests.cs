@@ -40,7 +40,8 @@ public class VerdictMatrixTests
         JsonElement report = ForgedFolder.RunJson(session, "!hangwhy");
 
         AssertTruth(report, forged.Truth);
-        Assert.That(session.Windows.Session.Types.Missing, Is.Empty, "types and fields that every kernel was thought to have");
+        Assert.That(session.Windows.Session.Types.Missing, Is.Empty,
+            "types and fields that every kernel was thought to have");
         _table.Record(scenario, version, verdictClass, true);
     }
 

@@ -19,7 +19,8 @@ public class StructureLinesTests
         using CommandSession session = forged.Open();
         (string owner, string process) = Link(forged.Truth, "thread", 1);
 
-        string? line = new StructureLines(session.Windows.Target).Describe("_ERESOURCE", Address(forged.Truth, "lock"));
+        string? line = new StructureLines(session.Windows.Target).Describe(
+            "_ERESOURCE", Address(forged.Truth, "lock"));
 
         Assert.That(line, Is.EqualTo($"owned exclusively by thread {owner} of {process} c40; 39 exclusive and 0 shared waiters"));
     }
@@ -32,7 +33,8 @@ public class StructureLinesTests
         (string waiter, string client) = Link(forged.Truth, "thread", 0);
         (string receiver, string server) = Link(forged.Truth, "thread", 1);
 
-        string? line = new StructureLines(session.Windows.Target).Describe("_KALPC_MESSAGE", Address(forged.Truth, "message"));
+        string? line = new StructureLines(session.Windows.Target).Describe(
+            "_KALPC_MESSAGE", Address(forged.Truth, "message"));
 
         Assert.That(line, Does.Match($"^thread {waiter} of {client} [0-9a-f]+ waits for the reply; " +
             $"received by thread {receiver} of {server} [0-9a-f]+$"));

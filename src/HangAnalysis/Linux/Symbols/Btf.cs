@@ -7,7 +7,9 @@ namespace HangAnalysis.Linux.Symbols;
 /// The kernel's types as it describes them itself (BTF), or a module's, which continue the kernel's. A layout is asked
 /// for by names of types and members; what the kernel does not have is null.
 /// </summary>
-/// <remarks>Needs CONFIG_DEBUG_INFO_BTF, which distributions set. Structures that are local to one .c file are there too.</remarks>
+/// <remarks>
+/// Needs CONFIG_DEBUG_INFO_BTF, which distributions set. Structures that are local to one .c file are there too.
+/// </remarks>
 public sealed class Btf
 {
     private readonly BtfTypes _types;
@@ -44,7 +46,9 @@ public sealed class Btf
         return read;
     }
 
-    /// <summary>Whether a structure has a member; a path like <c>sched_info.last_arrival</c> goes through embedded ones.</summary>
+    /// <summary>
+    /// Whether a structure has a member; a path like <c>sched_info.last_arrival</c> goes through embedded ones.
+    /// </summary>
     public bool Has(string type, string path) => FindMember(type, path) is not null;
 
     /// <summary>Bytes from the start of a structure to a member, or null where there is none.</summary>
@@ -151,7 +155,8 @@ public sealed class Btf
         {
             if (!_types.TryGet(id, out BtfRecord record))
                 return 0;
-            if (record.Kind is not (BtfKind.Typedef or BtfKind.Volatile or BtfKind.Const or BtfKind.Restrict or BtfKind.TypeTag))
+            if (record.Kind is not (BtfKind.Typedef or BtfKind.Volatile or BtfKind.Const or BtfKind.Restrict
+                or BtfKind.TypeTag))
                 return id;
             id = record.Size;
         }
@@ -223,7 +228,8 @@ public sealed class Btf
         }
     }
 
-    // The word behind a number type: bits 16 to 23 are its offset, the low byte its bits (btf.rst, BTF_INT_OFFSET, BTF_INT_BITS).
+    // The word behind a number type: bits 16 to 23 are its offset, the low byte its bits (btf.rst, BTF_INT_OFFSET,
+    // BTF_INT_BITS).
     private int BitsOfOldField(uint type, out int size)
     {
         size = 0;

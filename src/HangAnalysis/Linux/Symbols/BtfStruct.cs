@@ -10,7 +10,9 @@ public readonly record struct BtfMember(string Name, int BitOffset, int BitSize,
     /// <summary>Bytes from the start of the structure; for a bit-field those to the byte of its first bit.</summary>
     public int Offset => BitOffset / 8;
 
-    /// <summary>Cuts a bit-field out of the eight bytes from <see cref="Offset"/> on; any other member is returned whole.</summary>
+    /// <summary>
+    /// Cuts a bit-field out of the eight bytes from <see cref="Offset"/> on; any other member is returned whole.
+    /// </summary>
     public ulong Extract(ulong value) =>
         BitSize is 0 or >= 64 ? value : (value >> (BitOffset & 7)) & ((1UL << BitSize) - 1);
 }

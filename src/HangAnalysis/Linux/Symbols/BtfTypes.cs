@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using HangAnalysis.Targets.Symbols;
 
 namespace HangAnalysis.Linux.Symbols;
@@ -6,7 +7,10 @@ namespace HangAnalysis.Linux.Symbols;
 /// The records of one BTF section, of the kernel or of a module: where each type is, and what its header says.
 /// Types stay bytes; only their positions are kept.
 /// </summary>
-/// <remarks>Format: Documentation/bpf/btf.rst. A module's types continue the numbers of the kernel's, and so do its names.</remarks>
+/// <remarks>
+/// Format: Documentation/bpf/btf.rst. A module's types continue the numbers of the kernel's, and so do its names.
+/// </remarks>
+// AggressiveOptimization: as for KallsymsNames.
 internal sealed class BtfTypes
 {
     private const ushort Magic = 0xeb9f;
@@ -21,7 +25,8 @@ internal sealed class BtfTypes
     private readonly BtfTypes? _base;
     private NameIndex? _index;
 
-    private BtfTypes(byte[] data, int[] positions, int strings, int stringBytes, uint firstId, uint firstString, BtfTypes? baseTypes)
+    private BtfTypes(
+        byte[] data, int[] positions, int strings, int stringBytes, uint firstId, uint firstString, BtfTypes? baseTypes)
     {
         _data = data;
         _positions = positions;
@@ -44,12 +49,16 @@ internal sealed class BtfTypes
     /// <summary>Number behind the last type.</summary>
     public uint EndId => FirstId + (uint)_positions.Length;
 
+    /// <summary>Finds the types of the kernel.</summary>
+    public static BtfTypes? ParseKernel(byte[] data, out string why) => Parse(data, null, 1, 0, out why);
+
     /// <summary>Finds the types of a section; null, with the reason, for what is none.</summary>
     /// <param name="data">The section.</param>
     /// <param name="baseTypes">The kernel's types, for a module's.</param>
     /// <param name="firstId">Number of a module's first type.</param>
     /// <param name="firstString">Where a module's names continue those of the kernel.</param>
     /// <param name="why">What is wrong, or that some types could not be read; empty otherwise.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static BtfTypes? Parse(byte[] data, BtfTypes? baseTypes, uint firstId, uint firstString, out string why)
     {
         ReadOnlySpan<byte> bytes = data;
@@ -85,7 +94,9 @@ internal sealed class BtfTypes
     /// <summary>The kind of a type; None for void and for what is not there.</summary>
     public BtfKind KindOf(uint id) => Header(id, out _, out uint info, out _) ? (BtfKind)(info >> 24 & 0x1f) : BtfKind.None;
 
-    /// <summary>Name, count of members, kind flag and size (or the number of the type that it refers to) of a type.</summary>
+    /// <summary>
+    /// Name, count of members, kind flag and size (or the number of the type that it refers to) of a type.
+    /// </summary>
     public bool TryGet(uint id, out BtfRecord record)
     {
         record = default;
@@ -106,7 +117,9 @@ internal sealed class BtfTypes
         return BulkReading.NameAt(_data.AsSpan(_strings, _stringBytes), offset - _firstString);
     }
 
-    /// <summary>The first type of a name and of one of two kinds, of this section and then of the kernel's; 0 for none.</summary>
+    /// <summary>
+    /// The first type of a name and of one of two kinds, of this section and then of the kernel's; 0 for none.
+    /// </summary>
     public uint Find(string name, BtfKind kind, BtfKind otherKind)
     {
         _index ??= BuildIndex();
@@ -124,14 +137,15 @@ internal sealed class BtfTypes
     }
 
     // Only kinds that are looked up by name: a name of a function or a parameter would make the table four times as large.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private NameIndex BuildIndex()
     {
         NameIndex.Builder builder = new();
         for (uint id = FirstId; id < EndId; id++)
         {
             Header(id, out uint name, out uint info, out _);
-            if (name != 0 && (BtfKind)(info >> 24 & 0x1f) is BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64
-                or BtfKind.Typedef or BtfKind.Int)
+            if (name != 0 && (BtfKind)(info >> 24 & 0x1f) is BtfKind.Struct or BtfKind.Union or BtfKind.Enum
+                or BtfKind.Enum64 or BtfKind.Typedef or BtfKind.Int)
                 builder.Add(NameIndex.Hash(NameOf(name)), id);
         }
         return builder.Build();
@@ -171,7 +185,9 @@ internal sealed class BtfTypes
 /// <param name="Kind">Its kind.</param>
 /// <param name="Name">Offset of its name.</param>
 /// <param name="Members">Number of members, enumerators or parameters.</param>
-/// <param name="KindFlag">For a structure: offsets of members hold the size of bit-fields; for an enum: values are signed.</param>
+/// <param name="KindFlag">
+/// For a structure: offsets of members hold the size of bit-fields; for an enum: values are signed.
+/// </param>
 /// <param name="Size">Size in bytes, or the number of the type that it refers to.</param>
 /// <param name="Extra">What follows the header.</param>
 internal readonly record struct BtfRecord(

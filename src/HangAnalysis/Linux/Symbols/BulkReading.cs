@@ -31,12 +31,30 @@ internal static class BulkReading
         return bytes;
     }
 
-    /// <summary>Reads text up to its zero byte or <paramref name="limit"/> bytes; null where its first byte is absent.</summary>
+    /// <summary>
+    /// Reads text up to its zero byte or <paramref name="limit"/> bytes; null where its first byte is absent.
+    /// </summary>
     public static string? ReadText(this IMemory memory, ulong address, int limit)
     {
         Span<byte> bytes = stackalloc byte[Math.Min(limit, SymbolLimits.Name)];
         int got = Math.Clamp(memory.Read(address, bytes), 0, bytes.Length);
         return got == 0 ? null : TextOf(bytes[..got]);
+    }
+
+    /// <summary>Reads a number that is a member of a structure, with as many bytes as the member has.</summary>
+    public static bool TryReadMember(
+        this IMemory memory, Btf types, string type, string member, ulong address, out ulong value)
+    {
+        value = 0;
+        if (types.OffsetOf(type, member) is not int offset)
+            return false;
+        int size = Math.Clamp(types.SizeOf(type, member) ?? 8, 1, 8);
+        Span<byte> bytes = stackalloc byte[8];
+        bytes.Clear();
+        if (!memory.TryRead(unchecked(address + (ulong)offset), bytes[..size]))
+            return false;
+        value = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+        return true;
     }
 
     /// <summary>Text up to its first zero byte.</summary>

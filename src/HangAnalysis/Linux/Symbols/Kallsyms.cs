@@ -14,30 +14,28 @@ public sealed class Kallsyms
     // Pages of user space and per-CPU offsets of kernels before 6.15 are below; an address there has no name.
     private const ulong KernelHalf = 0x8000_0000_0000_0000;
 
-    // VMCOREINFO of every version names these, and kallsyms of x86 has them: they prove how offsets are to be read.
-    private static readonly string[] s_witnesses = ["_stext", "swapper_pg_dir", "init_uts_ns", "node_online_map"];
+    // VMCOREINFO names these, and kallsyms has them (swapper_pg_dir is a macro): they prove how offsets are to be read.
+    private static readonly string[] s_witnesses = ["_stext", "init_uts_ns", "init_top_pgt", "prb", "clear_seq"];
 
-    private readonly KallsymsNames _names;
-    private readonly ulong[] _addresses;
-    private readonly Dictionary<int, string> _known = [];
+    private readonly SortedSymbols _symbols;
     private readonly ulong _last;
 
-    private Kallsyms(KallsymsNames names, ulong[] addresses)
+    private Kallsyms(SortedSymbols symbols)
     {
-        _names = names;
-        _addresses = addresses;
+        _symbols = symbols;
         // A symbol reaches to the next; the last one to the end of its page.
-        _last = addresses.Length == 0 ? 0 : addresses[^1] | 0xfff;
+        _last = symbols.Count == 0 ? 0 : symbols.AddressOf(symbols.Count - 1) | 0xfff;
     }
 
     /// <summary>A table without symbols.</summary>
-    internal static Kallsyms Empty { get; } = new(KallsymsNames.Parse([], [], [], 0), []);
+    internal static Kallsyms Empty { get; } = new(new Table(KallsymsNames.Parse([], [], [], 0), []));
 
     /// <summary>Number of symbols, aliases counted.</summary>
-    public int Count => _addresses.Length;
+    public int Count => _symbols.Count;
 
     /// <summary>
-    /// Reads the tables that VMCOREINFO names; null, with the reason in <paramref name="why"/>, where they are not to be had.
+    /// Reads the tables that VMCOREINFO names; null, with the reason in <paramref name="why"/>, where they are not to be
+    /// had.
     /// </summary>
     public static Kallsyms? Read(IMemory memory, VmcoreInfo info, out string why)
     {
@@ -48,7 +46,9 @@ public sealed class Kallsyms
             || !info.TryGetSymbol("kallsyms_offsets", out ulong offsets)
             || !info.TryGetSymbol("kallsyms_relative_base", out ulong relativeBase))
         {
-            why = "VMCOREINFO does not say where kallsyms is (kernels do since 6.0)";
+            if (KallsymsScan.Find(memory, info) is { } found)
+                return Read(memory, found, info, out why);
+            why = "VMCOREINFO does not say where kallsyms is (kernels do since 6.0), and no search found it";
             return null;
         }
         return Read(memory, new KallsymsTables(count, names, tokenTable, tokenIndex, offsets, relativeBase), info, out why);
@@ -57,20 +57,24 @@ public sealed class Kallsyms
     /// <summary>Address of the first symbol of this name, or null. For per-CPU variables see <see cref="PerCpu"/>.</summary>
     public ulong? Find(string name)
     {
-        int index = _names.Find(name);
-        return index < 0 || index >= _addresses.Length ? null : _addresses[index];
+        int index = _symbols.Find(name);
+        return index < 0 || index >= _symbols.Count ? null : _symbols.AddressOf(index);
     }
 
     /// <summary>The symbol that an address lies in or behind.</summary>
     public bool TryFindNearest(ulong address, out LinuxSymbol symbol) => TryFind(address, false, out symbol);
 
-    /// <summary>The function that an address lies in or behind; variables are passed over.</summary>
+    /// <summary>The function that an address lies in.</summary>
     public bool TryFindFunction(ulong address, out LinuxSymbol symbol) => TryFind(address, true, out symbol);
+
+    /// <summary>Symbols of a vmlinux file in place of the kernel's own.</summary>
+    internal static Kallsyms FromFile(ElfSymbolTable symbols) => new(symbols);
 
     internal static Kallsyms? Read(IMemory memory, KallsymsTables tables, VmcoreInfo info, out string why)
     {
         why = "the kernel's symbol table is not in the dump";
-        if (!memory.TryReadUInt32(tables.Count, out uint count) || !memory.TryReadUInt64(tables.RelativeBase, out ulong origin))
+        if (!memory.TryReadUInt32(tables.Count, out uint count)
+            || !memory.TryReadUInt64(tables.RelativeBase, out ulong origin))
             return null;
         if (count is 0 or > SymbolLimits.Symbols)
         {
@@ -80,7 +84,8 @@ public sealed class Kallsyms
         byte[] offsets = memory.ReadTable(tables.Offsets, count * 4UL, SymbolLimits.Symbols * 4);
         byte[] tokenIndex = memory.ReadTable(tables.TokenIndex, 512, 512);
         // Tokens take no more than 64 KB: their positions are 16-bit numbers. 4 KB are usual and the index follows them.
-        byte[] tokenTable = memory.ReadTable(tables.TokenTable, Distance(tables.TokenTable, tables.TokenIndex, 0x10000), 0x10000);
+        byte[] tokenTable = memory.ReadTable(
+            tables.TokenTable, Distance(tables.TokenTable, tables.TokenIndex, 0x10000), 0x10000);
         // The table of tokens stands behind the names in every version, with smaller tables between.
         byte[] packed = memory.ReadTable(
             tables.Names, Distance(tables.Names, tables.TokenTable, count * 64UL), SymbolLimits.NameBytes);
@@ -91,7 +96,7 @@ public sealed class Kallsyms
         bool? absolute = FindScheme(names, offsets, origin, info);
         if (absolute is null)
         {
-            why = "addresses of kallsyms contradict those of VMCOREINFO";
+            why = "VMCOREINFO does not confirm the addresses of kallsyms";
             return null;
         }
         ulong[] addresses = new ulong[readable];
@@ -104,7 +109,7 @@ public sealed class Kallsyms
         }
         why = readable < count ? $"{readable} of {count} symbols are readable"
             : disorder > 0 ? $"kallsyms is damaged: {disorder} of {count} addresses are out of order" : "";
-        return new Kallsyms(names, addresses);
+        return new Kallsyms(new Table(names, addresses));
     }
 
     private static ulong Distance(ulong from, ulong to, ulong otherwise) =>
@@ -136,32 +141,25 @@ public sealed class Kallsyms
     private bool TryFind(ulong address, bool functions, out LinuxSymbol symbol)
     {
         symbol = default;
-        int index = address > _last ? -1 : BulkReading.LastNotAbove(_addresses, address);
-        while (index >= 0 && !IsWanted(index, functions))
-            index--;
-        if (index < 0 || _addresses[index] < KernelHalf)
-            return false;
-        // The kernel names the first of several symbols at one address; 'a' and 'A' are numbers and no places.
-        for (int alias = index - 1; alias >= 0 && _addresses[alias] == _addresses[index]; alias--)
-            if (IsWanted(alias, functions))
-                index = alias;
-        symbol = Symbol(index);
-        return true;
+        return address <= _last && _symbols.TryFind(address, KernelHalf, functions, out symbol);
     }
 
-    private bool IsWanted(int index, bool functions)
+    private sealed class Table(KallsymsNames names, ulong[] addresses) : SortedSymbols(addresses, null)
     {
-        char type = _names.TypeOf(index);
-        return functions ? LinuxSymbol.IsFunctionType(type) : type is not ('a' or 'A');
-    }
+        public override int Find(string name) => names.Find(name);
 
-    private LinuxSymbol Symbol(int index)
-    {
-        if (!_known.TryGetValue(index, out string? name))
-            _known[index] = name = _names.NameOf(index);
-        ulong address = _addresses[index];
-        int next = BulkReading.LastNotAbove(_addresses, address) + 1;
-        ulong size = next < _addresses.Length && _addresses[next] > address ? _addresses[next] - address : 0;
-        return new LinuxSymbol(name, address, size, _names.TypeOf(index), null);
+        protected override string NameOf(int index) => names.NameOf(index);
+
+        protected override char TypeOf(int index) => names.TypeOf(index);
     }
 }
+
+/// <summary>Where the tables of kallsyms lie.</summary>
+/// <param name="Count">Address of <c>kallsyms_num_syms</c>.</param>
+/// <param name="Names">Address of <c>kallsyms_names</c>.</param>
+/// <param name="TokenTable">Address of <c>kallsyms_token_table</c>.</param>
+/// <param name="TokenIndex">Address of <c>kallsyms_token_index</c>.</param>
+/// <param name="Offsets">Address of <c>kallsyms_offsets</c>.</param>
+/// <param name="RelativeBase">Address of <c>kallsyms_relative_base</c>.</param>
+internal readonly record struct KallsymsTables(
+    ulong Count, ulong Names, ulong TokenTable, ulong TokenIndex, ulong Offsets, ulong RelativeBase);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Vmcores;
 
@@ -15,12 +16,16 @@ public readonly record struct AbsentKnowledge(string What, string Why);
 public sealed class KernelSymbols
 {
     private readonly List<AbsentKnowledge> _absent = [];
+    private readonly bool _namesAreWhole;
 
-    private KernelSymbols(IMemory memory, VmcoreInfo info)
+    private KernelSymbols(IMemory memory, VmcoreInfo info, VmlinuxFile? vmlinux)
     {
-        Names = Kallsyms.Read(memory, info, out string why) ?? Kallsyms.Empty;
+        if (vmlinux is not null)
+            memory = new LayeredMemory(memory, vmlinux.Memory(SlideOf(info)));
+        Names = Kallsyms.Read(memory, info, out string why) ?? NamesOf(vmlinux, info) ?? Kallsyms.Empty;
         Note("kallsyms", why);
-        Types = ReadTypes(memory);
+        _namesAreWhole = why.Length == 0;
+        Types = ReadTypes(memory, vmlinux);
         OrcFormat? format = OrcFormat.From(Types);
         Modules = LinuxModules.Read(memory, Names, Types, format, out why);
         Note("modules", why);
@@ -28,6 +33,8 @@ public sealed class KernelSymbols
         Note("per-CPU areas", why);
         Unwinder = new OrcUnwinder(memory, this, FindOrc(memory, format));
         ModuleTypes.Read(memory, this);
+        if (Names.Find("tainted_mask") is ulong mask && memory.TryReadUInt64(mask, out ulong taints))
+            Taints = TaintFlags.Letters(taints);
     }
 
     /// <summary>Names of the kernel itself.</summary>
@@ -45,13 +52,26 @@ public sealed class KernelSymbols
     /// <summary>Walks kernel stacks.</summary>
     public OrcUnwinder Unwinder { get; }
 
+    /// <summary>
+    /// Letters of what makes the kernel suspect (see <see cref="TaintFlags"/>), empty for nothing; null where not known.
+    /// </summary>
+    public string? Taints { get; }
+
     /// <summary>What is absent or damaged, and why.</summary>
     public IReadOnlyList<AbsentKnowledge> Absent => _absent;
 
-    /// <summary>Reads what the kernel says about itself. Never throws: what a dump lacks is empty.</summary>
+    /// <summary>Reads what the kernel says about itself. What a dump lacks is empty.</summary>
     /// <param name="kernelMemory">The kernel's address space.</param>
     /// <param name="info">VMCOREINFO, which says where kallsyms is.</param>
-    public static KernelSymbols Read(IMemory kernelMemory, VmcoreInfo info) => new(kernelMemory, info);
+    /// <param name="vmlinux">
+    /// A file that has what the dump lacks, or null; it must stay open as long as the result is used.
+    /// </param>
+    /// <exception cref="DumpFormatException">The file is that of another kernel.</exception>
+    public static KernelSymbols Read(IMemory kernelMemory, VmcoreInfo info, VmlinuxFile? vmlinux = null)
+    {
+        vmlinux?.CheckBelongsTo(info);
+        return new KernelSymbols(kernelMemory, info, vmlinux);
+    }
 
     /// <summary>Address of a function or variable of the kernel itself; null where it has none of this name.</summary>
     public ulong? Find(string name) => Names.Find(name);
@@ -66,7 +86,8 @@ public sealed class KernelSymbols
     }
 
     /// <summary>Address of a per-CPU variable's copy.</summary>
-    public ulong? FindPerCpu(string name, int cpu) => Names.Find(name) is ulong symbol ? PerCpu.AddressOf(symbol, cpu) : null;
+    public ulong? FindPerCpu(string name, int cpu) =>
+        Names.Find(name) is ulong symbol ? PerCpu.AddressOf(symbol, cpu) : null;
 
     /// <summary>The symbol that an address lies in or behind, of the kernel or of a module.</summary>
     public bool TryFindNearest(ulong address, out LinuxSymbol symbol) =>
@@ -112,14 +133,29 @@ public sealed class KernelSymbols
             _absent.Add(new AbsentKnowledge(what, why));
     }
 
-    private Btf ReadTypes(IMemory memory)
+    private static Kallsyms? NamesOf(VmlinuxFile? vmlinux, VmcoreInfo info) =>
+        vmlinux?.ReadNames(SlideOf(info)) is { } symbols ? Kallsyms.FromFile(symbols) : null;
+
+    // By how much KASLR moved the kernel; without the line it was not moved.
+    private static ulong SlideOf(VmcoreInfo info) =>
+        info.TryGetValue("KERNELOFFSET", out string text)
+        && ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value) ? value : 0;
+
+    private Btf ReadTypes(IMemory memory, VmlinuxFile? vmlinux)
     {
-        string why = "kallsyms has no __start_BTF: the kernel was built without CONFIG_DEBUG_INFO_BTF";
+        string why = WhyNot("the kernel was built without CONFIG_DEBUG_INFO_BTF");
         BtfTypes? types = null;
-        if (Names.Count == 0)
-            why = "without kallsyms it cannot be found";
-        else if (Names.Find("__start_BTF") is ulong start && Names.Find("__stop_BTF") is ulong end)
-            types = BtfTypes.Parse(memory.ReadTable(start, unchecked(end - start), SymbolLimits.BtfBytes), null, 1, 0, out why);
+        if (Names.Find("__start_BTF") is ulong start && Names.Find("__stop_BTF") is ulong end)
+            types = BtfTypes.ParseKernel(
+                memory.ReadTable(start, unchecked(end - start), SymbolLimits.BtfBytes), out why);
+        if (types is null && vmlinux is not null)
+        {
+            byte[]? section = vmlinux.Read(".BTF", SymbolLimits.BtfBytes);
+            if (section is null)
+                why += "; vmlinux has no .BTF section either (pahole -J adds it)";
+            else
+                types = BtfTypes.ParseKernel(section, out why);
+        }
         Note("BTF", why);
         return types is null ? Btf.Empty : new Btf(types);
     }
@@ -132,7 +168,11 @@ public sealed class KernelSymbols
             && Names.Find("__start_orc_unwind") is ulong entries && end > addresses)
             return new OrcTable(memory, format, addresses, entries, (uint)Math.Min((end - addresses) / 4, uint.MaxValue));
         else
-            Note("ORC", "the kernel was built without CONFIG_UNWINDER_ORC");
+            Note("ORC", WhyNot("the kernel was built without CONFIG_UNWINDER_ORC"));
         return null;
     }
+
+    // A table whose symbol is absent may be there all the same if the names are damaged.
+    private string WhyNot(string why) => Names.Count == 0 ? "without kallsyms it cannot be found"
+        : _namesAreWhole ? why : "its symbol is not in what is left of kallsyms";
 }

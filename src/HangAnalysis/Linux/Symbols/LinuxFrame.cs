@@ -8,7 +8,9 @@ public enum LinuxFrameKind
     /// <summary>The function was called: its caller's address lies below <see cref="LinuxFrame.Cfa"/>.</summary>
     Call,
 
-    /// <summary>An entry into the kernel saved all registers at <see cref="LinuxFrame.Cfa"/>; what follows was interrupted.</summary>
+    /// <summary>
+    /// An entry into the kernel saved all registers at <see cref="LinuxFrame.Cfa"/>; what follows was interrupted.
+    /// </summary>
     Registers,
 
     /// <summary>As before, but only what the processor itself pushed is there.</summary>
@@ -33,9 +35,13 @@ public enum LinuxFrameKind
 /// <summary>One frame of a kernel stack.</summary>
 /// <param name="InstructionPointer">Return address, or where the processor was if <see cref="IsInterrupted"/>.</param>
 /// <param name="StackPointer">RSP in this function; the return address of a call lies in the word below it.</param>
-/// <param name="Cfa">End of the frame: RSP of the caller, or address of the saved registers. 0 where nothing leads on.</param>
+/// <param name="Cfa">
+/// End of the frame: RSP of the caller, or address of the saved registers. 0 where nothing leads on.
+/// </param>
 /// <param name="Kind">How it leads to the next frame.</param>
-/// <param name="IsInterrupted">Whether the processor was exactly there: no return address, so the call before it is none.</param>
+/// <param name="IsInterrupted">
+/// Whether the processor was exactly there: no return address, so the call before it is none.
+/// </param>
 /// <param name="RegistersIndex">
 /// Index in <see cref="LinuxStack.Registers"/> of the registers with which this frame was interrupted, or -1.
 /// </param>

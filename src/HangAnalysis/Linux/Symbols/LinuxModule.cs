@@ -34,7 +34,7 @@ public sealed class LinuxModule
 {
     private readonly IMemory _memory;
     private readonly Btf _kernelTypes;
-    private ModuleSymbolTable? _symbols;
+    private ElfSymbolTable? _symbols;
 
     internal LinuxModule(IMemory memory, Btf kernelTypes, string name, ulong address, IReadOnlyList<LinuxModuleRange> ranges)
     {
@@ -92,8 +92,7 @@ public sealed class LinuxModule
     /// <summary>Entries of its unwind data; 0 for none.</summary>
     public int UnwindEntries => Orc?.ReadableCount ?? 0;
 
-    private ModuleSymbolTable Symbols =>
-        _symbols ??= ModuleSymbolTable.Read(_memory, _kernelTypes, SymbolTableAddress, Name, Contains);
+    private ElfSymbolTable Symbols => _symbols ??= ModuleNames.Read(_memory, _kernelTypes, SymbolTableAddress, this);
 
     /// <summary>Whether an address lies in one of its parts.</summary>
     public bool Contains(ulong address)
@@ -105,7 +104,7 @@ public sealed class LinuxModule
     }
 
     /// <summary>Address of its function or variable, static ones too; null where it has none of this name.</summary>
-    public ulong? Find(string name) => Symbols.Find(name);
+    public ulong? Find(string name) => Symbols.Find(name) is int index and >= 0 ? Symbols.AddressOf(index) : null;
 
     internal bool TryFindNearest(ulong address, bool functions, out LinuxSymbol symbol)
     {

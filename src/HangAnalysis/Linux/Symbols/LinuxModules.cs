@@ -65,7 +65,9 @@ public sealed class LinuxModules
     internal static LinuxModules Read(IMemory memory, Kallsyms names, Btf types, OrcFormat? format, out string why)
     {
         why = "";
-        if (names.Find("modules") is not ulong head)
+        if (names.Count == 0)
+            why = "without kallsyms they cannot be found";
+        else if (names.Find("modules") is not ulong head)
             why = "kallsyms has no list of modules";
         else if (ModuleLayout.From(types) is not { } layout)
             why = "there is no struct module in BTF";

@@ -69,7 +69,7 @@ internal sealed class ModuleLayout
         uint orcs = (uint)Value(bytes, _orcCount, 4);
         return new LinuxModule(memory, types, NameIn(bytes), address, ranges)
         {
-            State = Value(bytes, _state, 4) is ulong state && _state is not null && state <= 3 ? (LinuxModuleState)state : null,
+            State = _state is not null && Value(bytes, _state, 4) is ulong state and <= 3 ? (LinuxModuleState)state : null,
             Taints = TaintFlags.Letters(Value(bytes, _taints, 8)),
             Version = version == 0 ? null : memory.ReadText(version, SymbolLimits.Name),
             Parameters = _parameters is null ? null : (int)Math.Min(Value(bytes, _parameters, 4), int.MaxValue),
@@ -89,12 +89,19 @@ internal sealed class ModuleLayout
             long text = types.FindEnumValue("MOD_TEXT", "mod_mem_type") ?? 0;
             int count = Math.Clamp(types.CountOf("module", "mem") ?? 7, 1, 16);
             for (int i = 0; i < count; i++)
-                _parts.Add(new Part(memories + i * step + start, memories + i * step + size, -1, i == text || i == initText, i >= initText));
+            {
+                int at = memories + i * step;
+                _parts.Add(new Part(at + start, at + size, -1, i == text || i == initText, i >= initText));
+            }
             return;
         }
         foreach (string name in (ReadOnlySpan<string>)["core_layout", "init_layout"])
-            if (types.OffsetOf("module", $"{name}.base") is int from && types.OffsetOf("module", $"{name}.size") is int bytes)
-                _parts.Add(new Part(from, bytes, types.OffsetOf("module", $"{name}.text_size") ?? -1, false, name[0] == 'i'));
+        {
+            int text = types.OffsetOf("module", $"{name}.text_size") ?? -1;
+            if (types.OffsetOf("module", $"{name}.base") is int from
+                && types.OffsetOf("module", $"{name}.size") is int bytes)
+                _parts.Add(new Part(from, bytes, text, false, name == "init_layout"));
+        }
     }
 
     private string NameIn(ReadOnlySpan<byte> bytes) =>

@@ -3,10 +3,14 @@ using HangAnalysis.Targets;
 namespace HangAnalysis.Linux.Symbols;
 
 /// <summary>The types of modules (split BTF): list <c>btf_modules</c>, CONFIG_DEBUG_INFO_BTF_MODULES.</summary>
-/// <remarks>kernel/bpf/btf.c: struct btf_module {list, btf, module}; struct btf {data, data_size, start_id, start_str_off}.</remarks>
+/// <remarks>
+/// kernel/bpf/btf.c: struct btf_module {list, btf, module}; struct btf {data, data_size, start_id, start_str_off}.
+/// </remarks>
 internal static class ModuleTypes
 {
-    /// <summary>Gives each module its types. A module built without the kernel's BTF at hand has none, which is usual.</summary>
+    /// <summary>
+    /// Gives each module its types. A module built without the kernel's BTF at hand has none, which is usual.
+    /// </summary>
     public static void Read(IMemory memory, KernelSymbols symbols)
     {
         Btf types = symbols.Types;
@@ -29,20 +33,14 @@ internal static class ModuleTypes
 
     private static Btf? ReadOne(IMemory memory, Btf kernel, ulong address)
     {
-        if (!TryRead(memory, kernel, address, "data", out ulong data)
-            || !TryRead(memory, kernel, address, "data_size", out ulong size)
-            || !TryRead(memory, kernel, address, "start_id", out ulong firstId)
-            || !TryRead(memory, kernel, address, "start_str_off", out ulong firstString)
-            || (uint)firstId != kernel.Types.EndId)
+        if (!memory.TryReadMember(kernel, "btf", "data", address, out ulong data)
+            || !memory.TryReadMember(kernel, "btf", "data_size", address, out ulong size)
+            || !memory.TryReadMember(kernel, "btf", "start_id", address, out ulong firstId)
+            || !memory.TryReadMember(kernel, "btf", "start_str_off", address, out ulong firstString)
+            || firstId != kernel.Types.EndId)
             return null;
-        byte[] bytes = memory.ReadTable(data, (uint)size, SymbolLimits.BtfBytes);
-        return BtfTypes.Parse(bytes, kernel.Types, (uint)firstId, (uint)firstString, out _) is { } types ? new Btf(types) : null;
-    }
-
-    private static bool TryRead(IMemory memory, Btf kernel, ulong address, string member, out ulong value)
-    {
-        value = 0;
-        return kernel.OffsetOf("btf", member) is int offset
-            && memory.TryReadUInt64(unchecked(address + (ulong)offset), out value);
+        byte[] bytes = memory.ReadTable(data, size, SymbolLimits.BtfBytes);
+        BtfTypes? types = BtfTypes.Parse(bytes, kernel.Types, (uint)firstId, (uint)firstString, out _);
+        return types is null ? null : new Btf(types);
     }
 }

@@ -10,7 +10,9 @@ internal enum OrcType
     PartialRegisters,
 }
 
-/// <summary>Base of an ORC entry's frame address: ORC_REG_* of arch/x86/include/asm/orc_types.h, the same since 4.14.</summary>
+/// <summary>
+/// Base of an ORC entry's frame address: ORC_REG_* of arch/x86/include/asm/orc_types.h, the same since 4.14.
+/// </summary>
 internal enum OrcRegister
 {
     Undefined = 0,
@@ -103,7 +105,8 @@ internal sealed class OrcFormat
             if (entry.Find(name) is not { } member)
                 return null;
             int bits = member.BitSize > 0 ? member.BitSize : (types.SizeOf(member.TypeId) ?? 0) * 8;
-            return bits is > 0 and <= 16 && member.BitOffset + bits <= EntrySize * 8 ? new Field(member.BitOffset, bits) : null;
+            bool fits = bits is > 0 and <= 16 && member.BitOffset + bits <= EntrySize * 8;
+            return fits ? new Field(member.BitOffset, bits) : null;
         }
 
         public uint Of(ulong entry) => (uint)(entry >> Start) & (1u << Bits) - 1;

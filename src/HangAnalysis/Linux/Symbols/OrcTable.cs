@@ -62,7 +62,8 @@ internal sealed class OrcTable(IMemory memory, OrcFormat format, ulong distances
         {
             uint bounded = Math.Min(count, SymbolLimits.OrcEntries);
             _distances = memory.ReadTable(distances, bounded * 4UL, SymbolLimits.OrcEntries * 4);
-            _entries = memory.ReadTable(entries, bounded * (ulong)OrcFormat.EntrySize, SymbolLimits.OrcEntries * OrcFormat.EntrySize);
+            _entries = memory.ReadTable(
+                entries, bounded * (ulong)OrcFormat.EntrySize, SymbolLimits.OrcEntries * OrcFormat.EntrySize);
             _readable = Math.Min(_distances.Length / 4, _entries.Length / OrcFormat.EntrySize);
         }
         return _distances;

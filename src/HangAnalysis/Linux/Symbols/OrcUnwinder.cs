@@ -4,7 +4,9 @@ using HangAnalysis.Targets.Unwinding;
 
 namespace HangAnalysis.Linux.Symbols;
 
-/// <summary>Walks kernel stacks with the kernel's own unwind data, as its unwinder does (arch/x86/kernel/unwind_orc.c).</summary>
+/// <summary>
+/// Walks kernel stacks with the kernel's own unwind data, as its unwinder does (arch/x86/kernel/unwind_orc.c).
+/// </summary>
 public sealed class OrcUnwinder
 {
     // arch/x86/include/asm/page_64_types.h: THREAD_SIZE without KASAN.
@@ -12,11 +14,12 @@ public sealed class OrcUnwinder
     private const byte CallRelative = 0xe8;
     private const int CallLength = 5;
 
-    // A call through a NULL pointer: its return address is all that is on the stack (null_orc_entry).
-    private static readonly OrcEntry s_null = new(OrcType.Call, OrcRegister.Sp, 8, OrcRegister.Undefined, 0, false);
+    // A call through NULL or another pointer to no code: its return address is all that is on the stack (null_orc_entry).
+    private static readonly OrcEntry s_called = new(OrcType.Call, OrcRegister.Sp, 8, OrcRegister.Undefined, 0, false);
 
     // Code without unwind data that keeps a frame pointer, such as what BPF compiles (orc_fp_entry).
-    private static readonly OrcEntry s_framePointer = new(OrcType.Call, OrcRegister.Bp, 16, OrcRegister.PreviousSp, -16, false);
+    private static readonly OrcEntry s_framePointer =
+        new(OrcType.Call, OrcRegister.Bp, 16, OrcRegister.PreviousSp, -16, false);
 
     private readonly IMemory _memory;
     private readonly BufferedStack _stack;
@@ -34,7 +37,9 @@ public sealed class OrcUnwinder
         // r15 r14 r13 r12 bx bp ret_addr: __switch_to_asm pushes them so since 4.9.
         _returnOffset = symbols.Types.OffsetOf("inactive_task_frame", "ret_addr") ?? 48;
         _bpOffset = symbols.Types.OffsetOf("inactive_task_frame", "bp") ?? 40;
-        StackSize = symbols.Types.SizeOf("thread_union") is int size and > 0 and <= Limits.StackBytes ? size : UsualStackSize;
+        StackSize = symbols.Types.SizeOf("thread_union") is int size and > 0 and <= Limits.StackBytes
+            ? size
+            : UsualStackSize;
     }
 
     /// <summary>Bytes of one task's kernel stack (THREAD_SIZE, which KASAN doubles).</summary>
@@ -66,7 +71,8 @@ public sealed class OrcUnwinder
     /// <param name="context">The registers.</param>
     /// <param name="stackBase">Lowest address of the kernel stack of the task on it; 0 where none is known.</param>
     /// <param name="result">Takes the frames in place of those it holds.</param>
-    public void WalkRunning(in X64Context context, ulong stackBase, LinuxStack result)
+    /// <param name="isUser">Whether it ran a user program (low two bits of CS): its kernel stack is empty.</param>
+    public void WalkRunning(in X64Context context, ulong stackBase, LinuxStack result, bool isUser = false)
     {
         result.Clear();
         _stack.Load(stackBase, stackBase == 0 ? 0 : unchecked(stackBase + (ulong)StackSize));
@@ -79,7 +85,10 @@ public sealed class OrcUnwinder
             Registers = context,
             RegistersKnown = true,
         };
-        Walk(ref state, result);
+        if (isUser)
+            result.Add(state.Frame(0, LinuxFrameKind.User));
+        else
+            Walk(ref state, result);
     }
 
     private void Walk(ref State state, LinuxStack result)
@@ -108,9 +117,8 @@ public sealed class OrcUnwinder
     {
         if (!TryFindEntry(state.Lookup, out OrcEntry entry))
         {
-            if (!state.Interrupted)
-                return Lost(state, result, LinuxStackEnd.NoUnwindData);
-            entry = state.Ip == 0 ? s_null : s_framePointer;
+            bool isCode = !state.Interrupted || _memory.TryReadByte(state.Ip, out _);
+            entry = isCode ? s_framePointer : s_called;
             state.Certainty = Certainty.Inferred;
         }
         if (entry.Type == OrcType.End)
@@ -122,7 +130,9 @@ public sealed class OrcUnwinder
             return SearchCaller(ref state, result);
         if (!TryGetFrameAddress(state, entry, out ulong cfa, out LinuxStackEnd why))
             return Lost(state, result, why);
-        return entry.Type == OrcType.Call ? FollowCall(ref state, entry, cfa, result) : FollowEntry(ref state, entry, cfa, result);
+        return entry.Type == OrcType.Call
+            ? FollowCall(ref state, entry, cfa, result)
+            : FollowEntry(ref state, entry, cfa, result);
     }
 
     private LinuxStackEnd? FollowCall(ref State state, in OrcEntry entry, ulong cfa, LinuxStack result)
@@ -141,7 +151,9 @@ public sealed class OrcUnwinder
     private LinuxStackEnd? FollowEntry(ref State state, in OrcEntry entry, ulong cfa, LinuxStack result)
     {
         bool partial = entry.Type == OrcType.PartialRegisters;
-        bool read = partial ? PtRegs.TryReadFrame(_stack, cfa, out PtRegs registers) : PtRegs.TryRead(_stack, cfa, out registers);
+        bool read = partial
+            ? PtRegs.TryReadFrame(_stack, cfa, out PtRegs registers)
+            : PtRegs.TryRead(_stack, cfa, out registers);
         if (!read || (partial && !TryRestoreBp(ref state, entry, cfa)))
             return Lost(state, result, LinuxStackEnd.Unreadable);
         result.Add(state.Frame(cfa, partial ? LinuxFrameKind.PartialRegisters : LinuxFrameKind.Registers));
@@ -195,8 +207,8 @@ public sealed class OrcUnwinder
 
     // Only where the frame pointer leads to known code, and then the frame behind is as sure as that.
     private bool IsFramePointerCode(ulong ip, ulong bp) =>
-        ip >= 0x8000_0000_0000_0000 && _stack.TryReadUInt64(unchecked(bp + 8), out ulong caller) && TryFindEntry(caller - 1, out _)
-        && _memory.TryReadByte(ip, out _);
+        ip >= 0x8000_0000_0000_0000 && _stack.TryReadUInt64(unchecked(bp + 8), out ulong caller)
+        && TryFindEntry(caller - 1, out _) && _memory.TryReadByte(ip, out _);
 
     private bool TryGetFrameAddress(in State state, in OrcEntry entry, out ulong cfa, out LinuxStackEnd why)
     {
@@ -215,6 +227,10 @@ public sealed class OrcUnwinder
                 why = LinuxStackEnd.Unreadable;
                 bool read = _stack.TryReadUInt64(state.Sp, out cfa);
                 cfa = unchecked(cfa + offset);
+                // Before 5.12 the offset led to the word; nothing but what the word leads to tells the two apart.
+                if ((!read || !IsReturnedFrom(cfa)) && _stack.TryReadUInt64(unchecked(state.Sp + offset), out ulong older)
+                    && IsReturnedFrom(older))
+                    cfa = older;
                 return read;
             case OrcRegister.BpIndirect:
                 why = LinuxStackEnd.Unreadable;
@@ -233,6 +249,8 @@ public sealed class OrcUnwinder
         cfa = state.Registers.Registers[register];
         return true;
     }
+
+    private bool IsReturnedFrom(ulong cfa) => _stack.TryReadUInt64(cfa - 8, out ulong ip) && TryFindEntry(ip - 1, out _);
 
     private bool TryRestoreBp(ref State state, in OrcEntry entry, ulong cfa)
     {

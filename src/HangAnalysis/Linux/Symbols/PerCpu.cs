@@ -5,7 +5,8 @@ namespace HangAnalysis.Linux.Symbols;
 
 /// <summary>Where each processor has its own copy of a per-CPU variable.</summary>
 /// <remarks>
-/// include/linux/percpu-defs.h, per_cpu_ptr(): <c>__per_cpu_offset[cpu]</c> is added to the symbol. That holds for zero-based
+/// include/linux/percpu-defs.h, per_cpu_ptr(): <c>__per_cpu_offset[cpu]</c> is added to the symbol. That holds for
+/// zero-based
 /// symbols (x86-64 before 6.15) and for real addresses (since), as the table of the kernel fits its symbols.
 /// </remarks>
 public sealed class PerCpu
@@ -29,6 +30,11 @@ public sealed class PerCpu
     internal static PerCpu? Read(IMemory memory, Kallsyms names, out string why)
     {
         why = "";
+        if (names.Count == 0)
+        {
+            why = "without kallsyms they cannot be found";
+            return null;
+        }
         // A kernel for one processor has no table: its variables are where their symbols say.
         if (names.Find("__per_cpu_offset") is not ulong table)
         {

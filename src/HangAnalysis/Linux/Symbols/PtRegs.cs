@@ -22,7 +22,9 @@ public struct PtRegs
     /// <summary>Integer registers, instruction and stack pointer.</summary>
     public X64Context Context;
 
-    /// <summary>Number of the system call; -1 for an interrupt; for an exception its error code is overwritten by -1 as well.</summary>
+    /// <summary>
+    /// Number of the system call; -1 for an interrupt; for an exception its error code is overwritten by -1 as well.
+    /// </summary>
     public ulong OriginalAx;
 
     /// <summary>Flags.</summary>

@@ -12,7 +12,9 @@ internal static class SymbolLimits
     /// <summary>Bytes of the kernel's compressed names; 1.4 MB are usual.</summary>
     public const int NameBytes = 64 * 1024 * 1024;
 
-    /// <summary>Bytes of one compressed name. KSYM_NAME_LEN is 512 since 6.1 and compression never lengthens a name.</summary>
+    /// <summary>
+    /// Bytes of one compressed name. KSYM_NAME_LEN is 512 since 6.1 and compression never lengthens a name.
+    /// </summary>
     public const int CompressedName = 512;
 
     /// <summary>Bytes of one name that are kept: KSYM_NAME_LEN.</summary>
@@ -46,13 +48,16 @@ internal static class SymbolLimits
     public const int CallerSearchBytes = 2_048;
 
     /// <summary>
-    /// Switches of one walk to a lower address. A processor has a handful of stacks: task, interrupt, NMI, four of exceptions.
+    /// Switches of one walk to a lower address. A processor has a handful of stacks: task, interrupt, NMI, four of
+    /// exceptions.
     /// </summary>
     public const int StackSwitches = 8;
 
     /// <summary>Processors: CONFIG_NR_CPUS is at most 8,192.</summary>
     public const int Processors = 8_192;
 
-    /// <summary>Bytes that are searched for the kallsyms tables from the start of the kernel on: twice what kernels have.</summary>
+    /// <summary>
+    /// Bytes that are searched for the kallsyms tables from the start of the kernel on: twice what kernels have.
+    /// </summary>
     public const int KernelImageBytes = 64 * 1024 * 1024;
 }

@@ -17,17 +17,20 @@ internal sealed class DumpFile : IFileBytes, IDisposable
     private const int BlockSize = 16 * 1024;
 
     /// <summary>32 MB: the page tables of some hundred processes, and what is being read.</summary>
-    private const int Slots = 2048;
+    private const int DefaultBlocks = 2048;
 
     private readonly SafeFileHandle _file;
-    private readonly long[] _blocks = new long[Slots];
-    private readonly byte[]?[] _bytes = new byte[]?[Slots];
-    private readonly int[] _lengths = new int[Slots];
+    private readonly long[] _blocks;
+    private readonly byte[]?[] _bytes;
+    private readonly int[] _lengths;
 
-    private DumpFile(SafeFileHandle file)
+    private DumpFile(SafeFileHandle file, int blocks)
     {
         _file = file;
         Length = RandomAccess.GetLength(file);
+        _blocks = new long[blocks];
+        _bytes = new byte[]?[blocks];
+        _lengths = new int[blocks];
         Array.Fill(_blocks, -1);
     }
 
@@ -38,13 +41,15 @@ internal sealed class DumpFile : IFileBytes, IDisposable
     public Action<string>? ReadFailed { get; set; }
 
     /// <summary>Opens a file; throws <see cref="DumpFormatException"/> with one line where it cannot.</summary>
-    public static DumpFile Open(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="blocks">Blocks of 16 KB to keep; a power of two.</param>
+    public static DumpFile Open(string path, int blocks = DefaultBlocks)
     {
         SafeFileHandle? handle = null;
         try
         {
             handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            DumpFile file = new(handle);
+            DumpFile file = new(handle, blocks);
             if (file.Length == 0)
                 throw new DumpFormatException($"{path}: the file is empty");
             handle = null;
@@ -93,7 +98,7 @@ internal sealed class DumpFile : IFileBytes, IDisposable
     private ReadOnlySpan<byte> BytesFrom(long offset)
     {
         long block = offset / BlockSize;
-        int slot = (int)((block ^ block / Slots) & (Slots - 1));
+        int slot = (int)((block ^ block / _blocks.Length) & (_blocks.Length - 1));
         if (_blocks[slot] != block)
             Load(slot, block);
         int inBlock = (int)(offset % BlockSize);

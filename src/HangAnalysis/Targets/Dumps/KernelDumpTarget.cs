@@ -10,6 +10,9 @@ public sealed record DumpOpenOptions
     /// <summary>Symbol path in WinDbg's syntax; the dump's own folder is always looked at first.</summary>
     public string? SymbolPath { get; init; }
 
+    /// <summary>Further files of a dump that was split.</summary>
+    public IReadOnlyList<string> FurtherParts { get; init; } = [];
+
     /// <summary>Is told how far downloads are.</summary>
     public IProgress<DownloadProgress>? DownloadProgress { get; init; }
 

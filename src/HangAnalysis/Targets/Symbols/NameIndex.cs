@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace HangAnalysis.Targets.Symbols;
@@ -16,6 +17,8 @@ internal sealed class NameIndex
     public static NameIndex Empty { get; } = new([]);
 
     /// <summary>FNV-1a over the bytes of a name.</summary>
+    // Runs over all names of a kernel before the JIT would optimise it.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Hash(ReadOnlySpan<byte> utf8)
     {
         uint hash = 2166136261;

@@ -6,7 +6,7 @@ namespace HangAnalysis.Targets.Vmcores;
 
 /// <summary>Header and sub header of a kdump-compressed file of x86-64.</summary>
 /// <remarks>
-/// makedumpfile's diskdump_mod.h (struct disk_dump_header, struct kdump_sub_header), the same in QEMU's win_dump and
+/// makedumpfile's diskdump_mod.h (struct disk_dump_header, struct kdump_sub_header), the same in QEMU's dump.h and
 /// crash's diskdump.h. The sub header's phys_base is not taken: QEMU reads a decimal number as hexadecimal there.
 /// </remarks>
 internal sealed class KdumpHeader
@@ -62,7 +62,9 @@ internal sealed class KdumpHeader
     /// <summary>Offset and size of the ELF notes, 0 where absent.</summary>
     public required (long Offset, long Size) Notes { get; init; }
 
-    /// <summary>Reads and checks the headers; throws <see cref="DumpFormatException"/> where no page can be found by them.</summary>
+    /// <summary>
+    /// Reads and checks the headers; throws <see cref="DumpFormatException"/> where no page can be found by them.
+    /// </summary>
     public static KdumpHeader Read(IFileBytes file, string path)
     {
         byte[] header = new byte[HeaderSize];
@@ -82,7 +84,8 @@ internal sealed class KdumpHeader
         long subBlocks = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(432));
         long bitmapBlocks = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(436));
         long bitmaps = (1 + subBlocks) * blockSize;
-        if (bitmaps + bitmapBlocks * blockSize > file.Length || bitmapBlocks == 0)
+        // A part without a page may end inside its bitmaps.
+        if (bitmaps + bitmapBlocks * blockSize / 2 >= file.Length || bitmapBlocks == 0)
             throw new DumpFormatException($"{path}: the header names {subBlocks} + {bitmapBlocks} blocks of sub header and "
                 + $"bitmaps; the file has 0x{file.Length:x} bytes");
         byte[] sub = new byte[SubHeaderSize];
@@ -96,7 +99,8 @@ internal sealed class KdumpHeader
             BitmapOffset = bitmaps + bitmapSize,
             PageTableOffset = bitmaps + bitmapBlocks * blockSize,
             PageCount = Math.Min(ReadPageCount(header, sub, version, path), (ulong)bitmapSize * 8),
-            ProcessorCount = Math.Clamp(BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(460)), 0, VmcoreLimits.Processors),
+            ProcessorCount = Math.Clamp(
+                BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(460)), 0, VmcoreLimits.Processors),
             IsIncomplete = (BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(424)) & IncompleteStatus) != 0,
             Time = ToTime(BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(408))),
             Release = UtsName(header, 2),
@@ -132,9 +136,12 @@ internal sealed class KdumpHeader
     }
 
     private static (long Offset, long Size) ReadRange(byte[] sub, int offset) =>
-        (BinaryPrimitives.ReadInt64LittleEndian(sub.AsSpan(offset)), BinaryPrimitives.ReadInt64LittleEndian(sub.AsSpan(offset + 8)));
+        (BinaryPrimitives.ReadInt64LittleEndian(sub.AsSpan(offset)),
+            BinaryPrimitives.ReadInt64LittleEndian(sub.AsSpan(offset + 8)));
 
-    /// <summary>A name of struct new_utsname (sysname, nodename, release, version, machine, domainname) without oddities.</summary>
+    /// <summary>
+    /// A name of struct new_utsname (sysname, nodename, release, version, machine, domainname) without oddities.
+    /// </summary>
     private static string UtsName(byte[] header, int index)
     {
         ReadOnlySpan<byte> bytes = header.AsSpan(UtsNameOffset + index * UtsNameSize, UtsNameSize);

@@ -1,5 +1,6 @@
 using System.Numerics;
 using HangAnalysis.Targets.Dumps;
+using HangAnalysis.Targets.Vmcores.Packing;
 
 namespace HangAnalysis.Targets.Vmcores;
 
@@ -51,6 +52,16 @@ internal sealed class KdumpMemory : VmcoreMemory
             if (part.TryGetIndex(block, out _))
                 return page < EndPage;
         return false;
+    }
+
+    /// <inheritdoc/>
+    public override ulong NextHeld(ulong page)
+    {
+        ulong block = page * PageSize >> _blockShift;
+        ulong next = ulong.MaxValue;
+        foreach (KdumpPart part in _parts)
+            next = Math.Min(next, part.Next(block));
+        return next == block ? page : next == ulong.MaxValue ? next : next << _blockShift >> 12;
     }
 
     /// <inheritdoc/>
@@ -106,7 +117,7 @@ internal sealed class KdumpMemory : VmcoreMemory
         // An offset of 0 is what an incomplete dump has for pages that were not written.
         if (!part.TryReadDescriptor(index, out PageDescriptor descriptor) || descriptor.Offset <= 0)
             return PageFault.Cut;
-        bool isRaw = (descriptor.Flags & PageDecoder.Compressions) == 0;
+        bool isRaw = descriptor.Flags == 0;
         int size = (int)Math.Min(descriptor.Size, int.MaxValue);
         if (size == 0 || size > _blockSize || (isRaw && size != _blockSize))
             return PageFault.Bad;

@@ -28,7 +28,10 @@ internal sealed class KdumpPart(IFileBytes file, KdumpHeader header)
     public ulong EndPage => _bitmap.Pages;
 
     /// <summary>Pages that the file should hold.</summary>
-    public ulong Total => header.Part is { } part ? _bitmap.CountBelow(part.End) - Before : _bitmap.Total;
+    public ulong Total => header.Part is { } part ? Math.Max(_bitmap.CountBelow(part.End), Before) - Before : _bitmap.Total;
+
+    /// <summary>Entries of the page table for which the file is long enough.</summary>
+    public ulong CountEntries() => (ulong)(Math.Max(file.Length - header.PageTableOffset, 0) / DescriptorSize);
 
     /// <summary>Set bits below the first page of this part: every part of a split dump has the whole bitmap.</summary>
     private ulong Before => _before ??= header.Part is { } part ? _bitmap.CountBelow(part.Start) : 0;
@@ -43,6 +46,13 @@ internal sealed class KdumpPart(IFileBytes file, KdumpHeader header)
             return false;
         index -= Before;
         return true;
+    }
+
+    /// <summary>The first page from one on that the file should hold, or <see cref="ulong.MaxValue"/>.</summary>
+    public ulong Next(ulong page)
+    {
+        ulong next = _bitmap.Next(header.Part is { } part ? Math.Max(page, part.Start) : page);
+        return header.Part is { } own && next >= own.End ? ulong.MaxValue : next;
     }
 
     /// <summary>Reads an entry of the page table; false where the file ends before.</summary>

@@ -71,6 +71,22 @@ internal sealed class PageBitmap
         return _sums[page / PagesPerSum] + Sum(bits[..(inSection / 8)]) + (ulong)BitOperations.PopCount((uint)lowBits);
     }
 
+    /// <summary>The first page from one on whose bit is set, or <see cref="ulong.MaxValue"/>.</summary>
+    public ulong Next(ulong page)
+    {
+        for (; page < Pages; page = (page / PagesPerSum + 1) * PagesPerSum)
+        {
+            ulong section = page / PagesPerSum;
+            if (_sums[section] == _sums[section + 1])
+                continue;
+            ReadOnlySpan<byte> bits = Section(section);
+            for (int i = (int)(page % PagesPerSum); i < PagesPerSum; i++)
+                if ((bits[i / 8] >> (i % 8) & 1) != 0)
+                    return section * PagesPerSum + (ulong)i is ulong found && found < Pages ? found : ulong.MaxValue;
+        }
+        return ulong.MaxValue;
+    }
+
     private ReadOnlySpan<byte> Section(ulong section)
     {
         if (_section != section)

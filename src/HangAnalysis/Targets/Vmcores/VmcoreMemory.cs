@@ -15,6 +15,9 @@ internal abstract class VmcoreMemory : IMemory, IPhysicalMemory, IPhysicalPages
     /// <summary>Whether the file says that it holds a page (of 4 KB).</summary>
     public abstract bool Holds(ulong page);
 
+    /// <summary>The first page from one on that the file says it holds, or <see cref="ulong.MaxValue"/>.</summary>
+    public abstract ulong NextHeld(ulong page);
+
     /// <inheritdoc/>
     public bool TryReadEntry64(ulong physicalAddress, out ulong value)
     {

@@ -32,7 +32,9 @@ internal sealed class VmcoreNotes
     /// <summary>VMCOREINFO, or an empty one.</summary>
     public VmcoreInfo Info { get; }
 
-    /// <summary>Reads as far as the notes are sound; the first one that does not fit ends them, with a line of damage.</summary>
+    /// <summary>
+    /// Reads as far as the notes are sound; the first one that does not fit ends them, with a line of damage.
+    /// </summary>
     public static VmcoreNotes Read(ReadOnlySpan<byte> bytes, VmcoreDamage damage)
     {
         List<VmcoreProcessor> processors = [];

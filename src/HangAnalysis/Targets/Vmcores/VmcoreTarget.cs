@@ -17,29 +17,38 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
     private const int KernelCacheEntries = 16384;
     private const int ProcessCacheEntries = 128;
 
-    private readonly DumpFile _file;
+    private readonly IReadOnlyList<DumpFile> _files;
     private readonly VmcoreMemory _physical;
+    private readonly VmcoreMemory _userPhysical;
     private readonly ulong _encryptionMask;
     private readonly int _levels;
 
-    private VmcoreTarget(DumpFile file, string path, VmcoreOpenOptions options)
+    private VmcoreTarget(IReadOnlyList<DumpFile> files, IReadOnlyList<string> paths)
     {
-        _file = file;
-        _ = options;
-        file.ReadFailed = failure => throw new DumpFormatException($"{path}: {failure}");
+        _files = files;
         VmcoreDamage damage = new();
-        VmcoreContents contents = Read(file, path, damage);
-        file.ReadFailed = damage.Add;
+        List<(IFileBytes, string)> named = [];
+        for (int i = 0; i < files.Count; i++)
+        {
+            string path = paths[i];
+            files[i].ReadFailed = failure => throw new DumpFormatException($"{path}: {failure}");
+            named.Add((files[i], path));
+        }
+        VmcoreContents contents = VmcoreFormat.Read(named, damage);
+        foreach (DumpFile file in files)
+            file.ReadFailed = damage.Add;
         _physical = contents.Memory;
-        Info = contents.Info;
+        _userPhysical = contents.UserMemory;
         Processors = contents.Notes.Processors;
-        _levels = Info.TryGetNumber("pgtable_l5_enabled", out long five) && five != 0 ? 5 : 4;
-        _encryptionMask = Info.TryGetNumber("sme_mask", out long mask) ? (ulong)mask : 0;
+        DumpLevel = contents.DumpLevel;
+        Info = FindInfo(contents, damage);
+        _levels = Levels(Info);
+        _encryptionMask = EncryptionMask(Info);
         KernelMemory = OpenKernelMemory(damage);
         string release = Info.OsRelease ?? contents.Release;
         Description = new TargetDescription
         {
-            Path = path,
+            Path = paths[0],
             Kind = contents.Kind,
             HoldsPages = true,
             Architecture = Architecture.X64,
@@ -59,23 +68,38 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
     /// <summary>Registers by the number of the CPU.</summary>
     public IReadOnlyList<VmcoreProcessor> Processors { get; }
 
+    /// <summary>
+    /// What makedumpfile's -d left out: 1 pages of zeros, 2 and 4 the page cache, 8 memory of processes, 16 free pages.
+    /// 0 where nothing was, or the file does not say (ELF).
+    /// </summary>
+    public int DumpLevel { get; }
+
     /// <summary>Physical memory.</summary>
     public IMemory PhysicalMemory => _physical;
 
-    /// <summary>Memory by the kernel's own page tables (swapper_pg_dir); empty where VMCOREINFO does not lead to them.</summary>
+    /// <summary>
+    /// Memory by the kernel's own page tables (swapper_pg_dir); empty where VMCOREINFO does not lead to them.
+    /// </summary>
     public IMemory KernelMemory { get; }
 
-    /// <summary>Opens a vmcore; throws <see cref="DumpFormatException"/> with one line where nothing of it can be read.</summary>
+    /// <summary>
+    /// Opens a vmcore; throws <see cref="DumpFormatException"/> with one line where nothing of it can be read.
+    /// </summary>
     public static VmcoreTarget Open(string path, VmcoreOpenOptions? options = null)
     {
-        DumpFile file = DumpFile.Open(path);
+        List<string> paths = [path, .. options?.FurtherParts ?? []];
+        if (paths.Count > VmcoreLimits.Parts)
+            throw new DumpFormatException($"{path}: more than {VmcoreLimits.Parts} parts of a split dump are named");
+        List<DumpFile> files = [];
         try
         {
-            return new VmcoreTarget(file, path, options ?? new VmcoreOpenOptions());
+            foreach (string part in paths)
+                files.Add(DumpFile.Open(part, paths.Count == 1 ? VmcoreLimits.FileBlocks : VmcoreLimits.PartBlocks));
+            return new VmcoreTarget(files, paths);
         }
         catch
         {
-            file.Dispose();
+            Dispose(files);
             throw;
         }
     }
@@ -88,7 +112,7 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
     {
         try
         {
-            using DumpFile file = DumpFile.Open(path);
+            using DumpFile file = DumpFile.Open(path, 1);
             return VmcoreFormat.Recognize(file) != VmcoreFileKind.Other;
         }
         catch (DumpFormatException)
@@ -99,17 +123,25 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
 
     /// <summary>Memory as a process sees it.</summary>
     /// <param name="directoryTableBase">Physical address of the process's top page table: that of mm_struct.pgd.</param>
-    public IMemory OpenAddressSpace(ulong directoryTableBase) => new PagedMemory(
-        _physical, new LinuxPageTables(_physical, directoryTableBase, _levels, _encryptionMask), ProcessCacheEntries);
+    public IMemory OpenAddressSpace(ulong directoryTableBase) => new PagedMemory(_userPhysical,
+        new LinuxPageTables(_userPhysical, directoryTableBase, _levels, _encryptionMask), ProcessCacheEntries);
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => Dispose(_files);
 
-    private static VmcoreContents Read(DumpFile file, string path, VmcoreDamage damage) => VmcoreFormat.Recognize(file) switch
+    private static void Dispose(IReadOnlyList<DumpFile> files)
     {
-        VmcoreFileKind.Kdump => VmcoreContents.ReadKdump(file, path, "kdump", damage),
-        _ => throw new DumpFormatException($"{path}: not a vmcore"),
-    };
+        foreach (DumpFile file in files)
+            file.Dispose();
+    }
+
+    private static int Levels(VmcoreInfo info) =>
+        info.TryGetNumber("pgtable_l5_enabled", out long five) && five != 0 ? 5 : 4;
+
+    /// <summary>
+    /// The bit of an entry that marks an encrypted page (AMD's memory encryption): no part of the address.
+    /// </summary>
+    private static ulong EncryptionMask(VmcoreInfo info) => info.TryGetNumber("sme_mask", out long mask) ? (ulong)mask : 0;
 
     private static DateTimeOffset? CrashTime(VmcoreInfo info) =>
         info.TryGetValue("CRASHTIME", out string text)
@@ -118,22 +150,45 @@ public sealed class VmcoreTarget : IMemorySource, IDisposable
             : null;
 
     /// <summary>
-    /// swapper_pg_dir lies in the kernel's image, which is mapped at a fixed address less phys_base; it maps itself, which
-    /// proves it.
+    /// Physical address of swapper_pg_dir: it lies in the kernel's image, which is mapped at a fixed address.
     /// </summary>
-    private PagedMemory OpenKernelMemory(VmcoreDamage damage)
+    private static bool TryGetRoot(VmcoreInfo info, out ulong tables, out ulong root)
     {
-        ulong root = 0;
-        if (!Info.TryGetSymbol("swapper_pg_dir", out ulong tables) || !Info.TryGetNumber("phys_base", out long physicalBase))
-            damage.Add("no kernel memory can be read: VMCOREINFO does not tell where the page tables are");
+        bool known = info.TryGetSymbol("swapper_pg_dir", out tables) & info.TryGetNumber("phys_base", out long physicalBase);
+        root = tables - KernelMap + (ulong)physicalBase;
+        return known;
+    }
+
+    private VmcoreInfo FindInfo(VmcoreContents contents, VmcoreDamage damage)
+    {
+        if (TryGetRoot(contents.Info, out _, out _))
+            return contents.Info;
+        if (VmcoreInfoSearch.Find(_physical, MapsItself) is not { } found)
+            return contents.Info;
+        damage.Add("VMCOREINFO is not in the notes; it was found in memory");
+        return found;
+    }
+
+    /// <summary>The page tables map themselves: what proves their place.</summary>
+    private bool MapsItself(VmcoreInfo info) => TryGetRoot(info, out ulong tables, out ulong root)
+        && new LinuxPageTables(_physical, root, Levels(info), EncryptionMask(info)).TryTranslate(tables, out ulong itself)
+        && itself == root;
+
+    private IMemory OpenKernelMemory(VmcoreDamage damage)
+    {
+        if (!TryGetRoot(Info, out ulong tables, out ulong root))
+            damage.Add("no kernel memory can be read: there is no VMCOREINFO that tells where the page tables are");
+        else if (!MapsItself(Info))
+            damage.Add($"no kernel memory can be read: the page tables at 0x{root:x} do not map themselves at {tables:x16}");
         else
-        {
-            root = tables - KernelMap + (ulong)physicalBase;
-            LinuxPageTables walk = new(_physical, root, _levels, _encryptionMask);
-            if (!walk.TryTranslate(tables, out ulong itself) || itself != root)
-                damage.Add($"the page tables at 0x{root:x} do not map themselves at {tables:x16}");
-        }
-        return new PagedMemory(
-            _physical, new LinuxPageTables(_physical, root, _levels, _encryptionMask), KernelCacheEntries);
+            return new PagedMemory(
+                _physical, new LinuxPageTables(_physical, root, _levels, _encryptionMask), KernelCacheEntries);
+        return new NoMemory();
+    }
+
+    /// <summary>An address space without a page.</summary>
+    private sealed class NoMemory : IMemory
+    {
+        public int Read(ulong address, Span<byte> buffer) => 0;
     }
 }

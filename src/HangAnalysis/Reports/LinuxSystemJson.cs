@@ -1,0 +1,29 @@
+namespace HangAnalysis.Reports;
+
+/// <summary>The JSON of <c>!mods</c> on Linux; what taints the kernel, and the modules that did and are gone.</summary>
+public sealed record LinuxModulesJson(
+    string Schema, IReadOnlyList<LinuxModuleJson> Modules, string? KernelTaints, IReadOnlyList<string>? KernelTaintMeanings,
+    IReadOnlyList<UnloadedTaintJson>? UnloadedTainted);
+
+/// <summary>A module; size in bytes, taints as letters and in words.</summary>
+public sealed record LinuxModuleJson(
+    string Address, string Name, string Base, ulong Size, string State, int? Used, IReadOnlyList<string> UsedBy, string Taints,
+    IReadOnlyList<string> TaintMeanings, string? Version, string Origin, IReadOnlyList<LinuxModulePartJson> Parts);
+
+/// <summary>A part of a module's memory.</summary>
+public sealed record LinuxModulePartJson(string Start, uint Size, bool IsCode, bool IsInit);
+
+/// <summary>A module that was unloaded and had tainted the kernel.</summary>
+public sealed record UnloadedTaintJson(string Name, string Taints, ulong Count);
+
+/// <summary>The JSON of <c>!mem</c>: figures in pages, those of programs in bytes.</summary>
+public sealed record LinuxMemoryJson(
+    string Schema, ulong PageBytes, ulong? Total, ulong? Free, ulong? Used, ulong? Available, ulong? Buffers, ulong? Cached, ulong? Slab,
+    ulong? HugeTotal, ulong? HugeFree, ulong? SwapTotal, ulong? SwapUsed, ulong? CommitLimit, ulong? Committed, ulong? CommittedExact,
+    bool? IsCommitStrict, IReadOnlyList<LinuxZoneJson> Zones, IReadOnlyList<LinuxMemoryUserJson> Largest, IReadOnlyList<string> Warnings);
+
+/// <summary>A zone of memory, in pages.</summary>
+public sealed record LinuxZoneJson(int Node, string Name, ulong Managed, ulong Free, ulong Min, ulong Low, ulong High, bool IsShort);
+
+/// <summary>A program, its memory in bytes.</summary>
+public sealed record LinuxMemoryUserJson(string Task, ulong Pid, string Command, ulong Rss, ulong Vsz);

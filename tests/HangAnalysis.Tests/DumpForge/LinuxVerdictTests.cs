@@ -1,0 +1,93 @@
+using System.Text.RegularExpressions;
+using HangAnalysis.Analysis;
+using HangAnalysis.Commands;
+using HangAnalysis.DumpForge.Linux.Files;
+using HangAnalysis.DumpForge.Linux.Layouts;
+using HangAnalysis.DumpForge.Linux.Scenarios;
+using HangAnalysis.DumpForge.Linux.Systems;
+using HangAnalysis.Model;
+using NUnit.Framework;
+
+namespace HangAnalysis.Tests.DumpForge;
+
+/// <summary>
+/// The analysis finds in forged vmcores what is true of them: the class, the circle, who waits for what and who has it,
+/// whatever the offsets of the kernel's structures.
+/// </summary>
+public partial class LinuxVerdictTests
+{
+    // Those whose object is a lock and so a node of the graph itself.
+    private static readonly string[] s_locks =
+        ["mutex", "rwsem-read", "rwsem-write", "semaphore", "rt-mutex", "percpu-rwsem", "futex", "spinlock"];
+
+    private static IEnumerable<TestCaseData> Cases() =>
+        from scenario in LinuxScenarioSet.All
+        where scenario is not ("many-tasks" or "null-oops")
+        from layout in LinuxLayout.All
+        select new TestCaseData(scenario, layout).SetArgDisplayNames(scenario, layout.Name);
+
+    [TestCaseSource(nameof(Cases))]
+    public void The_verdict_is_the_forged_truth(string scenario, LinuxLayout layout)
+    {
+        ForgedVmcore core = ForgedVmcore.Make(scenario, layout);
+        using Opened opened = new(core);
+        Verdict verdict = opened.Session.Verdict;
+        LinuxTruth truth = core.Truth;
+
+        Assert.That(Kebab(verdict.Class), Is.EqualTo(truth.Class), verdict.Summary.ToString());
+        if (truth.Class == "stuck-in-driver")
+            Assert.That(verdict.Culprit?.Module.Name, Is.EqualTo(truth.Culprit));
+        foreach (TruthWait wait in truth.Waits)
+        {
+            HashSet<ulong> reached = Reach(opened.Session.System, opened.Task(wait.Pid));
+            string what = $"{wait.Kind} of {wait.Pid}";
+            if (s_locks.Contains(wait.Kind) && truth.Class != "no-hang")
+                Assert.That(reached, Does.Contain(wait.Object), what);
+            if (wait.OwnerPid != 0)
+                Assert.That(reached, Does.Contain(opened.Task(wait.OwnerPid)), what);
+        }
+        if (truth.Cycle.Count > 1)
+            foreach (ulong task in truth.Cycle.Select(opened.Task))
+                Assert.That(Reach(opened.Session.System, task), Does.Contain(task));
+    }
+
+    /// <summary>Addresses that the graph leads to from a task; processes count by their tasks.</summary>
+    private static HashSet<ulong> Reach(ISystemFacts system, ulong task)
+    {
+        HashSet<ulong> reached = [];
+        Queue<ulong> queue = new([task]);
+        while (queue.TryDequeue(out ulong from))
+            foreach (WaitEdge edge in system.Edges)
+                if (edge.From.Address == from && reached.Add(edge.To.Address))
+                    queue.Enqueue(edge.To.Address);
+        return reached;
+    }
+
+    private static string Kebab(VerdictClass value) =>
+        Capital().Replace(value.ToString(), "-$0").TrimStart('-').ToLowerInvariant();
+
+    [GeneratedRegex("[A-Z]")]
+    private static partial Regex Capital();
+
+    private sealed class Opened : IDisposable
+    {
+        private readonly string _folder = Directory.CreateTempSubdirectory("forged-verdict").FullName;
+        private readonly ForgedVmcore _core;
+
+        public Opened(ForgedVmcore core)
+        {
+            _core = core;
+            Session = new CommandSession(DumpFiles.Open(core.Write(_folder, "forged")));
+        }
+
+        public CommandSession Session { get; }
+
+        public ulong Task(uint pid) => _core.Machine.Tasks.Find(pid).Address;
+
+        public void Dispose()
+        {
+            Session.Dispose();
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
+}
