@@ -4,7 +4,9 @@ using HangAnalysis.Reports;
 
 namespace HangAnalysis.Commands;
 
-/// <summary>Arranges what one thread waits for by the wait graph, with the owners, and what it holds that others wait for.</summary>
+/// <summary>
+/// Arranges what one thread waits for by the wait graph, with the owners, and what it holds that others wait for.
+/// </summary>
 internal sealed class ThreadStepsDocument
 {
     private const int Indent = 4, MostSteps = 8, MostOwners = 4;
@@ -84,7 +86,8 @@ internal sealed class ThreadStepsDocument
         {
             string address = $"{held.Reference.Address:x16}";
             string name = held.Name is null ? "" : $" '{held.Name}'";
-            string sure = ownership.Step.Certainty == Certainty.Proven ? "" : $", {VerdictWords.Of(ownership.Step.Certainty)}";
+            string sure = ownership.Step.Certainty == Certainty.Proven ? ""
+                : $", {VerdictWords.Of(ownership.Step.Certainty)}";
             line.AddRange([line.Count > 1 ? "; " : "", $"{held.Kind}{name} ",
                 new Span(address, Tone.Normal, $"!owners {address}"),
                 $" ({ChainDocument.Count(held.Waiters.Count, "waiter")}, the longest {AgeText.Format(held.Oldest)}{sure})"]);

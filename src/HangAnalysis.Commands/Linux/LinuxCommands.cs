@@ -12,7 +12,8 @@ internal static class LinuxCommands
     {
         session.Commands.RequireOwn(command);
         return session.RequireThreads(command) as LinuxSystem
-            ?? throw new CommandDeclinedException($"!{command} is for dumps of Linux, and this one is of {session.System.Words.Name}");
+            ?? throw new CommandDeclinedException(
+                $"!{command} is for dumps of Linux, and this one is of {session.System.Words.Name}");
     }
 
     /// <summary>The task that a word means: its address, its PID, or its name where only one task has it.</summary>
@@ -21,7 +22,8 @@ internal static class LinuxCommands
         bool isNumber = session.System.Words.TryParseId(word, out ulong id);
         // There is an idle task of each processor, and all have PID 0.
         if (isNumber && id == 0)
-            throw new CommandUsageException("PID 0 is that of the idle task of every processor; name one by its address, see !lt swapper");
+            throw new CommandUsageException(
+                "PID 0 is that of the idle task of every processor; name one by its address, see !lt swapper");
         if (isNumber || CommandArguments.TryParseAddress(word, out _))
             return session.FindThread(word);
         LinuxSystem system = (LinuxSystem)session.System;

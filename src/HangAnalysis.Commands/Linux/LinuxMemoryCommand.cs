@@ -17,8 +17,10 @@ internal sealed class LinuxMemoryCommand : ICommand
         "shows how memory is used: the figures of kmem -i, the programs that have most, zones that are short",
         "!mem [-n N] [-v] [/json] [/q]",
         [
-            new("n", "N", $"the N programs that have most; without it {MostProcesses}"), new("v", null, "also the zones with their watermarks"),
-            new("q", null, "the addresses of those programs only"), new("json", null, "the same facts as JSON, and nothing else"),
+            new("n", "N", $"the N programs that have most; without it {MostProcesses}"),
+            new("v", null, "also the zones with their watermarks"),
+            new("q", null, "the addresses of those programs only"),
+            new("json", null, "the same facts as JSON, and nothing else"),
         ],
         [("!mem", "the figures, and who has most"), ("!mem -v", "also the zones")]);
 
@@ -31,7 +33,8 @@ internal sealed class LinuxMemoryCommand : ICommand
         if (arguments.Words.Count > 0)
             throw new CommandUsageException($"!mem: '{arguments.Words[0]}' is not understood; see !mem /?");
         session.Commands.RequireOwn(Help.Name);
-        LinuxSystem system = session.System as LinuxSystem ?? throw new CommandDeclinedException("!mem is for dumps of Linux");
+        LinuxSystem system = session.System as LinuxSystem
+            ?? throw new CommandDeclinedException("!mem is for dumps of Linux");
         MemoryFigures figures = system.MemoryUse;
         List<TaskDetails> largest = Largest(system, arguments.Number("n", "programs") ?? MostProcesses);
         return new CommandOutput(Arrange(figures, largest, arguments.Has("v")),
@@ -44,11 +47,13 @@ internal sealed class LinuxMemoryCommand : ICommand
     {
         foreach (ZoneFigures zone in figures.Zones)
             if (zone.IsShort)
-                yield return $"zone {zone.Name} of node {zone.Node} has {zone.Free:N0} pages free, and {zone.Minimum:N0} are its minimum: " +
+                yield return $"zone {zone.Name} of node {zone.Node} has {zone.Free:N0} pages free, " +
+                    $"and {zone.Minimum:N0} are its minimum: " +
                     "who asks for memory has to free some first, and waits for disks meanwhile";
         if (figures is { SwapTotal: { } swap and > 0, SwapFree: { } left } && left < swap / 50)
             yield return "swap is full";
-        if (figures is { IsCommitStrict: true, CommitLimit: { } limit, CommittedExact: { } used } && used >= limit / 100 * 99)
+        if (figures is { IsCommitStrict: true, CommitLimit: { } limit, CommittedExact: { } used }
+            && used >= limit / 100 * 99)
             yield return "the commit limit is reached, and vm.overcommit_memory is 2: programs get no more memory";
     }
 
@@ -67,7 +72,8 @@ internal sealed class LinuxMemoryCommand : ICommand
 
     private static Figure[] Figures(MemoryFigures m) =>
     [
-        new("TOTAL MEM", m.Total, null, ""), new("FREE", m.Free, m.Total, "TOTAL MEM"), new("USED", m.Used, m.Total, "TOTAL MEM"),
+        new("TOTAL MEM", m.Total, null, ""), new("FREE", m.Free, m.Total, "TOTAL MEM"),
+        new("USED", m.Used, m.Total, "TOTAL MEM"),
         new("BUFFERS", m.Buffers, m.Total, "TOTAL MEM"), new("CACHED", m.Cached, m.Total, "TOTAL MEM"),
         new("SLAB", m.Slab, m.Total, "TOTAL MEM"), new("AVAILABLE", m.Available, m.Total, "TOTAL MEM"),
         new("TOTAL HUGE", m.HugeTotal, null, ""), new("HUGE FREE", m.HugeFree, m.HugeTotal, "TOTAL HUGE"),
@@ -79,17 +85,19 @@ internal sealed class LinuxMemoryCommand : ICommand
     private static Document Arrange(MemoryFigures m, List<TaskDetails> largest, bool withZones)
     {
         Document document = new();
-        document.Add(new TableBlock([new("", Align.Right), new("PAGES", Align.Right), new("TOTAL", Align.Right), new("PERCENTAGE", Align.Right)],
+        document.Add(new TableBlock(
+            [new("", Align.Right), new("PAGES", Align.Right), new("TOTAL", Align.Right), new("PERCENTAGE", Align.Right)],
             [.. Figures(m).Select(Row)]));
         if (m is { Committed: { } rough, CommittedExact: { } exact } && rough != exact)
-            document.Add(new LineBlock([new Span($"COMMITTED is {exact:N0} pages with what the processors have not yet added to it",
-                Tone.Muted)], [], 2));
+            document.Add(new LineBlock([new Span(
+                $"COMMITTED is {exact:N0} pages with what the processors have not yet added to it", Tone.Muted)], [], 2));
         if (withZones)
         {
             document.Blank();
             document.Add(new TableBlock(
                 [
-                    new("Node", Align.Right), new("Zone"), new("Managed", Align.Right), new("Free", Align.Right), new("Min", Align.Right),
+                    new("Node", Align.Right), new("Zone"), new("Managed", Align.Right), new("Free", Align.Right),
+                    new("Min", Align.Right),
                     new("Low", Align.Right), new("High", Align.Right), new(""),
                 ],
                 [.. m.Zones.Select(ZoneRow)]));
@@ -98,7 +106,8 @@ internal sealed class LinuxMemoryCommand : ICommand
         {
             document.Blank();
             document.Add(new TableBlock(
-                [new("PID", Align.Right), new("TASK"), new("RSS", Align.Right), new("%MEM", Align.Right), new("COMM", CanShrink: true)],
+                [new("PID", Align.Right), new("TASK"), new("RSS", Align.Right), new("%MEM", Align.Right),
+                    new("COMM", CanShrink: true)],
                 [.. largest.Select(d => ProgramRow(m, d))]));
         }
         document.Blank();
@@ -109,7 +118,8 @@ internal sealed class LinuxMemoryCommand : ICommand
             isShort = true;
         }
         if (!isShort)
-            document.Add(m.Zones.Count > 0 ? "no zone is below its minimum of free pages" : "the zones of memory are not known");
+            document.Add(m.Zones.Count > 0 ? "no zone is below its minimum of free pages"
+                : "the zones of memory are not known");
         return document;
     }
 
@@ -145,11 +155,14 @@ internal sealed class LinuxMemoryCommand : ICommand
     private static IReadOnlyList<Span> ProgramRow(MemoryFigures m, TaskDetails program) =>
     [
         program.Thread.IdText, Links.To(program.Thread.Address), Size(program.Memory!.Resident / PageBytes),
-        TaskTable.Percent(m.PercentOf(program.Memory)), new Span(program.Name, Tone.Normal, Links.CommandFor(program.Thread.Process)),
+        TaskTable.Percent(m.PercentOf(program.Memory)), new Span(program.Name, Tone.Normal,
+            Links.CommandFor(program.Thread.Process)),
     ];
 
-    private static LinuxMemoryJson ToJson(MemoryFigures m, List<TaskDetails> largest) => new("hanganalysis-linux-mem/1", PageBytes,
-        m.Total, m.Free, m.Used, m.Available, m.Buffers, m.Cached, m.Slab, m.HugeTotal, m.HugeFree, m.SwapTotal, m.SwapUsed, m.CommitLimit,
+    private static LinuxMemoryJson ToJson(MemoryFigures m, List<TaskDetails> largest) =>
+        new("hanganalysis-linux-mem/1", PageBytes,
+        m.Total, m.Free, m.Used, m.Available, m.Buffers, m.Cached, m.Slab, m.HugeTotal, m.HugeFree, m.SwapTotal, m.SwapUsed,
+        m.CommitLimit,
         m.Committed, m.CommittedExact, m.IsCommitStrict,
         [.. m.Zones.Select(z => new LinuxZoneJson(z.Node, z.Name, z.Managed, z.Free, z.Minimum, z.Low, z.High, z.IsShort))],
         [.. largest.Select(d => new LinuxMemoryUserJson(VerdictJsonMapper.Hex(d.Thread.Address.Value), d.Thread.Id, d.Name,

@@ -14,7 +14,8 @@ internal sealed class LinuxModsCommand : ICommand
         "lists the kernel's modules: address, size, state, users, taints with their meaning, version",
         "!mods [-3] [NAME] [-v] [/json] [/q]",
         [
-            new("3", null, "only modules that were not built with the kernel"), new("v", null, "also the parts of each in memory"),
+            new("3", null, "only modules that were not built with the kernel"),
+            new("v", null, "also the parts of each in memory"),
             .. CommandHelp.ListingOptions,
         ],
         [("!mods -3", "the drivers of others"), ("!mods ext4 -v", "one module with its parts in memory")]);
@@ -81,10 +82,12 @@ internal sealed class LinuxModsCommand : ICommand
         return
         [
             $"{module.Address:x16}",
-            new Span(module.Name, system.DescribeModule(module).Origin == ModuleOrigin.ThirdParty ? Tone.Caution : Tone.Normal,
+            new Span(module.Name, system.DescribeModule(module).Origin == ModuleOrigin.ThirdParty ? Tone.Caution
+                : Tone.Normal,
                 $"!mods {module.Name} -v"),
             $"{module.Base:x16}", $"{module.Size}", StateOf(module), count is { } used ? $"{used}" : "-",
-            users.Count == 0 ? "-" : string.Join(',', users), module.Taints.Length == 0 ? "-" : module.Taints, module.Version ?? "-",
+            users.Count == 0 ? "-" : string.Join(',', users), module.Taints.Length == 0 ? "-" : module.Taints,
+            module.Version ?? "-",
         ];
     }
 
@@ -93,7 +96,8 @@ internal sealed class LinuxModsCommand : ICommand
         document.Add(new Span(module.Name, Tone.Strong));
         foreach (LinuxModuleRange part in module.Ranges)
             document.Add(new LineBlock([$"{part.Start:x16}-{part.Start + part.Size:x16} {part.Size,9:N0} bytes  " +
-                $"{(part.IsText ? "code" : "data")}{(part.IsInit ? ", of its start: freed when that has returned" : "")}"], [], 2));
+                $"{(part.IsText ? "code" : "data")}{(part.IsInit ? ", of its start: freed when that has returned" : "")}"],
+                    [], 2));
         document.Blank();
     }
 
@@ -108,7 +112,8 @@ internal sealed class LinuxModsCommand : ICommand
             _ => new Span($"the kernel is tainted: {taints}", Tone.Caution),
         });
         foreach (UnloadedTaint gone in system.UnloadedTaints ?? [])
-            document.Add(new LineBlock([$"unloaded {gone.Name} ({gone.Taints}), {gone.Count:N0} time{(gone.Count == 1 ? "" : "s")}"], [], 2));
+            document.Add(new LineBlock([$"unloaded {gone.Name} ({gone.Taints}), " +
+                $"{gone.Count:N0} time{(gone.Count == 1 ? "" : "s")}"], [], 2));
         return taints ?? "";
     }
 
@@ -119,10 +124,12 @@ internal sealed class LinuxModsCommand : ICommand
     private static LinuxModuleJson ToJson(LinuxModule module, LinuxSystem system)
     {
         (int? count, IReadOnlyList<string> users) = system.GetUsers(module);
-        return new LinuxModuleJson(VerdictJsonMapper.Hex(module.Address), module.Name, VerdictJsonMapper.Hex(module.Base), module.Size,
+        return new LinuxModuleJson(VerdictJsonMapper.Hex(module.Address), module.Name, VerdictJsonMapper.Hex(module.Base),
+            module.Size,
             StateOf(module), count, users, module.Taints, Meanings(module.Taints)!, module.Version,
             VerdictWords.Of(system.DescribeModule(module).Origin, system.Words),
-            [.. module.Ranges.Select(r => new LinuxModulePartJson(VerdictJsonMapper.Hex(r.Start), r.Size, r.IsText, r.IsInit))]);
+            [.. module.Ranges.Select(r => new LinuxModulePartJson(VerdictJsonMapper.Hex(r.Start), r.Size, r.IsText,
+                r.IsInit))]);
     }
 
     private static List<string>? Meanings(string? letters)

@@ -16,7 +16,8 @@ internal sealed class LinuxProcessCommand : ICommand
             new("t", null, "all its threads; with /q their addresses"), new("e", null, "its environment variables"),
             .. CommandHelp.ListingOptions,
         ],
-        [("!p 96", "one process, by the PID or address of any of its tasks"), ("!p sshd", "by name; where several have it, all"),
+        [("!p 96", "one process, by the PID or address of any of its tasks"),
+            ("!p sshd", "by name; where several have it, all"),
             ("!p", "that of the first processor")]);
 
     /// <inheritdoc/>
@@ -55,7 +56,8 @@ internal sealed class LinuxProcessCommand : ICommand
         // A task that does not lead its group stands for its process.
         bool isId = system.Words.TryParseId(word, out ulong id);
         foreach (ThreadFacts thread in system.Threads)
-            if ((isId && thread.Id == id) || (CommandArguments.TryParseAddress(word, out ulong address) && thread.Address.Value == address))
+            if ((isId && thread.Id == id) || (CommandArguments.TryParseAddress(word, out ulong address)
+                && thread.Address.Value == address))
                 return [thread.Process];
         return ProcessSearch.Find(session, word);
     }

@@ -61,7 +61,8 @@ internal sealed class LinuxProcessDocument(
         int count = 0;
         foreach (ProcessFacts child in LinuxProcessCommand.ChildrenOf(_process, system))
             if (count++ < MostChildren)
-                children.AddRange([children.Count > 0 ? ", " : "", new Span(child.Title, Tone.Normal, Links.CommandFor(child))]);
+                children.AddRange([children.Count > 0 ? ", " : "",
+                    new Span(child.Title, Tone.Normal, Links.CommandFor(child))]);
         if (count > MostChildren)
             children.Add($" and {count - MostChildren:N0} more");
         if (count > 0)
@@ -73,7 +74,8 @@ internal sealed class LinuxProcessDocument(
     private void AddUser()
     {
         if (details.User is { } user)
-            Line("User", Numbers("uid", user.User, user.EffectiveUser) + ", " + Numbers("gid", user.Group, user.EffectiveGroup));
+            Line("User", Numbers("uid", user.User, user.EffectiveUser) + ", " +
+                Numbers("gid", user.Group, user.EffectiveGroup));
         if (details.OpenFiles is { } files && !details.Leader.Thread.IsSystemThread)
             Line("Open files", $"{files:N0}");
         if (details.ControlGroup is { Length: > 1 } group)
@@ -99,11 +101,13 @@ internal sealed class LinuxProcessDocument(
         document.Add(new Span("Memory", Tone.Strong));
         document.Add(new TableBlock(
             [
-                Right("VSZ"), Right("Peak"), Right("RSS"), Right("Peak"), Right("Data"), Right("Code"), Right("Stack"), Right("Locked"),
+                Right("VSZ"), Right("Peak"), Right("RSS"), Right("Peak"), Right("Data"), Right("Code"), Right("Stack"),
+                Right("Locked"),
                 Right("Swapped"), Right("Page tables"), Right("Mappings"),
             ],
             [[
-                Bytes(memory.Size.Virtual), Bytes(memory.VirtualPeak), Bytes(memory.Size.Resident), Bytes(memory.ResidentPeak),
+                Bytes(memory.Size.Virtual), Bytes(memory.VirtualPeak), Bytes(memory.Size.Resident),
+                Bytes(memory.ResidentPeak),
                 Bytes(memory.Data), Bytes(memory.Code), Bytes(memory.Stack), Bytes(memory.Locked), Bytes(memory.Swapped),
                 Bytes(memory.PageTables), memory.Mappings is { } count ? $"{count:N0}" : None,
             ]]));
@@ -112,7 +116,8 @@ internal sealed class LinuxProcessDocument(
     private void AddEnvironment()
     {
         document.Blank();
-        document.Add(new Span("Environment", Tone.Strong), details.Environment is null ? $" not known: {details.WhyNoProgram ?? "it has none"}" : "");
+        document.Add(new Span("Environment", Tone.Strong), details.Environment is null
+            ? $" not known: {details.WhyNoProgram ?? "it has none"}" : "");
         foreach (string variable in details.Environment ?? [])
             document.Add(new LineBlock([variable], [], 2, 4));
     }
@@ -121,9 +126,10 @@ internal sealed class LinuxProcessDocument(
     {
         List<ThreadFacts> threads = [.. _process.Threads.Where(t => withAll || t.State == "D" || t.Processor is not null)
             .OrderByDescending(t => t.State == "D").ThenByDescending(t => t.Age)];
-        int blocked = _process.Threads.Count(t => t.State == "D"), running = _process.Threads.Count(t => t.Processor is not null);
-        document.Add(new Span($"{ChainDocument.Count(_process.Threads.Count, "thread")}: {running:N0} on a CPU, {blocked:N0} in state UN (D)",
-            Tone.Strong));
+        int blocked = _process.Threads.Count(t => t.State == "D");
+        int running = _process.Threads.Count(t => t.Processor is not null);
+        string count = ChainDocument.Count(_process.Threads.Count, "thread");
+        document.Add(new Span($"{count}: {running:N0} on a CPU, {blocked:N0} in state UN (D)", Tone.Strong));
         int shown = withAll ? threads.Count : Math.Min(threads.Count, MostThreads);
         if (shown == 0)
             return;
@@ -143,7 +149,8 @@ internal sealed class LinuxProcessDocument(
         return
         [
             thread.IdText, Links.To(thread.Address), $"{task.Processor}", task.State, AgeText.Format(thread.Age), task.Name,
-            ThreadCells.WaitOf(thread, session) is { } wait ? new Span($"{wait}", Tone.Normal, Links.CommandForWhy(thread)) : "",
+            ThreadCells.WaitOf(thread, session) is { } wait ? new Span($"{wait}", Tone.Normal, Links.CommandForWhy(thread))
+                : "",
         ];
     }
 
@@ -152,5 +159,6 @@ internal sealed class LinuxProcessDocument(
     private static Span Bytes(ulong? bytes) => ByteText.Format(bytes);
 
     private void Line(string label, params Span[] text) =>
-        document.Add(new LineBlock([new Span($"{label}:".PadRight(LabelWidth + 1), Tone.Muted), .. text], [], 0, LabelWidth + 1));
+        document.Add(new LineBlock([new Span($"{label}:".PadRight(LabelWidth + 1), Tone.Muted), .. text], [], 0,
+            LabelWidth + 1));
 }

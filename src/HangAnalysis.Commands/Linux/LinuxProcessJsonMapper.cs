@@ -8,11 +8,14 @@ namespace HangAnalysis.Commands.Linux;
 internal static class LinuxProcessJsonMapper
 {
     /// <summary>Everything of one process.</summary>
-    public static LinuxProcessJson Map(CommandSession session, LinuxSystem system, LinuxProcessDetails details, bool withThreads)
+    public static LinuxProcessJson Map(CommandSession session, LinuxSystem system, LinuxProcessDetails details,
+        bool withThreads)
     {
         ProcessFacts process = details.Process;
-        return new LinuxProcessJson(VerdictJsonMapper.Hex(process.Address.Value), process.Id, process.ParentId, details.Leader.Name,
-            details.Leader.Thread.IsSystemThread, details.Program, details.Function?.Text, details.CommandLine, details.Environment,
+        return new LinuxProcessJson(VerdictJsonMapper.Hex(process.Address.Value), process.Id, process.ParentId,
+            details.Leader.Name,
+            details.Leader.Thread.IsSystemThread, details.Program, details.Function?.Text, details.CommandLine,
+            details.Environment,
             details.WhyNoProgram, details.Directory, VerdictJsonMapper.Age(details.Leader.StartTime),
             details.User is { } user
                 ? new LinuxUserJson(user.User, user.EffectiveUser, user.Group, user.EffectiveGroup) : null,
@@ -20,7 +23,8 @@ internal static class LinuxProcessJsonMapper
             details.PendingSignals is { } pending ? SignalNames.Names(pending) : null,
             [.. LinuxProcessCommand.ChildrenOf(process, system).Select(c => c.Id)],
             details.Memory is { } m
-                ? new LinuxProcessMemoryJson(m.Size.Virtual, m.VirtualPeak, m.Size.Resident, m.ResidentPeak, m.Data, m.Code, m.Stack,
+                ? new LinuxProcessMemoryJson(m.Size.Virtual, m.VirtualPeak, m.Size.Resident, m.ResidentPeak, m.Data, m.Code,
+                    m.Stack,
                     m.Locked, m.Swapped, m.PageTables, m.Mappings)
                 : null,
             process.Threads.Count, process.Threads.Count(t => t.State == "D"), process.HasExited,
@@ -31,6 +35,7 @@ internal static class LinuxProcessJsonMapper
     {
         TaskDetails task = system.GetDetails(thread);
         return new LinuxThreadJson(VerdictJsonMapper.Hex(thread.Address.Value), thread.Id, task.Name, task.Processor,
-            thread.Processor is not null, task.State, VerdictJsonMapper.Age(thread.Age), ThreadCells.WaitOf(thread, session)?.ToString());
+            thread.Processor is not null, task.State, VerdictJsonMapper.Age(thread.Age),
+            ThreadCells.WaitOf(thread, session)?.ToString());
     }
 }

@@ -5,7 +5,8 @@ using HangAnalysis.Targets.Vmcores;
 namespace HangAnalysis.Commands.Linux;
 
 /// <summary>Registers as <c>crash bt</c> prints them, and the system call that they are of.</summary>
-internal readonly record struct LinuxRegisters(X64Context Context, ulong Flags, ushort Cs, ushort Ss, ulong? OriginalAx, bool IsPartial)
+internal readonly record struct LinuxRegisters(X64Context Context, ulong Flags, ushort Cs, ushort Ss, ulong? OriginalAx,
+    bool IsPartial)
 {
     // Rows of crash's block with the numbers of unwind codes: rax rcx rdx rbx rsp rbp rsi rdi r8 to r15.
     private static readonly (string Name, int Register)[][] s_rows =
@@ -53,5 +54,6 @@ internal readonly record struct LinuxRegisters(X64Context Context, ulong Flags, 
         return values;
     }
 
-    private string Word((string Name, int Register) word, int width) => $"{word.Name.PadLeft(width)}: {Context.Registers[word.Register]:x16}";
+    private string Word((string Name, int Register) word, int width) =>
+        $"{word.Name.PadLeft(width)}: {Context.Registers[word.Register]:x16}";
 }

@@ -40,7 +40,8 @@ internal sealed class LinuxTaskCommand : ICommand
         bool isOne = arguments.Words.Count == 1;
         IReadOnlyList<ThreadFacts> tasks = isOne ? [LinuxCommands.FindTask(session, arguments.Words[0])]
             : arguments.Value("p") is { } process ? [.. ProcessSearch.Find(session, process).SelectMany(p => p.Threads)]
-            : [.. system.Threads.Where(t => t.Processor is not null).OrderBy(t => t.Processor), .. system.Threads.Where(t => t.State == "D" && t.Processor is null)];
+            : [.. system.Threads.Where(t => t.Processor is not null).OrderBy(t => t.Processor),
+                .. system.Threads.Where(t => t.State == "D" && t.Processor is null)];
         TaskParts parts = new(isOne, !arguments.Has("i"), arguments.Has("v"), frames);
         return new CommandOutput(Arrange(session, system, tasks, most, parts),
             () => JsonSerializer.Serialize(new LinuxTasksJson("hanganalysis-linux-t/1",
@@ -77,7 +78,9 @@ internal sealed class LinuxTaskCommand : ICommand
             yield break;
         yield return new BlankBlock();
         int running = tasks.Count(t => t.Processor is not null), blocked = tasks.Count(t => t.State == "D");
-        string more = tasks.Count > most ? $"; {tasks.Count - most:N0} more are not shown: -n N, or grouped by stack with !us" : "";
-        yield return new LineBlock([$"{ChainDocument.Count(tasks.Count, "task")}: {running:N0} on a CPU, {blocked:N0} in state UN (D){more}"], []);
+        string more = tasks.Count > most
+            ? $"; {tasks.Count - most:N0} more are not shown: -n N, or grouped by stack with !us" : "";
+        yield return new LineBlock([$"{ChainDocument.Count(tasks.Count, "task")}: " +
+            $"{running:N0} on a CPU, {blocked:N0} in state UN (D){more}"], []);
     }
 }

@@ -74,11 +74,13 @@ internal sealed class LinuxTaskDocument(CommandSession session, LinuxSystem syst
     {
         List<Span> line = [];
         if (thread.Process.Id != thread.Id)
-            line.AddRange(["thread of ", new Span(thread.Process.Title, Tone.Normal, Links.CommandFor(thread.Process)), "; "]);
+            line.AddRange(["thread of ", new Span(thread.Process.Title, Tone.Normal, Links.CommandFor(thread.Process)),
+                "; "]);
         line.Add($"parent {thread.Process.FormatId(thread.Process.ParentId)}");
         if (_details.StartTime is { } start)
             line.Add($"; started {AgeText.Format(start)} after the system");
-        line.Add($"; in the program {AgeText.FormatRun(_details.UserTime)}, in the kernel {AgeText.FormatRun(_details.SystemTime)}");
+        line.Add($"; in the program {AgeText.FormatRun(_details.UserTime)}, " +
+            $"in the kernel {AgeText.FormatRun(_details.SystemTime)}");
         if (_details is { VoluntarySwitches: { } own, InvoluntarySwitches: { } forced })
             line.Add($"; switches: {own:N0} by itself, {forced:N0} forced");
         if (_details.RunDelay is { } delay)
@@ -105,7 +107,8 @@ internal sealed class LinuxTaskDocument(CommandSession session, LinuxSystem syst
             AddLine(line);
         }
         if (hidden > 0)
-            document.Add(new LineBlock([new Span($"… {hidden:N0} more frame{(hidden == 1 ? "" : "s")}", Tone.Muted)], [], 1));
+            document.Add(new LineBlock([new Span($"… {hidden:N0} more frame{(hidden == 1 ? "" : "s")}", Tone.Muted)], [],
+                1));
         if (stack.EndNote is { } note)
             document.Add(new Span(stack.Lines.Count == 0 ? $"No stack: {note}" : $"({note})", Tone.Muted));
     }
@@ -117,12 +120,14 @@ internal sealed class LinuxTaskDocument(CommandSession session, LinuxSystem syst
         if (line.Number >= 0)
         {
             FrameFacts frame = line.Frame!;
-            document.Add(new LineBlock([$"{"#" + line.Number,3} [{line.Slot:x16}] ", Name(frame), $" at {frame.InstructionPointer:x16}",
+            document.Add(new LineBlock([$"{"#" + line.Number,3} [{line.Slot:x16}] ", Name(frame),
+                $" at {frame.InstructionPointer:x16}",
                 Module(frame), Mark(frame)], [], 0, Indent));
             return;
         }
         if (line.Frame is { } interrupted)
-            document.Add(new LineBlock(["[exception RIP: ", Name(interrupted), "]", Module(interrupted), Mark(interrupted)], [], Indent));
+            document.Add(new LineBlock(["[exception RIP: ", Name(interrupted), "]", Module(interrupted), Mark(interrupted)],
+                [], Indent));
         if (line.Registers is { } registers)
             foreach (string text in registers.Lines())
                 document.Add(new LineBlock([text], [], Indent));
@@ -136,7 +141,8 @@ internal sealed class LinuxTaskDocument(CommandSession session, LinuxSystem syst
         string text = frame.Symbol is null ? frame.Text
             : frame.Displacement == 0 ? frame.Symbol : $"{frame.Symbol}+0x{frame.Displacement:x}";
         Tone tone = frame.Module?.Origin == ModuleOrigin.ThirdParty ? Tone.Caution : Tone.Normal;
-        return frame.Module is { Origin: not ModuleOrigin.Core } module ? Links.To(module, system, text, tone) : new Span(text, tone);
+        return frame.Module is { Origin: not ModuleOrigin.Core } module ? Links.To(module, system, text, tone)
+            : new Span(text, tone);
     }
 
     private static Span Module(FrameFacts frame) =>

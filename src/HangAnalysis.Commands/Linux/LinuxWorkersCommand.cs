@@ -13,7 +13,7 @@ internal sealed class LinuxWorkersCommand : ICommand
 
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Waits, "workers",
-        "lists the workers of workqueues: what each does, for which queue, what it waits for; items that wait for a worker",
+        "lists busy workers of workqueues: function, queue, what they wait for; items that wait for a worker",
         "!workers [-v] [/json] [/q]",
         [new("v", null, "all pools, also those without work"), .. CommandHelp.ListingOptions],
         [("!workers", "workers that do something, and pools in which work waits"), ("!workers -v", "all pools of workers")]);
@@ -31,7 +31,8 @@ internal sealed class LinuxWorkersCommand : ICommand
             [.. pools.SelectMany(p => p.Busy).Select(b => b.Thread.Address.Value)]);
     }
 
-    private static Document Arrange(CommandSession session, LinuxSystem system, IReadOnlyList<WorkerPoolFacts> pools, bool withAll)
+    private static Document Arrange(CommandSession session, LinuxSystem system, IReadOnlyList<WorkerPoolFacts> pools,
+        bool withAll)
     {
         Document document = new();
         List<BusyWorker> busy = [.. pools.SelectMany(p => p.Busy).OrderByDescending(b => b.Thread.Age)];
@@ -52,9 +53,11 @@ internal sealed class LinuxWorkersCommand : ICommand
         if (hasPools)
             document.Blank();
         int idle = pools.Sum(p => p.Idle), pending = pools.Sum(p => p.PendingItems);
+        int count = pools.Count(p => p.Address != 0);
         return document.Add(pools.Count == 0 ? "no worker was found"
-            : $"{ChainDocument.Count(busy.Count + idle, "worker")} in {ChainDocument.Count(pools.Count(p => p.Address != 0), "pool")}: {busy.Count:N0} at work, " +
-                $"{idle:N0} idle; {ChainDocument.Count(pending, "item")} wait{(pending == 1 ? "s" : "")} for a worker");
+            : $"{ChainDocument.Count(busy.Count + idle, "worker")} in {ChainDocument.Count(count, "pool")}: " +
+                $"{busy.Count:N0} at work, {idle:N0} idle; " +
+                $"{ChainDocument.Count(pending, "item")} wait{(pending == 1 ? "s" : "")} for a worker");
     }
 
     private static IReadOnlyList<Span> Row(CommandSession session, LinuxSystem system, BusyWorker worker)
@@ -63,12 +66,15 @@ internal sealed class LinuxWorkersCommand : ICommand
         TaskDetails details = system.GetDetails(thread);
         return
         [
-            thread.IdText, Links.To(thread.Address), details.State, AgeText.Format(thread.Age), details.Name, worker.Workqueue ?? "-",
-            worker.Function?.Function ?? "-", Waits(session, thread) is { } wait ? new Span(wait, Tone.Normal, Links.CommandForWhy(thread)) : "",
+            thread.IdText, Links.To(thread.Address), details.State, AgeText.Format(thread.Age), details.Name,
+            worker.Workqueue ?? "-",
+            worker.Function?.Function ?? "-", Waits(session, thread) is { } wait
+                ? new Span(wait, Tone.Normal, Links.CommandForWhy(thread)) : "",
         ];
     }
 
-    private static string? Waits(CommandSession session, ThreadFacts thread) => ThreadCells.WaitOf(thread, session)?.ToString();
+    private static string? Waits(CommandSession session, ThreadFacts thread) =>
+        ThreadCells.WaitOf(thread, session)?.ToString();
 
     private static void AddPool(Document document, WorkerPoolFacts pool)
     {
@@ -79,7 +85,8 @@ internal sealed class LinuxWorkersCommand : ICommand
         {
             List<string> work = [.. pool.Pending.Take(MostFunctions).Select(w => $"{w.Count:N0} for {w.Routine}")];
             int others = pool.Pending.Count - work.Count;
-            line.Add($"; {pool.PendingItems:N0} item{(pool.PendingItems == 1 ? " waits" : "s wait")}: {string.Join(", ", work)}" +
+            line.Add($"; {pool.PendingItems:N0} item{(pool.PendingItems == 1 ? " waits" : "s wait")}: " +
+                string.Join(", ", work) +
                 (others > 0 ? $" and {others:N0} other functions" : ""));
         }
         document.Add(new LineBlock(line, [], 0, 2));
@@ -88,7 +95,8 @@ internal sealed class LinuxWorkersCommand : ICommand
     }
 
     private static LinuxWorkerPoolJson ToJson(CommandSession session, LinuxSystem system, WorkerPoolFacts pool) => new(
-        pool.Address == 0 ? null : VerdictJsonMapper.Hex(pool.Address), pool.Id, pool.Processor, pool.Idle, pool.PendingItems,
+        pool.Address == 0 ? null : VerdictJsonMapper.Hex(pool.Address), pool.Id, pool.Processor, pool.Idle,
+        pool.PendingItems,
         [.. pool.Pending.Select(w => new QueuedWorkJson(w.Routine, w.Count))],
         [.. pool.Busy.Select(b => new LinuxBusyWorkerJson(VerdictJsonMapper.Hex(b.Thread.Address.Value), b.Thread.Id,
             system.GetDetails(b.Thread).Name, TaskState.CrashLetters(b.Thread.State), VerdictJsonMapper.Age(b.Thread.Age),

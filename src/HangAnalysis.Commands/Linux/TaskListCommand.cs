@@ -22,7 +22,8 @@ internal sealed class TaskListCommand : ICommand
             .. TaskSelection.Options, new("g", null, "threads below the leaders of their groups, marked as such"),
             .. CommandHelp.ListingOptions,
         ],
-        [("!lt", "all tasks; > marks those on a CPU"), ("!lt -s D -m", "those that cannot be interrupted, the longest at the end"),
+        [("!lt", "all tasks; > marks those on a CPU"), ("!lt -s D -m",
+            "those that cannot be interrupted, the longest at the end"),
             ("!lt kworker", "those with that in their name")]));
 
     /// <summary><c>!tl</c>: all processes.</summary>
@@ -66,10 +67,12 @@ internal sealed class TaskListCommand : ICommand
         Document document = new();
         TaskTable table = new(system);
         if (selection.Tasks.Count > 0)
-            document.Add(_isOfProcesses ? table.OfProcesses(selection.Tasks) : table.OfTasks(selection.Tasks, isGrouped)).Blank();
+            document.Add(_isOfProcesses ? table.OfProcesses(selection.Tasks)
+                : table.OfTasks(selection.Tasks, isGrouped)).Blank();
         string of = selection.Tasks.Count == selection.Considered ? "" : $" of {selection.Considered:N0}";
         string kind = _isOfProcesses ? "process" : "task", plural = _isOfProcesses ? "processes" : "tasks";
-        List<Span> line = [new Span($"{selection.Tasks.Count:N0}{of} {(selection.Considered == 1 ? kind : plural)}", Tone.Strong)];
+        List<Span> line = [new Span($"{selection.Tasks.Count:N0}{of} {(selection.Considered == 1 ? kind : plural)}",
+            Tone.Strong)];
         foreach ((string state, int count) in States(selection.Tasks))
             line.Add($"{(line.Count == 1 ? ": " : ", ")}{state} {count:N0}");
         ThreadFacts? oldest = null;
@@ -102,10 +105,12 @@ internal sealed class TaskListCommand : ICommand
         foreach (ThreadFacts task in selection.Tasks)
         {
             TaskDetails details = system.GetDetails(task);
-            tasks.Add(new ListedTaskJson(task.Processor is not null, task.Id, task.Process.Id, task.Process.ParentId, details.Processor,
+            tasks.Add(new ListedTaskJson(task.Processor is not null, task.Id, task.Process.Id, task.Process.ParentId,
+                details.Processor,
                 VerdictJsonMapper.Hex(task.Address.Value), details.State, task.State,
                 system.MemoryUse.PercentOf(details.Memory) is { } percent ? Math.Round(percent, 1) : null,
-                details.Memory?.Virtual / Kilobyte ?? 0, details.Memory?.Resident / Kilobyte ?? 0, VerdictJsonMapper.Age(task.Age),
+                details.Memory?.Virtual / Kilobyte ?? 0, details.Memory?.Resident / Kilobyte ?? 0,
+                VerdictJsonMapper.Age(task.Age),
                 VerdictJsonMapper.Age(details.OwnAge), details.Name, task.IsSystemThread,
                 _isOfProcesses ? task.Process.Threads.Count : null, _isOfProcesses ? null : table.WaitFunction(task)));
         }

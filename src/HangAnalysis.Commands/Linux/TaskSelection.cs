@@ -22,16 +22,19 @@ internal sealed record TaskSelection(IReadOnlyList<ThreadFacts> Tasks, int Consi
     ];
 
     /// <summary>Chooses among tasks; throws <see cref="CommandUsageException"/> for states that there are not.</summary>
-    public static TaskSelection Among(CommandSession session, LinuxSystem system, CommandArguments arguments, IReadOnlyList<ThreadFacts> all)
+    public static TaskSelection Among(CommandSession session, LinuxSystem system, CommandArguments arguments,
+        IReadOnlyList<ThreadFacts> all)
     {
         if (arguments.Has("k") && arguments.Has("u"))
             throw new CommandUsageException($"!{arguments.Name}: -k and -u leave no task; see !{arguments.Name} /?");
         HashSet<string>? states = States(arguments);
-        HashSet<ProcessFacts>? processes = arguments.Value("p") is { } named ? [.. ProcessSearch.Find(session, named)] : null;
+        HashSet<ProcessFacts>? processes = arguments.Value("p") is { } named ? [.. ProcessSearch.Find(session, named)]
+            : null;
         string? name = arguments.Words.Count == 0 ? null : arguments.Words[0];
         ulong id = 0;
         bool isId = name is not null
-            && (system.Words.TryParseId(name, out id) || (CommandArguments.TryParseAddress(name, out id) && id > uint.MaxValue));
+            && (system.Words.TryParseId(name, out id) || (CommandArguments.TryParseAddress(name, out id)
+                && id > uint.MaxValue));
         List<ThreadFacts> chosen = [];
         foreach (ThreadFacts task in all)
             if ((states is null || states.Contains(task.State)) && (processes is null || processes.Contains(task.Process))

@@ -10,8 +10,11 @@ namespace HangAnalysis.Commands.Linux;
 /// <param name="Slot">Where its return address lies; of registers 0.</param>
 /// <param name="Frame">The frame; null for the user program.</param>
 /// <param name="Registers">The registers with which it was interrupted.</param>
-/// <param name="LeftStack">The stack that is left before this line, such as <c>IRQ stack</c>; null where it stays the same.</param>
-internal sealed record TaskStackLine(int Number, ulong Slot, FrameFacts? Frame, LinuxRegisters? Registers, string? LeftStack);
+/// <param name="LeftStack">
+/// The stack that is left before this line, such as <c>IRQ stack</c>; null where it stays the same.
+/// </param>
+internal sealed record TaskStackLine(int Number, ulong Slot, FrameFacts? Frame, LinuxRegisters? Registers,
+    string? LeftStack);
 
 /// <summary>A task's stack in the order and numbering of <c>crash bt</c>.</summary>
 /// <remarks>
@@ -72,7 +75,8 @@ internal sealed class TaskStackView
     {
         const ulong MostCalls = 0x8000_0000;
         // Interrupts set orig_ax to -1; programs of 32 bits enter elsewhere, and their numbers are others.
-        return user?.OriginalAx is { } number && number < MostCalls && entry.StartsWith("entry_SYSCALL_64", StringComparison.Ordinal)
+        return user?.OriginalAx is { } number && number < MostCalls
+            && entry.StartsWith("entry_SYSCALL_64", StringComparison.Ordinal)
             ? (number, SystemCalls.NameOf(number)) : null;
     }
 

@@ -26,11 +26,13 @@ internal sealed class TaskTable(LinuxSystem system)
 
     /// <summary>A table of processes, by their leaders.</summary>
     public TableBlock OfProcesses(IReadOnlyList<ThreadFacts> leaders) => new(
-        [.. s_first, new("Thr", Align.Right), new("UN", Align.Right), new("Oldest", Align.Right), new("COMM", CanShrink: true)],
+        [.. s_first, new("Thr", Align.Right), new("UN", Align.Right), new("Oldest", Align.Right),
+            new("COMM", CanShrink: true)],
         leaders.Select(ProcessRow));
 
     /// <summary>Part of memory in percent with one decimal, as crash cuts it: rounded.</summary>
-    public static string Percent(double? percent) => percent is { } value ? value.ToString("0.0", CultureInfo.InvariantCulture) : "-";
+    public static string Percent(double? percent) => percent is { } value
+        ? value.ToString("0.0", CultureInfo.InvariantCulture) : "-";
 
     /// <summary>The function that a task waits in; null where it does not wait.</summary>
     public string? WaitFunction(ThreadFacts task) => system.FindWaitFunction(task).Function;
@@ -43,7 +45,8 @@ internal sealed class TaskTable(LinuxSystem system)
         [
             .. First(task, details, task.Processor is not null),
             LinuxSystem.IsIdleTask(task) ? "-" : AgeText.Format(task.Age),
-            new Span((isGrouped && isThread ? "└─ " : "") + LinuxCommands.Command(details), Tone.Normal, Links.CommandFor(task.Process)),
+            new Span((isGrouped && isThread ? "└─ " : "") + LinuxCommands.Command(details), Tone.Normal,
+                Links.CommandFor(task.Process)),
             WaitFunction(task) ?? "",
         ];
     }
@@ -73,7 +76,8 @@ internal sealed class TaskTable(LinuxSystem system)
 
     private IEnumerable<Span> First(ThreadFacts task, TaskDetails details, bool isOnCpu) =>
     [
-        isOnCpu ? ">" : "", task.IdText, task.Process.FormatId(task.Process.ParentId), $"{details.Processor}", Links.To(task.Address),
+        isOnCpu ? ">" : "", task.IdText, task.Process.FormatId(task.Process.ParentId), $"{details.Processor}",
+        Links.To(task.Address),
         details.State, Percent(system.MemoryUse.PercentOf(details.Memory)), $"{details.Memory?.Virtual / Kilobyte ?? 0}",
         $"{details.Memory?.Resident / Kilobyte ?? 0}",
     ];

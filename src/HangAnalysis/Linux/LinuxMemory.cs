@@ -4,7 +4,8 @@ namespace HangAnalysis.Linux;
 
 /// <summary>Reads how the machine's memory is used, by the kernel's own counters.</summary>
 /// <remarks>
-/// Counters: vm_zone_stat and vm_node_stat since 4.8, indexed by the enums zone_stat_item and node_stat_item, which differ by
+/// Counters: vm_zone_stat and vm_node_stat since 4.8, indexed by the enums zone_stat_item and node_stat_item, which differ
+/// by
 /// version and configuration and are taken from BTF. Counters whose names end in _B (5.9) are kept in pages all the same.
 /// </remarks>
 internal sealed class LinuxMemory(LinuxSession session)
@@ -51,10 +52,12 @@ internal sealed class LinuxMemory(LinuxSession session)
     }
 
     private ulong? Variable(string name) =>
-        session.AddressOf(name) is not 0 and var address && session.Memory.TryReadUInt64(address, out ulong value) ? value : null;
+        session.AddressOf(name) is not 0 and var address && session.Memory.TryReadUInt64(address, out ulong value) ? value
+            : null;
 
     private uint? Number(string name) =>
-        session.AddressOf(name) is not 0 and var address && session.Memory.TryReadUInt32(address, out uint value) ? value : null;
+        session.AddressOf(name) is not 0 and var address && session.Memory.TryReadUInt32(address, out uint value) ? value
+            : null;
 
     private ulong? ZoneStat(string item) => Stat("vm_zone_stat", item, "zone_stat_item");
 
@@ -64,7 +67,8 @@ internal sealed class LinuxMemory(LinuxSession session)
     private ulong? Stat(string table, string item, string kinds) =>
         session.AddressOf(table) is not 0 and var address
         && session.Symbols.Types.FindEnumValue(item, kinds) is long index and >= 0 and < 256
-        && session.Memory.TryReadUInt64(address + (ulong)index * 8, out ulong value) ? (ulong)Math.Max((long)value, 0) : null;
+        && session.Memory.TryReadUInt64(address + (ulong)index * 8, out ulong value) ? (ulong)Math.Max((long)value, 0)
+            : null;
 
     // mm/show_mem.c, si_mem_available().
     private ulong? Available(ulong? free, ulong? slab, List<ZoneFigures> zones)
@@ -87,7 +91,8 @@ internal sealed class LinuxMemory(LinuxSession session)
         FieldSlot inodes = session.Field("super_block", "s_inodes"), link = session.Field("inode", "i_sb_list");
         FieldSlot mapping = session.Field("inode", "i_mapping"), pages = session.Field("address_space", "nrpages");
         ulong superBlock = session.ReadPointer(session.AddressOf("blockdev_superblock"));
-        if (!inodes.IsPresent || !link.IsPresent || !mapping.IsPresent || !pages.IsPresent || !LinuxSession.IsObject(superBlock))
+        if (!inodes.IsPresent || !link.IsPresent || !mapping.IsPresent || !pages.IsPresent
+            || !LinuxSession.IsObject(superBlock))
             return null;
         List<ulong> nodes = [];
         if (ListRing.Collect(session.Memory, superBlock + (ulong)inodes.Offset, MostBlockDevices, nodes) is not null)
@@ -102,7 +107,8 @@ internal sealed class LinuxMemory(LinuxSession session)
     {
         // Counted by itself since 5.12; before, it is nothing where nothing is swapped.
         ulong? swapCache = NodeStat("NR_SWAPCACHE") ?? (swapUsed == 0 ? 0 : null);
-        return NodeStat("NR_FILE_PAGES") is { } files && buffers is { } own && swapCache is { } swapped && files >= own + swapped
+        return NodeStat("NR_FILE_PAGES") is { } files && buffers is { } own && swapCache is { } swapped && files >= own +
+            swapped
             ? files - own - swapped : null;
     }
 
@@ -134,7 +140,8 @@ internal sealed class LinuxMemory(LinuxSession session)
             return null;
         (ulong Total, ulong Used) sum = default;
         for (uint i = 0; i < count && i < MostSwapAreas; i++)
-            if (session.ReadPointer(table + i * 8) is var area && LinuxSession.IsObject(area) && (session.Read(area, flags) & InUse) != 0)
+            if (session.ReadPointer(table + i * 8) is var area && LinuxSession.IsObject(area)
+                && (session.Read(area, flags) & InUse) != 0)
                 // Since 6.7 the top bit of inuse_pages is a flag of its own (SWAP_USAGE_OFFLIST_BIT).
                 sum = (sum.Total + session.Read(area, pages), sum.Used + (session.Read(area, used) & ~(1UL << 62)));
         return sum;

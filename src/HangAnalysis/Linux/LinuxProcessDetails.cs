@@ -2,7 +2,9 @@ using HangAnalysis.Model;
 
 namespace HangAnalysis.Linux;
 
-/// <summary>What is recorded of one process beyond its facts; null where the kernel's types or the dump do not have it.</summary>
+/// <summary>
+/// What is recorded of one process beyond its facts; null where the kernel's types or the dump do not have it.
+/// </summary>
 /// <param name="Process">The process.</param>
 /// <param name="Leader">The first of its tasks.</param>
 public sealed record LinuxProcessDetails(ProcessFacts Process, TaskDetails Leader)
@@ -59,7 +61,8 @@ public sealed record LinuxProcessDetails(ProcessFacts Process, TaskDetails Leade
 /// <param name="PageTables">Page tables.</param>
 /// <param name="Mappings">Number of mappings.</param>
 public sealed record ProcessMemory(
-    TaskMemory Size, ulong? VirtualPeak, ulong? ResidentPeak, ulong? Data, ulong? Code, ulong? Stack, ulong? Locked, ulong? Swapped,
+    TaskMemory Size, ulong? VirtualPeak, ulong? ResidentPeak, ulong? Data, ulong? Code, ulong? Stack, ulong? Locked,
+    ulong? Swapped,
     ulong? PageTables, int? Mappings);
 
 /// <summary>Users and groups of a process by their numbers: real and effective.</summary>

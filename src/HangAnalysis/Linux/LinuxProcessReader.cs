@@ -11,7 +11,8 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
     /// <summary>Bytes of a command line and of an environment that are read; the kernel allows 2 MB together.</summary>
     private const int MostArgumentBytes = 4096, MostEnvironmentBytes = 16_384;
 
-    private static readonly string[] s_namespaces = ["uts_ns", "ipc_ns", "mnt_ns", "pid_ns_for_children", "net_ns", "time_ns", "cgroup_ns"];
+    private static readonly string[] s_namespaces = ["uts_ns", "ipc_ns", "mnt_ns", "pid_ns_for_children", "net_ns",
+        "time_ns", "cgroup_ns"];
 
     private readonly LinuxSession _session = system.Session;
     private readonly PathNames _paths = new(system.Session);
@@ -50,7 +51,8 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
         structure != 0 && _session.Field(type, path) is { IsPresent: true } slot ? _session.Read(structure, slot) : null;
 
     private string? Program(ulong mm) =>
-        _session.Field("file", "f_path") is { IsPresent: true } path && Pointer(mm, "mm_struct", "exe_file") is not 0 and var file
+        _session.Field("file", "f_path") is { IsPresent: true } path
+            && Pointer(mm, "mm_struct", "exe_file") is not 0 and var file
             ? _paths.Of(file + (ulong)path.Offset) : null;
 
     private FrameFacts? ThreadFunction(ulong task)
@@ -64,7 +66,8 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
     /// <summary>Text of a program's own memory, or why it is not known.</summary>
     private (string? Text, string? Why) Text(ulong mm, string first, string last, int most)
     {
-        if (mm == 0 || Value(mm, "mm_struct", first) is not { } start || Value(mm, "mm_struct", last) is not { } end || end <= start)
+        if (mm == 0 || Value(mm, "mm_struct", first) is not { } start || Value(mm, "mm_struct", last) is not { } end
+            || end <= start)
             return (null, mm == 0 ? "it has no memory any more" : "the kernel has no record of it");
         if (system.UserMemory(mm) is not { } memory)
             return (null, "its page tables are not in the dump");
@@ -81,7 +84,8 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
     private ulong? Pages(ulong mm, string path) => Value(mm, "mm_struct", path) * LinuxMemory.PageBytes;
 
     // Peaks are recorded when memory is given back: until then it is at its peak.
-    private ulong? Peak(ulong mm, string path, ulong now) => Pages(mm, path) is { } recorded ? Math.Max(recorded, now) : null;
+    private ulong? Peak(ulong mm, string path, ulong now) => Pages(mm, path) is { } recorded ? Math.Max(recorded, now)
+        : null;
 
     private int? OpenFiles(ulong task)
     {
@@ -99,7 +103,8 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
         return count;
     }
 
-    private ProcessUser? User(ulong cred) => Value(cred, "cred", "uid") is { } user && Value(cred, "cred", "gid") is { } group
+    private ProcessUser? User(ulong cred) => Value(cred, "cred", "uid") is { } user
+        && Value(cred, "cred", "gid") is { } group
         ? new ProcessUser((uint)user, (uint)(Value(cred, "cred", "euid") ?? user), (uint)group,
             (uint)(Value(cred, "cred", "egid") ?? group))
         : null;
@@ -132,7 +137,8 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
             return null;
         List<string> names = [];
         foreach (string name in s_namespaces)
-            if (_session.Field("nsproxy", name) is { IsPresent: true } slot && _session.Read(own, slot) != _session.Read(first, slot))
+            if (_session.Field("nsproxy", name) is { IsPresent: true } slot
+                && _session.Read(own, slot) != _session.Read(first, slot))
                 names.Add(name[..name.IndexOf('_', StringComparison.Ordinal)]);
         return names;
     }

@@ -63,7 +63,9 @@ public sealed partial class LinuxSystem : IThreadDetailsSource
     /// <summary>Everything that is recorded of a process.</summary>
     public LinuxProcessDetails GetDetails(ProcessFacts process) => new LinuxProcessReader(this).Read(process);
 
-    /// <summary>The registers of the processor that a task was on; null where it was on none, or they are not in the dump.</summary>
+    /// <summary>
+    /// The registers of the processor that a task was on; null where it was on none, or they are not in the dump.
+    /// </summary>
     public VmcoreProcessor? GetRegisters(ThreadFacts thread) =>
         thread.Processor is { } cpu ? _survey.RegistersOf(cpu) : null;
 

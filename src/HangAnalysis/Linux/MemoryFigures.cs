@@ -3,7 +3,8 @@ using HangAnalysis.Model;
 namespace HangAnalysis.Linux;
 
 /// <summary>
-/// The figures of <c>crash kmem -i</c>, in pages of 4 KB; null where the kernel's symbols or types do not have one. They are the
+/// The figures of <c>crash kmem -i</c>, in pages of 4 KB; null where the kernel's symbols or types do not have one. They are
+/// the
 /// global counters, as in <c>/proc/meminfo</c>: what a processor has not yet added to one is not in it.
 /// </summary>
 public sealed record MemoryFigures
@@ -17,7 +18,9 @@ public sealed record MemoryFigures
     /// <summary>All the rest.</summary>
     public ulong? Used => Total is { } total && Free is { } free && total >= free ? total - free : null;
 
-    /// <summary>What could be had without swapping: MemAvailable of <c>/proc/meminfo</c>, an estimate of the kernel's.</summary>
+    /// <summary>
+    /// What could be had without swapping: MemAvailable of <c>/proc/meminfo</c>, an estimate of the kernel's.
+    /// </summary>
     public ulong? Available { get; init; }
 
     /// <summary>Cache of block devices.</summary>
@@ -66,14 +69,17 @@ public sealed record MemoryFigures
     public IReadOnlyList<ZoneFigures> Zones { get; init; } = [];
 
     /// <summary>
-    /// As every system has it. Programs may reserve what they like unless the kernel is told to be strict: only then there is a
+    /// As every system has it. Programs may reserve what they like unless the kernel is told to be strict: only then there
+    /// is a
     /// limit.
     /// </summary>
     internal MemoryFacts Facts => new(Total * LinuxMemory.PageBytes, Available * LinuxMemory.PageBytes,
         IsCommitStrict == true ? CommittedExact * LinuxMemory.PageBytes : null,
         IsCommitStrict == true ? CommitLimit * LinuxMemory.PageBytes : null);
 
-    /// <summary>Part of memory that a program has, in percent as <c>crash ps</c> prints it; null where the whole is not known.</summary>
+    /// <summary>
+    /// Part of memory that a program has, in percent as <c>crash ps</c> prints it; null where the whole is not known.
+    /// </summary>
     public double? PercentOf(TaskMemory? memory) => memory is null ? 0
         : Present is { } pages and > 0 ? 100.0 * (memory.Resident / LinuxMemory.PageBytes) / pages : null;
 }
@@ -83,7 +89,9 @@ public sealed record MemoryFigures
 /// <param name="Name">Its name: <c>DMA32</c>, <c>Normal</c>.</param>
 /// <param name="Managed">Pages that it manages.</param>
 /// <param name="Free">Those that nobody uses.</param>
-/// <param name="Minimum">Below so many free pages only the kernel's own emergencies get one: the others wait (WMARK_MIN).</param>
+/// <param name="Minimum">
+/// Below so many free pages only the kernel's own emergencies get one: the others wait (WMARK_MIN).
+/// </param>
 /// <param name="Low">Below so many kswapd begins to free some.</param>
 /// <param name="High">At so many it stops.</param>
 public sealed record ZoneFigures(int Node, string Name, ulong Managed, ulong Free, ulong Minimum, ulong Low, ulong High)

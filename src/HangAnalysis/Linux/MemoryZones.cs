@@ -63,7 +63,8 @@ internal sealed class MemoryZones
     {
         ulong marks = zone + (ulong)_marks.Offset;
         return new ZoneFigures(node, _session.ReadText(_session.Read(zone, _name), 16) ?? "?", _session.Read(zone, _managed),
-            _stat.IsPresent ? (ulong)Math.Max((long)_session.ReadPointer(zone + (ulong)(_stat.Offset + _freeItem * 8)), 0) : 0,
+            _stat.IsPresent ? (ulong)Math.Max((long)_session.ReadPointer(zone + (ulong)(_stat.Offset + _freeItem * 8)), 0)
+                : 0,
             Mark(marks, MinimumIndex), Mark(marks, LowIndex), Mark(marks, HighIndex));
     }
 

@@ -30,7 +30,8 @@ internal sealed class PathNames
     public string? Of(ulong path)
     {
         ulong entry = _session.Read(path, _pathEntry), mounted = _session.Read(path, _pathMount);
-        if (!_parent.IsPresent || !_name.IsPresent || !_mount.IsPresent || !LinuxSession.IsObject(entry) || !LinuxSession.IsObject(mounted))
+        if (!_parent.IsPresent || !_name.IsPresent || !_mount.IsPresent || !LinuxSession.IsObject(entry)
+            || !LinuxSession.IsObject(mounted))
             return null;
         List<string> names = [];
         int length = 0;

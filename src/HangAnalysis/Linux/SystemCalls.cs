@@ -2,7 +2,8 @@ namespace HangAnalysis.Linux;
 
 /// <summary>Names of the system calls of x86-64 by their numbers, which programs depend on and so never change.</summary>
 /// <remarks>
-/// arch/x86/entry/syscalls/syscall_64.tbl of Linux 6.17; 335 is uretprobe since 6.11 and was free before. Numbers from 512 on are
+/// arch/x86/entry/syscalls/syscall_64.tbl of Linux 6.17; 335 is uretprobe since 6.11 and was free before. Numbers from 512
+/// on are
 /// of the x32 ABI. Programs of 32 bits have numbers of their own, which are not here.
 /// </remarks>
 public static class SystemCalls

@@ -2,11 +2,15 @@ using HangAnalysis.Model;
 
 namespace HangAnalysis.Linux;
 
-/// <summary>What is recorded of one task beyond what every system has; null where the kernel's types do not have it.</summary>
+/// <summary>
+/// What is recorded of one task beyond what every system has; null where the kernel's types do not have it.
+/// </summary>
 /// <param name="Thread">The task.</param>
 public sealed record TaskDetails(ThreadFacts Thread)
 {
-    /// <summary>Its own name, of at most 15 characters; threads of a process may have names of their own. Text from the dump.</summary>
+    /// <summary>
+    /// Its own name, of at most 15 characters; threads of a process may have names of their own. Text from the dump.
+    /// </summary>
     public required string Name { get; init; }
 
     /// <summary>The processor that it is on or was on last.</summary>

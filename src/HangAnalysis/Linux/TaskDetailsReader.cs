@@ -4,7 +4,9 @@ using HangAnalysis.Targets;
 
 namespace HangAnalysis.Linux;
 
-/// <summary>Reads what only lists and the page of one task need: one bulk read of the task, and its memory's figures once.</summary>
+/// <summary>
+/// Reads what only lists and the page of one task need: one bulk read of the task, and its memory's figures once.
+/// </summary>
 internal sealed class TaskDetailsReader
 {
     private static readonly string[] s_policies = ["NORMAL", "FIFO", "RR", "BATCH", "ISO", "IDLE", "DEADLINE", "EXT"];
@@ -12,7 +14,8 @@ internal sealed class TaskDetailsReader
     private readonly LinuxSession _session;
     private readonly LinuxClock _clock;
     private readonly TaskMemoryReader _memory;
-    private readonly FieldSlot _flags, _cpu, _policy, _static, _realTime, _userTime, _systemTime, _delay, _voluntary, _involuntary,
+    private readonly FieldSlot _flags, _cpu, _policy, _static, _realTime, _userTime, _systemTime, _delay, _voluntary,
+        _involuntary,
         _start, _ioWait, _pending, _blocked, _mm, _arrival, _comm;
     private readonly byte[] _bytes;
 
@@ -39,7 +42,8 @@ internal sealed class TaskDetailsReader
         _mm = session.Field(Task, "mm");
         _arrival = session.Field(Task, "sched_info.last_arrival", "se.exec_start");
         int length = 0;
-        foreach (FieldSlot slot in (ReadOnlySpan<FieldSlot>)[_flags, _cpu, _policy, _static, _realTime, _userTime, _systemTime,
+        foreach (FieldSlot slot in (ReadOnlySpan<FieldSlot>)[_flags, _cpu, _policy, _static, _realTime, _userTime,
+            _systemTime,
             _delay, _voluntary, _involuntary, _start, _ioWait, _pending, _blocked, _mm, _arrival, _comm])
             length = Math.Max(length, slot.Offset + slot.Size);
         _bytes = new byte[Math.Min(length, Limits.StructureBytes)];

@@ -50,7 +50,8 @@ internal sealed class TaskMemoryReader
     }
 
     /// <summary>Bytes that are swapped out; null where there is no such counter.</summary>
-    public ulong? Swapped(ulong mm) => Count(mm, _swapKind) is { } pages ? (ulong)Math.Max(pages, 0) * LinuxMemory.PageBytes : null;
+    public ulong? Swapped(ulong mm) => Count(mm, _swapKind) is { } pages ? (ulong)Math.Max(pages, 0) * LinuxMemory.PageBytes
+        : null;
 
     private long? Count(ulong mm, int kind)
     {
@@ -70,7 +71,8 @@ internal sealed class TaskMemoryReader
             return 0;
         long sum = 0;
         for (int i = 0; i < process.Threads.Count && i < MostThreads; i++)
-            if (_session.Memory.TryReadUInt32(process.Threads[i].Address.Value + (ulong)(_cached.Offset + kind * 4), out uint pages))
+            if (_session.Memory.TryReadUInt32(process.Threads[i].Address.Value + (ulong)(_cached.Offset + kind * 4),
+                out uint pages))
                 sum += (int)pages;
         return sum;
     }
@@ -93,7 +95,8 @@ internal readonly struct PerCpuCounter(LinuxSession session, FieldSlot count, Fi
         long sum = Rough(counter);
         ulong own = session.Read(counter, counters);
         for (int cpu = 0; own != 0 && cpu < session.Symbols.PerCpu.Count && cpu < Limits.Processors; cpu++)
-            if (session.Symbols.PerCpu.AddressOf(own, cpu) is { } address && session.Memory.TryReadUInt32(address, out uint part))
+            if (session.Symbols.PerCpu.AddressOf(own, cpu) is { } address
+                && session.Memory.TryReadUInt32(address, out uint part))
                 sum += (int)part;
         return sum;
     }

@@ -4,7 +4,8 @@ namespace HangAnalysis.Linux;
 
 /// <summary>The state of a task: its letters as <c>ps</c> and <c>crash</c> print them, and what it means.</summary>
 /// <remarks>
-/// The bits are macros of include/linux/sched.h and in no type information. They are the same since 4.14; the three that moved
+/// The bits are macros of include/linux/sched.h and in no type information. They are the same since 4.14; the three that
+/// moved
 /// then (TASK_DEAD and above) are not looked at.
 /// </remarks>
 public static class TaskState

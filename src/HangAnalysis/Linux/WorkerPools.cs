@@ -7,7 +7,9 @@ namespace HangAnalysis.Linux;
 /// <param name="Thread">Its task.</param>
 /// <param name="Work">Address of the work item.</param>
 /// <param name="Function">The item's function; null where it is not recorded.</param>
-/// <param name="Workqueue">Name of the workqueue that the item was put into; null where it is not in the dump. Text from the dump.</param>
+/// <param name="Workqueue">
+/// Name of the workqueue that the item was put into; null where it is not in the dump. Text from the dump.
+/// </param>
 public sealed record BusyWorker(ThreadFacts Thread, ulong Work, FrameFacts? Function, string? Workqueue);
 
 /// <summary>A pool of workers, which serves many workqueues.</summary>
@@ -104,7 +106,8 @@ internal sealed class WorkerPools
         List<QueuedWork> pending = [];
         foreach ((ulong function, int count) in functions)
             pending.Add(new QueuedWork(_system.DescribeAddress(function).Function, count));
-        pending.Sort((a, b) => a.Count != b.Count ? b.Count.CompareTo(a.Count) : string.CompareOrdinal(a.Routine, b.Routine));
+        pending.Sort((a, b) => a.Count != b.Count ? b.Count.CompareTo(a.Count)
+            : string.CompareOrdinal(a.Routine, b.Routine));
         int cpu = (int)_session.Read(address, _cpu);
         return pool with
         {

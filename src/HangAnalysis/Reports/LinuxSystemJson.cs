@@ -7,7 +7,8 @@ public sealed record LinuxModulesJson(
 
 /// <summary>A module; size in bytes, taints as letters and in words.</summary>
 public sealed record LinuxModuleJson(
-    string Address, string Name, string Base, ulong Size, string State, int? Used, IReadOnlyList<string> UsedBy, string Taints,
+    string Address, string Name, string Base, ulong Size, string State, int? Used, IReadOnlyList<string> UsedBy,
+        string Taints,
     IReadOnlyList<string> TaintMeanings, string? Version, string Origin, IReadOnlyList<LinuxModulePartJson> Parts);
 
 /// <summary>A part of a module's memory.</summary>
@@ -18,12 +19,16 @@ public sealed record UnloadedTaintJson(string Name, string Taints, ulong Count);
 
 /// <summary>The JSON of <c>!mem</c>: figures in pages, those of programs in bytes.</summary>
 public sealed record LinuxMemoryJson(
-    string Schema, ulong PageBytes, ulong? Total, ulong? Free, ulong? Used, ulong? Available, ulong? Buffers, ulong? Cached, ulong? Slab,
-    ulong? HugeTotal, ulong? HugeFree, ulong? SwapTotal, ulong? SwapUsed, ulong? CommitLimit, ulong? Committed, ulong? CommittedExact,
-    bool? IsCommitStrict, IReadOnlyList<LinuxZoneJson> Zones, IReadOnlyList<LinuxMemoryUserJson> Largest, IReadOnlyList<string> Warnings);
+    string Schema, ulong PageBytes, ulong? Total, ulong? Free, ulong? Used, ulong? Available, ulong? Buffers, ulong? Cached,
+        ulong? Slab,
+    ulong? HugeTotal, ulong? HugeFree, ulong? SwapTotal, ulong? SwapUsed, ulong? CommitLimit, ulong? Committed,
+    ulong? CommittedExact,
+    bool? IsCommitStrict, IReadOnlyList<LinuxZoneJson> Zones, IReadOnlyList<LinuxMemoryUserJson> Largest,
+    IReadOnlyList<string> Warnings);
 
 /// <summary>A zone of memory, in pages.</summary>
-public sealed record LinuxZoneJson(int Node, string Name, ulong Managed, ulong Free, ulong Min, ulong Low, ulong High, bool IsShort);
+public sealed record LinuxZoneJson(int Node, string Name, ulong Managed, ulong Free, ulong Min, ulong Low, ulong High,
+    bool IsShort);
 
 /// <summary>A program, its memory in bytes.</summary>
 public sealed record LinuxMemoryUserJson(string Task, ulong Pid, string Command, ulong Rss, ulong Vsz);
@@ -31,7 +36,9 @@ public sealed record LinuxMemoryUserJson(string Task, ulong Pid, string Command,
 /// <summary>The JSON of <c>!workers</c> on Linux.</summary>
 public sealed record LinuxWorkersJson(string Schema, IReadOnlyList<LinuxWorkerPoolJson> Pools);
 
-/// <summary>A pool of workers; address is null for the workqueues' own rescuers, processor for a pool that is bound to none.</summary>
+/// <summary>
+/// A pool of workers; address is null for the workqueues' own rescuers, processor for a pool that is bound to none.
+/// </summary>
 public sealed record LinuxWorkerPoolJson(
     string? Address, int? Id, int? Processor, int Idle, int Pending, IReadOnlyList<QueuedWorkJson> Work,
     IReadOnlyList<LinuxBusyWorkerJson> Busy, bool StandsStill);

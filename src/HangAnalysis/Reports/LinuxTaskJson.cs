@@ -95,8 +95,10 @@ public sealed record LinuxTaskJson
 public sealed record LinuxSystemCallJson(ulong Number, string? Name);
 
 /// <summary>
-/// A frame. Number and slot, where its return address lies, are null for a function that was interrupted; registers are those
+/// A frame. Number and slot, where its return address lies, are null for a function that was interrupted; registers are
+/// those
 /// with which it was.
 /// </summary>
 public sealed record LinuxFrameJson(
-    int? Number, string? Slot, string Address, string Frame, string Certainty, IReadOnlyDictionary<string, string>? Registers);
+    int? Number, string? Slot, string Address, string Frame, string Certainty, IReadOnlyDictionary<string,
+        string>? Registers);

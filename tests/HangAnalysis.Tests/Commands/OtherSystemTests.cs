@@ -19,9 +19,8 @@ public class OtherSystemTests
     [
         "!hangwhy", "!hangwhy -v", "!hangwhy -all", "!why", "!why 96", "!why -v 110", "!us -k", "!us -k -3", "!us -k -t",
         "!us -p 96", "!us -cpu", "!us -stats 96 -k", "!us -k -w -wr mutex -s D -b", "!us -k abba_take_b -e nothing", "!running",
-        "!running -i -v", "!cpus", "!cpus -v",
-        "!owners", "!owners 96", "!owners ffffffffc0a3e080", "!owners -k mutex", "!deadlocks", "!fems -k abba_take_b !why",
-        "!hahelp", "!hahelp stack",
+        "!running -i -v", "!cpus", "!cpus -v", "!owners", "!owners 96", "!owners ffffffffc0a3e080", "!owners -k mutex",
+        "!deadlocks", "!fems -k abba_take_b !why", "!hahelp", "!hahelp stack",
     ];
 
     private static IEnumerable<string> HelpLines => CommandTable.Linux.All.Concat(CommandTable.Esxi.All)

@@ -13,7 +13,8 @@ public class ForgedCommandTests
 {
     private static readonly string[] s_commands =
     [
-        "!hangwhy", "!us", "!us -k", "!why 1802", "!owners", "!deadlocks", "!running -i", "!cpus", "!workers -v", "!t", "!t 402", "!lt",
+        "!hangwhy", "!us", "!us -k", "!why 1802", "!owners", "!deadlocks", "!running -i", "!cpus", "!workers -v", "!t",
+        "!t 402", "!lt",
         "!lt -g", "!tl", "!p rsyslogd", "!p 1 -t -e", "!mem -v", "!mods -v", "!log",
     ];
 
@@ -48,11 +49,13 @@ public class ForgedCommandTests
         IReadOnlyList<LinuxTask> tasks = [.. forged.Machine.Tasks.All];
         Assert.That(run.Run("!lt").Addresses, Is.EquivalentTo(tasks.Select(t => t.Address)));
         Assert.That(run.Run("!lt -s ZO").Addresses, Is.EqualTo(tasks.Where(t => t.State == 'Z').Select(t => t.Address)));
-        Assert.That(run.Run("!lt -p rsyslogd").Addresses, Is.EqualTo(tasks.Where(t => t.Tgid == 402).Select(t => t.Address)));
+        Assert.That(run.Run("!lt -p rsyslogd").Addresses, Is.EqualTo(tasks.Where(t => t.Tgid == 402).Select(t =>
+            t.Address)));
         Assert.That(run.Run("!lt rs:main").Addresses, Is.EqualTo(tasks.Where(t => t.Pid == 406).Select(t => t.Address)));
         Assert.That(run.Run("!tl -u").Addresses,
             Is.EquivalentTo(tasks.Where(t => !t.IsKernelThread && t.Pid == t.Tgid).Select(t => t.Address)));
-        Assert.That(run.Lines("!lt 1801")[2], Does.Match(@" 1801 +2 +0 .* UN .* 2m:10\.000 \[kworker/0:7\+sta\] stall_fn \[stall\]$"));
+        Assert.That(run.Lines("!lt 1801")[2],
+            Does.Match(@" 1801 +2 +0 .* UN .* 2m:10\.000 \[kworker/0:7\+sta\] stall_fn \[stall\]$"));
         Assert.That(run.Lines("!lt -g"), Has.Some.Match(" 406 .*└─ rs:main Q:Reg"));
     }
 
@@ -63,7 +66,8 @@ public class ForgedCommandTests
         using LinuxRun run = LinuxRun.Of(forged, _folder);
         MemoryFigures truth = forged.Machine.Identity.Memory;
         HangAnalysis.Linux.MemoryFigures found = run.System.MemoryUse;
-        Assert.That((found.Total, found.Free, found.Slab), Is.EqualTo((truth.Total, truth.Free, truth.SlabReclaimable + truth.SlabUnreclaimable)));
+        Assert.That((found.Total, found.Free, found.Slab), Is.EqualTo((truth.Total, truth.Free, truth.SlabReclaimable +
+            truth.SlabUnreclaimable)));
         Assert.That((found.SwapTotal, found.SwapFree), Is.EqualTo((truth.SwapTotal, truth.SwapFree)));
         Assert.That(found.CommittedExact, Is.EqualTo(truth.Committed));
         Assert.That(found.CommitLimit, Is.EqualTo(truth.Total / 2 + truth.SwapTotal), "vm.overcommit_ratio is 50");
@@ -78,7 +82,8 @@ public class ForgedCommandTests
     {
         using LinuxRun run = Forge("workqueue-flush", LinuxLayout.Linux61);
         string text = string.Join('\n', run.Lines("!workers"));
-        Assert.That(text, Does.Match(@"1801 \w{16} UN +2m:10\.000 kworker/0:7\+sta stall_wq +stall_fn \[stall\] mutex stall_lock"));
+        Assert.That(text,
+            Does.Match(@"1801 \w{16} UN +2m:10\.000 kworker/0:7\+sta stall_wq +stall_fn \[stall\] mutex stall_lock"));
         Assert.That(text, Does.Contain("1 item waits: 1 for vmstat_update"));
         Assert.That(text, Does.Contain("6 workers in 1 pool: 1 at work, 5 idle; 1 item waits for a worker"));
     }
@@ -89,9 +94,11 @@ public class ForgedCommandTests
         using LinuxRun run = Forge("healthy-idle", LinuxLayout.Linux612);
         (string Line, string Part)[] cases =
         [
-            ("!t 0", "idle task of every processor"), ("!t 99999", "99999"), ("!t nobody", "'nobody'"), ("!t -l 0 1", "-i shows"),
+            ("!t 0", "idle task of every processor"), ("!t 99999", "99999"), ("!t nobody", "'nobody'"),
+            ("!t -l 0 1", "-i shows"),
             ("!lt -s Q", "'Q' is no state"), ("!lt -k -u", "no task"), ("!lt -m -g", "-m sorts"), ("!p nobody", "'nobody'"),
-            ("!mods nothing", "no module is called 'nothing'"), ("!mem 1", "not understood"), ("!workers 1", "not understood"),
+            ("!mods nothing", "no module is called 'nothing'"), ("!mem 1", "not understood"),
+            ("!workers 1", "not understood"),
         ];
         foreach ((string line, string part) in cases)
             Assert.That(() => run.Run(line), Throws.TypeOf<CommandUsageException>().With.Message.Contains(part), line);
@@ -101,7 +108,8 @@ public class ForgedCommandTests
     public void Every_task_and_process_of_a_damaged_vmcore_is_shown()
     {
         byte[] original = File.ReadAllBytes(ForgedVmcore
-            .Make("workqueue-flush", LinuxLayout.Linux61, new VmcoreForm { Pages = VmcorePages.Raw }).Write(_folder, "whole"));
+            .Make("workqueue-flush", LinuxLayout.Linux61, new VmcoreForm { Pages = VmcorePages.Raw }).Write(_folder,
+                "whole"));
         int shown = 0;
         for (int seed = 0; seed < 100; seed++)
         {

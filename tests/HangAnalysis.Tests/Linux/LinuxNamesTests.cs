@@ -3,7 +3,9 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Linux;
 
-/// <summary>Names that Linux gives to numbers: of system calls, signals and states, as its headers and man pages have them.</summary>
+/// <summary>
+/// Names that Linux gives to numbers: of system calls, signals and states, as its headers and man pages have them.
+/// </summary>
 public class LinuxNamesTests
 {
     [TestCase(0UL, "read")]

@@ -52,7 +52,8 @@ public partial class RealSystemTests
         Assert.That(text, Does.Contain("Command line:  /bin/sh /init"));
         Assert.That(text, Does.Contain("abba-reader 150, abba-writer 152, abba-ioctl 154, sleep 159"));
         Assert.That(string.Join('\n', LinuxRun.Open("f-kdump-hungtask-panic").Lines("!p 100")),
-            Does.Contain("Command line:  not known: memory of programs is not in the dump"), "makedumpfile -d 31 leaves it out");
+            Does.Contain("Command line:  not known: memory of programs is not in the dump"),
+            "makedumpfile -d 31 leaves it out");
     }
 
     private static string Plain(string line) => Blanks().Replace(line.Trim(), " ");

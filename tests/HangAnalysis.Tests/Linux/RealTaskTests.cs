@@ -30,7 +30,8 @@ public partial class RealTaskTests
         List<string> crash = Stacks(run.Crash("bt-a"))["ffff8d0181fd0000"];
         string[] lines = run.Lines("!t 97");
         List<string> own = StackLines(lines);
-        int fault = crash.FindIndex(l => l.Contains("nullptr_poke")), user = crash.FindIndex(l => l.Contains("ORIG_RAX: 0000000000000139"));
+        int fault = crash.FindIndex(l => l.Contains("nullptr_poke")),
+            user = crash.FindIndex(l => l.Contains("ORIG_RAX: 0000000000000139"));
         // Without the line that names the place: crash counts its displacement in decimal.
         foreach (string line in crash[(fault + 1)..(fault + 8)].Concat(crash[(user - 6)..(user + 1)]))
             Assert.That(own, Does.Contain(line));
@@ -44,7 +45,8 @@ public partial class RealTaskTests
         string[] lines = LinuxRun.Open("f-kdump-hungtask-panic").Lines("!t");
         string[] crash = LinuxRun.Open("f-kdump-hungtask-panic").Crash("bt-a");
         Assert.That(LinuxRun.Open("c-null-oops").Lines("!t"), Does.Contain("--- <IRQ stack> ---"));
-        Assert.That(lines.Count(l => l.StartsWith("PID: ", StringComparison.Ordinal)), Is.EqualTo(2 + 6), "2 processors, 6 tasks in UN");
+        Assert.That(lines.Count(l => l.StartsWith("PID: ", StringComparison.Ordinal)), Is.EqualTo(2 + 6),
+            "2 processors, 6 tasks in UN");
         foreach (string line in crash.Where(l => l.StartsWith("    R", StringComparison.Ordinal)))
             Assert.That(lines, Does.Contain(line));
     }
