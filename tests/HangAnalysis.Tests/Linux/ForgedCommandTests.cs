@@ -3,6 +3,7 @@ using HangAnalysis.Commands;
 using HangAnalysis.DumpForge.Linux.Files;
 using HangAnalysis.DumpForge.Linux.Layouts;
 using HangAnalysis.DumpForge.Linux.Systems;
+using HangAnalysis.Tests.Scenarios;
 using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Linux;
@@ -94,6 +95,29 @@ public class ForgedCommandTests
         ];
         foreach ((string line, string part) in cases)
             Assert.That(() => run.Run(line), Throws.TypeOf<CommandUsageException>().With.Message.Contains(part), line);
+    }
+
+    [Test]
+    public void Every_task_and_process_of_a_damaged_vmcore_is_shown()
+    {
+        byte[] original = File.ReadAllBytes(ForgedVmcore
+            .Make("workqueue-flush", LinuxLayout.Linux61, new VmcoreForm { Pages = VmcorePages.Raw }).Write(_folder, "whole"));
+        int shown = 0;
+        for (int seed = 0; seed < 100; seed++)
+        {
+            string path = Path.Combine(_folder, "damaged");
+            File.WriteAllBytes(path, MutationTests.Mutate(original, new Random(seed)));
+            using LinuxRun? run = LinuxRun.TryOpen(path);
+            foreach (ulong task in run?.System.Threads.Select(t => t.Address.Value) ?? [])
+            {
+                Assert.That(run!.Lines($"!t {task:x16}", 120), Has.All.Length.LessThanOrEqualTo(120), $"seed {seed}");
+                Assert.That(run.Json($"!t {task:x16}"), Is.Not.Empty, $"seed {seed}");
+                Assert.That(run.Lines($"!p {task:x16} -t -e", 120), Is.Not.Empty, $"seed {seed}");
+                Assert.That(run.Json($"!p {task:x16} -t"), Is.Not.Empty, $"seed {seed}");
+                shown++;
+            }
+        }
+        Assert.That(shown, Is.GreaterThan(1000), "most damage leaves the list of tasks alone");
     }
 
     private LinuxRun Forge(string scenario, LinuxLayout layout) => LinuxRun.Of(ForgedVmcore.Make(scenario, layout), _folder);

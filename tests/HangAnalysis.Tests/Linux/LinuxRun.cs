@@ -2,6 +2,7 @@ using HangAnalysis.Commands;
 using HangAnalysis.DumpForge.Linux.Files;
 using HangAnalysis.Linux;
 using HangAnalysis.Reports;
+using HangAnalysis.Targets;
 using HangAnalysis.Targets.Vmcores;
 
 namespace HangAnalysis.Tests.Linux;
@@ -13,6 +14,7 @@ internal sealed class LinuxRun : IDisposable
     private const int Width = 400;
 
     private static readonly Dictionary<string, LinuxRun> s_open = [];
+    private static int s_forged;
 
     private LinuxRun(string folder, string file)
     {
@@ -40,8 +42,22 @@ internal sealed class LinuxRun : IDisposable
     /// <summary>A forged vmcore; who asks for it disposes of it.</summary>
     public static LinuxRun Of(ForgedVmcore forged, string folder)
     {
-        forged.Write(folder, "forged");
-        return new LinuxRun(folder, "forged.vmcore");
+        string name = $"forged{Interlocked.Increment(ref s_forged)}";
+        forged.Write(folder, name);
+        return new LinuxRun(folder, name + ".vmcore");
+    }
+
+    /// <summary>A file that may be damaged; null where it is refused.</summary>
+    public static LinuxRun? TryOpen(string path)
+    {
+        try
+        {
+            return new LinuxRun(Path.GetDirectoryName(path)!, Path.GetFileName(path));
+        }
+        catch (DumpFormatException)
+        {
+            return null;
+        }
     }
 
     public void Dispose() => Session.Dispose();
