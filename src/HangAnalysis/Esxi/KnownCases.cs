@@ -9,7 +9,8 @@ internal sealed record KnownCase(string Number, string Link, string Says);
 /// <summary>Public articles that a screen may be a case of. Facts of knowledge.broadcom.com and kb.vmware.com.</summary>
 internal static class KnownCases
 {
-    private const string Broadcom = "https://knowledge.broadcom.com/external/article/", VMware = "https://kb.vmware.com/s/article/";
+    private const string Broadcom = "https://knowledge.broadcom.com/external/article/",
+        VMware = "https://kb.vmware.com/s/article/";
 
     /// <summary>The articles that a screen looks like, the most special first.</summary>
     public static IReadOnlyList<KnownCase> Find(PurpleScreen screen, EsxiBacktrace? holder, EsxiBacktrace? panic)
@@ -35,10 +36,12 @@ internal static class KnownCases
         if (kind == PanicKind.BoardNmi)
         {
             cases.Add(new("1804", VMware + "1804", "LINT1 interrupts come from the board: look into the hardware's own log"));
-            cases.Add(new("2085921", VMware + "2085921", "on HPE servers: known cases by firmware and driver (also 2149043)"));
+            cases.Add(new("2085921", VMware + "2085921",
+                "on HPE servers: known cases by firmware and driver (also 2149043)"));
         }
         if (kind == PanicKind.OtherPcpu)
-            cases.Add(new("2149704", VMware + "2149704", "screens that mention an NMI IPI, and what causes them on ESXi 5.5 and 6.x"));
+            cases.Add(new("2149704", VMware + "2149704",
+                "screens that mention an NMI IPI, and what causes them on ESXi 5.5 and 6.x"));
         return cases;
     }
 

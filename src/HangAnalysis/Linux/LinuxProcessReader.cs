@@ -73,11 +73,15 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
         return read == 0 ? (null, "memory of programs is not in the dump") : (Encoding.UTF8.GetString(bytes, 0, read), null);
     }
 
-    private ProcessMemory Memory(ulong mm, TaskMemory size) => new(size, Pages(mm, "hiwater_vm"), Pages(mm, "hiwater_rss"),
+    private ProcessMemory Memory(ulong mm, TaskMemory size) => new(
+        size, Peak(mm, "hiwater_vm", size.Virtual), Peak(mm, "hiwater_rss", size.Resident),
         Pages(mm, "data_vm"), Pages(mm, "exec_vm"), Pages(mm, "stack_vm"), Pages(mm, "locked_vm"), system.GetSwapped(mm),
         Value(mm, "mm_struct", "pgtables_bytes"), (int?)Value(mm, "mm_struct", "map_count"));
 
     private ulong? Pages(ulong mm, string path) => Value(mm, "mm_struct", path) * LinuxMemory.PageBytes;
+
+    // Peaks are recorded when memory is given back: until then it is at its peak.
+    private ulong? Peak(ulong mm, string path, ulong now) => Pages(mm, path) is { } recorded ? Math.Max(recorded, now) : null;
 
     private int? OpenFiles(ulong task)
     {
