@@ -142,6 +142,7 @@ public sealed class LinuxIdentity
         pgdat.Set("nr_zones", 3).Set("node_start_pfn", 1).Set("node_present_pages", Memory.Total + 3000)
             .Set("node_spanned_pages", (ulong)_machine.Options.RamMegabytes * 256);
         pgdat.Inner("node_zones[2]", "zone").Set("name", _machine.String("Normal")).Set("managed_pages", Memory.Total)
+            .Set("_watermark[0]", 704).Set("_watermark[1]", 880).Set("_watermark[2]", 1056)
             .Set("present_pages", Memory.Total + 3000).Set("spanned_pages", (ulong)_machine.Options.RamMegabytes * 256)
             .Set("vm_stat[0]", Memory.Free);
         Number64("max_pfn", (ulong)_machine.Options.RamMegabytes * 256);
