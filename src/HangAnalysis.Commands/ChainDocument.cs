@@ -164,9 +164,10 @@ internal static class ChainDocument
         string text = module.FileName;
         if (module.Version is not null)
             text += $" {module.Version}";
-        text += module.Company is { } company ? $", {company}"
-            : module.Origin == ModuleOrigin.ThirdParty && words.ForeignModule is { } foreign ? $", {foreign}"
-            : words.ForeignModule is null ? ", company not recorded in the dump" : "";
+        string? origin = module.Company ?? module.Remark
+            ?? (module.Origin == ModuleOrigin.ThirdParty ? words.ForeignModule : null)
+            ?? (words.ForeignModule is null ? "company not recorded in the dump" : null);
+        text += origin is null ? "" : $", {origin}";
         return module.LinkDate is { } date ? $"{text}, {date:yyyy-MM-dd}" : text;
     }
 

@@ -21,7 +21,8 @@ public static class CommandTable
     public static CommandSet Linux { get; } = new("Linux",
         [
             .. Shared(CommandWords.Linux), new LinuxTaskCommand(), TaskListCommand.OfTasks, TaskListCommand.OfProcesses,
-            new LinuxWorkersCommand(), new LinuxProcessCommand(), new LogCommand(), new LinuxMemoryCommand(), new LinuxModsCommand(), new HelpCommand(),
+            new LinuxProcessCommand(), new LinuxWorkersCommand(), new CrashWhyCommand(), new LogCommand(), new LinuxMemoryCommand(),
+            new LinuxModsCommand(), new SysCommand(), new HelpCommand(),
         ]);
 
     /// <summary>The commands of texts of ESXi: a purple screen holds what its processors did.</summary>

@@ -45,7 +45,7 @@ public static class HangAnalyzer
             Confidence = ConfidenceRules.Of(best, weakest),
             Summary = VerdictSentences.Summarize(best, chains[0], system),
             Culprit = best.Culprit,
-            Evidence = system.Stop?.Evidence ?? [],
+            Evidence = RecordedEvidence.Collect(system, chains[0]),
             BlockedThreads = chains[0].BlockedThreads,
             LongestWait = chains[0].LongestWait,
             Chains = chains,
@@ -100,7 +100,7 @@ public static class HangAnalyzer
         Class = VerdictClass.NotEnoughData,
         Confidence = Confidence.High,
         Summary = $"reading was interrupted; nothing that hangs is among what was read of {system.Threads.Count:N0} threads",
-        Evidence = system.Stop?.Evidence ?? [],
+        Evidence = RecordedEvidence.Collect(system, null),
         RuledOut = RuledOutFacts.Collect(system),
         Unknown = system.Unknowns,
     };
@@ -115,7 +115,7 @@ public static class HangAnalyzer
             Class = VerdictClass.NoHang,
             Confidence = ConfidenceRules.OfNoHang(system),
             Summary = $"no thread of {system.Threads.Count:N0} waits for anything that has an owner or a driver to answer{note}",
-            Evidence = system.Stop?.Evidence ?? [],
+            Evidence = RecordedEvidence.Collect(system, null),
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = system.Unknowns,
         };

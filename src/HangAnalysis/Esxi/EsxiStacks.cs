@@ -28,8 +28,10 @@ internal sealed class EsxiStacks
                     seen[name] = (Math.Min(lowest, frame.InstructionPointer), version ?? frame.Version);
                 }
         foreach ((string name, (ulong lowest, string? version)) in seen)
-            Add(name, (name == EsxiModules.Kernel ? screen.CodeStart : _modules.GetValueOrDefault(name)?.BaseAddress) ?? lowest,
-                version);
+        {
+            ulong? start = name == EsxiModules.Kernel ? screen.CodeStart : _modules.GetValueOrDefault(name)?.BaseAddress;
+            Add(name, start ?? lowest, version);
+        }
         foreach (EsxiBacktrace stack in screen.Backtraces)
             _stacks[stack] = Make(stack);
     }

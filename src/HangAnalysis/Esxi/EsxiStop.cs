@@ -45,7 +45,7 @@ internal static class EsxiStop
         { Kind: PanicKind.Exception, Vector: 14 } fault => PageFault(screen, fault),
         { Kind: PanicKind.Exception } fault => HardwareKnowledge.Describe(fault.Vector),
         { Kind: PanicKind.Assertion } => "the kernel found itself in a state that its code rules out",
-        { Kind: PanicKind.OutOfMemory } => "a heap of the kernel has no memory left: something in it grows, or it was too small",
+        { Kind: PanicKind.OutOfMemory } => "a heap has no memory left: something in it grows, or it is too small",
         { Kind: PanicKind.LostHeartbeat } => "the service console gave no sign of life",
         _ => null,
     };
@@ -103,7 +103,8 @@ internal static class EsxiStop
     }
 
     /// <summary>A spin lock by its name.</summary>
-    public static string LockOf(PanicMessage message) => message.LockName is { } name ? $"the spin lock {name}" : "a spin lock";
+    public static string LockOf(PanicMessage message) =>
+        message.LockName is { } name ? $"the spin lock {name}" : "a spin lock";
 
     private static List<(string Label, Phrase Text)> Evidence(PurpleScreen screen)
     {
@@ -116,7 +117,8 @@ internal static class EsxiStop
             lines.Add(("Heartbeat", Phrase.Of($"PCPU {loss.Pcpu} gave no sign of life for {AgeText.Format(loss.Silence)}")));
         foreach (NmiHit hit in screen.Nmis.Take(4))
             if (hit.Pcpu == screen.Message?.Pcpu && hit.InstructionPointer != 0)
-                lines.Add(("Interrupted", Phrase.Of($"PCPU {hit.Pcpu} was at 0x{hit.InstructionPointer:x} when an NMI asked it")));
+                lines.Add(("Interrupted",
+                    Phrase.Of($"PCPU {hit.Pcpu} was at 0x{hit.InstructionPointer:x} when an NMI asked it")));
         foreach (PanicMessage other in screen.Others.Take(2))
             lines.Add(("Also", Phrase.Of(other.Text)));
         if (CoreDump(screen) is { } dump)

@@ -24,18 +24,19 @@ internal static class KnownCases
                     "the filter of vSphere Replication keeps a spin lock for too long (also Broadcom 318955)"));
             if (Has(holder, "tcpip4") && (Has(panic, "tcpip4") || IsAlike(screen.Message?.LockName, "tcbinfo")))
                 cases.Add(new("385615", Broadcom + "385615",
-                    "the TCP/IP stack's lock on its list of connections; seen with vMotion on the default stack (also 392817)"));
+                    "the TCP/IP stack's lock on its connections; seen with vMotion on the default stack (also 392817)"));
         }
         bool isSilent = kind is PanicKind.SpinCount or PanicKind.NoHeartbeat or PanicKind.TlbLockup
             && screen.Message?.Pcpu is not null && holder is null;
         if (isSilent || screen.Message is { InterruptsReceived: 0 })
             cases.Add(new("395129", Broadcom + "395129",
-                "processors that answer no NMI: a storm of hardware interrupts, seen with management controllers such as iLO"));
+                "processors that answer no NMI: a storm of interrupts, seen with management controllers such as iLO"));
         if (kind == PanicKind.SpinCount)
             cases.Add(new("1020105", VMware + "1020105", "what a \"Spin count exceeded\" screen means"));
         if (kind == PanicKind.BoardNmi)
         {
-            cases.Add(new("1804", VMware + "1804", "LINT1 interrupts come from the board: look into the hardware's own log"));
+            cases.Add(new("1804", VMware + "1804",
+                "LINT1 interrupts come from the board: look into the hardware's own log"));
             cases.Add(new("2085921", VMware + "2085921",
                 "on HPE servers: known cases by firmware and driver (also 2149043)"));
         }

@@ -131,7 +131,9 @@ internal readonly record struct LogLine(string Text, DateTimeOffset? Time, int? 
                 long unit = TimeSpan.TicksPerSecond;
                 for (end++; end < text.Length && char.IsAsciiDigit(text[end]); end++)
                     if ((unit /= 10) >= TimeSpan.TicksPerSecond / (long)Math.Pow(10, MostFraction))
-                        time = DateTime.MaxValue - time > TimeSpan.FromDays(1) ? time.AddTicks(unit * (text[end] - '0')) : time;
+                        time = DateTime.MaxValue - time > TimeSpan.FromDays(1)
+                            ? time.AddTicks(unit * (text[end] - '0'))
+                            : time;
             }
             if (end < text.Length && text[end] == 'Z')
                 end++;

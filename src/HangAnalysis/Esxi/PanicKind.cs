@@ -96,10 +96,12 @@ public sealed record PanicMessage(PanicKind Kind, string Text)
     /// </summary>
     internal int Fullness => (Kind == PanicKind.Unknown ? 0 : 1) + (LockName is null ? 0 : 1) + (LockAddress == 0 ? 0 : 1)
         + (Pcpu is null ? 0 : 1) + (InterruptsReceived is null ? 0 : 1) + (Vector is null ? 0 : 1) + (World is null ? 0 : 1)
-        + (WorldName is null ? 0 : 1) + (InstructionPointer == 0 ? 0 : 1) + (FaultAddress is null ? 0 : 1) + (Source is null ? 0 : 1);
+        + (WorldName is null ? 0 : 1) + (InstructionPointer == 0 ? 0 : 1) + (FaultAddress is null ? 0 : 1)
+        + (Source is null ? 0 : 1);
 
     /// <summary>Whether the host stopped because it hung, and not because code failed.</summary>
-    public bool IsHang => Kind is PanicKind.SpinCount or PanicKind.NoHeartbeat or PanicKind.LostHeartbeat or PanicKind.TlbLockup;
+    public bool IsHang =>
+        Kind is PanicKind.SpinCount or PanicKind.NoHeartbeat or PanicKind.LostHeartbeat or PanicKind.TlbLockup;
 
     /// <summary>Whether somebody asked for the stop, or hardware did: the kernel itself found no fault.</summary>
     public bool IsFromOutside => Kind is PanicKind.Forced or PanicKind.BoardNmi or PanicKind.OtherPcpu;

@@ -67,7 +67,8 @@ public static class PurpleScreenFile
             string name = path == StandardInput ? "standard input" : path;
             string searched = lines == 1 ? "line" : $"{lines:N0} lines";
             return screen is null
-                ? throw new DumpFormatException($"{name}: not a kernel dump, and no purple screen is in its {searched}; {Understood}")
+                ? throw new DumpFormatException(
+                    $"{name}: not a kernel dump, and no purple screen is in its {searched}; {Understood}")
                 : (screen, Describe(name, screen, damage));
         }
         catch (Exception exception) when (IsOfFiles(exception))
@@ -112,7 +113,8 @@ public static class PurpleScreenFile
         Form = "text",
         HoldsPages = false,
         Architecture = screen.Register("eax") is not null ? Architecture.X86
-            : screen.Register("rax") is not null || screen.Backtraces.Any(b => b.Frames.Any(f => f.StackPointer > uint.MaxValue))
+            : screen.Register("rax") is not null
+                || screen.Backtraces.Any(b => b.Frames.Any(f => f.StackPointer > uint.MaxValue))
                 ? Architecture.X64
                 : Architecture.Unknown,
         OperatingSystem = screen.Product is { } product ? $"{product} build {screen.Build}" : "ESXi",

@@ -104,7 +104,8 @@ internal static class ScreenLine
             && !text.Contains(" r", StringComparison.Ordinal))
             return false;
         string name = text[..at].ToLowerInvariant();
-        return name is "err" or "frame" or "ip" or "eflags" or "rflags" or "es" or "ds" or "fs" or "gs" or "cs" or "ss" or "kgs" or "gdt"
+        return name is "err" or "frame" or "ip" or "eflags" or "rflags" or "es" or "ds" or "fs" or "gs" or "cs" or "ss"
+            or "kgs" or "gdt"
             || (name[0] is 'c' or 'r' or 'e' && name.Length <= 4 && (name[1] is 'r' or 'a' or 'b' or 'c' or 'd' or 's' or 'i'
                 || char.IsAsciiDigit(name[1])));
     }

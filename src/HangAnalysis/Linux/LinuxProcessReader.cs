@@ -30,7 +30,7 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
             Function = leader.IsSystemThread ? ThreadFunction(task) : null,
             CommandLine = commandLine?.Replace('\0', ' ').TrimEnd(' '),
             Environment = environment?.Split('\0', StringSplitOptions.RemoveEmptyEntries),
-            WhyNoProgram = mm == 0 ? null : why,
+            WhyNoProgram = leader.IsSystemThread ? null : why,
             Directory = _session.Field("fs_struct", "pwd") is { IsPresent: true } pwd
                 && Pointer(task, "task_struct", "fs") is not 0 and var files ? _paths.Of(files + (ulong)pwd.Offset) : null,
             Memory = mm == 0 || details.Memory is null ? null : Memory(mm, details.Memory),
@@ -65,7 +65,7 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
     private (string? Text, string? Why) Text(ulong mm, string first, string last, int most)
     {
         if (mm == 0 || Value(mm, "mm_struct", first) is not { } start || Value(mm, "mm_struct", last) is not { } end || end <= start)
-            return (null, "it has none");
+            return (null, mm == 0 ? "it has no memory any more" : "the kernel has no record of it");
         if (system.UserMemory(mm) is not { } memory)
             return (null, "its page tables are not in the dump");
         byte[] bytes = new byte[(int)Math.Min(end - start, (ulong)most)];

@@ -30,6 +30,23 @@ internal sealed class LinuxRecords(LinuxSystem system, LinuxSession session)
         }
     }
 
+    /// <summary>
+    /// Time since start-up, that spent asleep included: by the clocks of the time of day, else by the scheduler's, else by the
+    /// last line of the log.
+    /// </summary>
+    public TimeSpan? Uptime
+    {
+        get
+        {
+            if (Wall is { } wall)
+                return wall.Time - wall.Start + wall.Asleep;
+            ulong now = system.Clock.Now;
+            if (now == 0 && Log.Records.Count > 0)
+                now = Log.Records[^1].Nanoseconds;
+            return now == 0 ? null : TimeSpan.FromTicks((long)(now / TimeSpan.NanosecondsPerTick));
+        }
+    }
+
     /// <summary>The time of day of a moment of the log; null where it is not known.</summary>
     public DateTimeOffset? TimeOfDay(ulong nanoseconds) =>
         Wall is { } wall && nanoseconds / TimeSpan.NanosecondsPerTick is < (ulong)TimeSpan.TicksPerDay * 36_500 and var ticks

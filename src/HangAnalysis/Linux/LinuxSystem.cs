@@ -71,9 +71,6 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     public bool WasInterrupted { get; }
 
     /// <inheritdoc/>
-    public StopFacts? Stop => null;
-
-    /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;
 
     /// <inheritdoc/>
@@ -128,9 +125,6 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
             frames[i] = stack.Frames[i].InstructionPointer;
         return (frames, stack.EndNote);
     }
-
-    /// <inheritdoc/>
-    public (ThreadFacts? Thread, StackFacts Stack)? GetStopStack() => null;
 
     /// <inheritdoc/>
     public ModuleFacts? FindModule(ulong address) => _modules.Find(address);

@@ -27,20 +27,23 @@ internal sealed class WallClock
         ulong now = session.Read(keeper, seconds);
         long offset = (long)session.Read(keeper, toReal);
         long asleep = (long)session.Read(keeper, session.Field("timekeeper", "offs_boot"));
-        long awake = now is > Earliest and < Latest ? (long)now * Second - offset : -1;
+        // Fractions of nanoseconds, shifted as the clock source wants them.
+        ulong fraction = session.Read(keeper, session.Field("timekeeper", "tkr_mono.xtime_nsec"));
+        int shift = (int)Math.Min(session.Read(keeper, session.Field("timekeeper", "tkr_mono.shift")), 63);
+        long part = (long)Math.Min(fraction >> shift, (ulong)Second - 1);
+        long awake = now is > Earliest and < Latest ? (long)now * Second + part - offset : -1;
         const long Century = 100L * 365 * 24 * 3600 * Second;
-        // Whole seconds: the last one may have begun before the clock did.
-        return awake is > -Second and < Century && asleep is >= 0 and < Century
+        return awake is > 0 and < Century && asleep is >= 0 and < Century
             ? new WallClock
             {
-                Time = DateTimeOffset.FromUnixTimeSeconds((long)now),
+                Time = DateTimeOffset.FromUnixTimeSeconds((long)now).AddTicks(part / TimeSpan.NanosecondsPerTick),
                 Start = DateTimeOffset.UnixEpoch.AddTicks(offset / TimeSpan.NanosecondsPerTick),
                 Asleep = TimeSpan.FromTicks(asleep / TimeSpan.NanosecondsPerTick),
             }
             : null;
     }
 
-    /// <summary>The time of day when the dump was taken, in whole seconds.</summary>
+    /// <summary>The time of day at the last tick before the dump.</summary>
     public required DateTimeOffset Time { get; init; }
 
     /// <summary>The time of day at which the monotonic clock was 0.</summary>

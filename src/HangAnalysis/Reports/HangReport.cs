@@ -105,6 +105,8 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(ProcessesJson))]
 [JsonSerializable(typeof(ProcessListJson))]
 [JsonSerializable(typeof(LogJson))]
+[JsonSerializable(typeof(CrashWhyJson))]
+[JsonSerializable(typeof(SystemJson))]
 [JsonSerializable(typeof(LinuxTasksJson))]
 [JsonSerializable(typeof(TaskListJson))]
 [JsonSerializable(typeof(LinuxModulesJson))]

@@ -1,4 +1,5 @@
 using HangAnalysis.Commands;
+using HangAnalysis.DumpForge.Linux.Files;
 using HangAnalysis.Linux;
 using HangAnalysis.Reports;
 using HangAnalysis.Targets.Vmcores;
@@ -6,17 +7,17 @@ using HangAnalysis.Targets.Vmcores;
 namespace HangAnalysis.Tests.Linux;
 
 /// <summary>Runs commands on a real vmcore of ../shared. Each is opened once for all tests.</summary>
-internal sealed class LinuxRun
+internal sealed class LinuxRun : IDisposable
 {
     /// <summary>Wide enough that no cell is cut.</summary>
     private const int Width = 400;
 
     private static readonly Dictionary<string, LinuxRun> s_open = [];
 
-    private LinuxRun(string folder)
+    private LinuxRun(string folder, string file)
     {
         Folder = folder;
-        Session = new CommandSession(DumpSource.OfLinux(VmcoreTarget.Open(Path.Combine(folder, "vmcore"))));
+        Session = new CommandSession(DumpSource.OfLinux(VmcoreTarget.Open(Path.Combine(folder, file))));
     }
 
     public string Folder { get; }
@@ -31,10 +32,19 @@ internal sealed class LinuxRun
         lock (s_open)
         {
             if (!s_open.TryGetValue(name, out LinuxRun? run))
-                s_open[name] = run = new LinuxRun(folder);
+                s_open[name] = run = new LinuxRun(folder, "vmcore");
             return run;
         }
     }
+
+    /// <summary>A forged vmcore; who asks for it disposes of it.</summary>
+    public static LinuxRun Of(ForgedVmcore forged, string folder)
+    {
+        forged.Write(folder, "forged");
+        return new LinuxRun(folder, "forged.vmcore");
+    }
+
+    public void Dispose() => Session.Dispose();
 
     /// <summary>What crash printed, line by line.</summary>
     public string[] Crash(string command) => File.ReadAllLines(Path.Combine(Folder, $"crash-{command}.txt"));
