@@ -200,7 +200,7 @@ internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool
             LogRecord record = system.Log.Records[index];
             bool isBefore = index < (stop!.Oops?.First ?? stop.Panic?.Index ?? 0) && !stop.Facts.IsForced;
             _document.Add(new LineBlock([new Span(record.TimeText, Tone.Muted), " ",
-                new Span(record.Text, isBefore ? Tone.Muted : Tone.Normal)], [], 2, record.TimeText.Length + 1));
+                new Span(record.Text.Replace('\t', ' '), isBefore ? Tone.Muted : Tone.Normal)], [], 2, record.TimeText.Length + 1));
         }
         if (!isVerbose && !isFirst)
             _document.Add(new LineBlock([new Span("… more of it: !crashwhy -v", Tone.Muted, "!crashwhy -v")], [], 2));

@@ -108,7 +108,7 @@ internal sealed class LogView(LinuxSystem system, Dictionary<int, LogEvent> even
             string time = showsTimeOfDay && system.TimeOfDay(record.Nanoseconds) is { } utc ? TimeText.Format(utc) : record.TimeText;
             string? command = found is not null && system.FindTask(found) is { } task ? Links.CommandFor(task) : null;
             bool isFirst = true;
-            foreach (string part in record.Text.Split('\n'))
+            foreach (string part in record.Text.Replace('\t', ' ').Split('\n'))
             {
                 yield return new LineBlock(
                     [new Span(isFirst ? time : new string(' ', time.Length), Tone.Muted), " ",

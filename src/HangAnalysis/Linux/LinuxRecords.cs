@@ -24,7 +24,7 @@ internal sealed class LinuxRecords(LinuxSystem system, LinuxSession session)
         get
         {
             if (!_isWallRead)
-                _wall = WallClock.Read(session);
+                _wall = WallClock.Read(session, system.Clock);
             _isWallRead = true;
             return _wall;
         }

@@ -85,7 +85,7 @@ public sealed partial class LinuxSystem : ILogSource, IDumpMoment
     internal bool HoldsInStop(LogRecord record)
     {
         foreach ((string _, Phrase text) in Stop?.Evidence ?? [])
-            if (text.ToString() == record.ToString())
+            if (text.ToString() == record.Line)
                 return true;
         return false;
     }

@@ -155,8 +155,8 @@ public class OopsTests
         IReadOnlyList<CodeLine> lines = new Disassembly(a => a == At + 0x14 ? "printk" : null).Around(code, At, At + 11, 2, 1);
         Assert.That(lines.Select(l => (l.Address - At, l.Bytes, l.Text, l.IsFault)), Is.EqualTo(new[]
         {
-            (4UL, "e80b000000", "callq printk", false), (9UL, "31c0", "xor %eax,%eax", false),
-            (11UL, "c60001", "movb $0x1,(%rax)", true), (14UL, "c3", "retq", false),
+            (4UL, "e80b000000", "call printk", false), (9UL, "31c0", "xor %eax,%eax", false),
+            (11UL, "c60001", "movb $0x1,(%rax)", true), (14UL, "c3", "ret", false),
         }));
     }
 

@@ -15,6 +15,7 @@ internal sealed class LogEvidence(LinuxSystem system)
         bool isAnybody = threads.Count + processors.Count + names.Count == 0;
         Dictionary<(LogEventKind, int?, int?, string?), LogEvent> last = [];
         HashSet<int> others = [];
+        LogEvent? stall = null;
         foreach (LogEvent line in system.LogEvents)
         {
             ThreadFacts? task = system.FindTask(line);
@@ -22,8 +23,13 @@ internal sealed class LogEvidence(LinuxSystem system)
                 || (line.Kind == LogEventKind.DiskError && names.Contains(line.Subject ?? ""));
             if (Belongs(line) is not { } always)
                 continue;
+            bool isStall = line is { Kind: LogEventKind.RcuStall, Pid: null, Processor: null };
+            stall = isStall ? line : stall;
             if (isNamed || always)
                 last[(line.Kind, line.Pid, line.Processor, line.Subject)] = line;
+            // Who stalls stands in lines below the one that says so.
+            if (isNamed && line.Kind == LogEventKind.RcuStall && stall is not null)
+                last[(stall.Kind, null, null, null)] = stall;
             else if (line is { Kind: LogEventKind.HungTask, Pid: { } pid })
                 others.Add(pid);
         }
@@ -31,7 +37,7 @@ internal sealed class LogEvidence(LinuxSystem system)
         lines.Sort(static (a, b) => a.Index.CompareTo(b.Index));
         List<(string, Phrase)> evidence = [];
         for (int i = 0; i < lines.Count && i < MostLines; i++)
-            evidence.Add(("Log", Phrase.Of(lines[i].Record.ToString())));
+            evidence.Add(("Log", Phrase.Of(lines[i].Record.Line)));
         if (lines.Count > MostLines || others.Count > 0)
             evidence.Add(("Log", Phrase.Of(lines.Count > MostLines
                 ? $"… and {lines.Count - MostLines:N0} more; see !log -e"

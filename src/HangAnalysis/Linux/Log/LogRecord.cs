@@ -35,6 +35,9 @@ public sealed record LogRecord(ulong Sequence, ulong Nanoseconds, int Facility, 
     public string TimeText => string.Create(CultureInfo.InvariantCulture,
         $"[{Nanoseconds / 1_000_000_000,5}.{Nanoseconds / 1_000 % 1_000_000:000000}]");
 
+    /// <summary>Time and text on one line.</summary>
+    public string Line => ToString().Replace('\t', ' ').Replace('\n', ' ');
+
     /// <summary>Time and text as <c>dmesg</c> prints them.</summary>
     public override string ToString() => $"{TimeText} {Text}";
 }

@@ -47,8 +47,8 @@ public static class StopWords
         string by = WhoOf(stop);
         string record = stop.Kind switch
         {
-            StopKind.SysRq => $"forced by sysrq c{by}: here is the hang",
-            StopKind.Nmi => $"forced by an NMI{by}: here is the hang",
+            StopKind.SysRq => $"forced by sysrq c, written or pressed{by}: here is the hang",
+            StopKind.Nmi => $"forced by an NMI{(stop.Processor is { } cpu ? $" on CPU {cpu}" : "")}: here is the hang",
             _ when isForced => $"panic{by}: {message}; here is the hang",
             _ => $"panic{by}: {message}",
         };
@@ -129,6 +129,6 @@ public static class StopWords
     private static void AddLog(List<(string, Phrase)> evidence, LogRecord? record)
     {
         if (record is not null)
-            evidence.Add(("Log", Phrase.Of(record.ToString())));
+            evidence.Add(("Log", Phrase.Of(record.Line)));
     }
 }
