@@ -156,15 +156,17 @@ internal static class ChainDocument
 
     /// <summary>What is known of the module that is named at the end of a chain, as a link to it.</summary>
     public static Span DescribeLinked(ModuleFacts module, ISystemFacts system) =>
-        Links.To(module, system, Describe(module), Tone.Bad);
+        Links.To(module, system, Describe(module, system.Words), Tone.Bad);
 
     /// <summary>File, version, company and link date of a module, as far as they are known.</summary>
-    private static string Describe(ModuleFacts module)
+    private static string Describe(ModuleFacts module, SystemWords words)
     {
         string text = module.FileName;
         if (module.Version is not null)
             text += $" {module.Version}";
-        text += $", {module.Company ?? module.Remark ?? "company not recorded in the dump"}";
+        text += (module.Company ?? module.Remark) is { } whose ? $", {whose}"
+            : module.Origin == ModuleOrigin.ThirdParty && words.ForeignModule is { } foreign ? $", {foreign}"
+            : words.ForeignModule is null ? ", company not recorded in the dump" : "";
         return module.LinkDate is { } date ? $"{text}, {date:yyyy-MM-dd}" : text;
     }
 

@@ -19,7 +19,7 @@ internal sealed class BlockDevices
     private readonly LinuxSession _session;
     private readonly LinuxClock _clock;
     private readonly FieldSlot _disk, _diskName, _superBlock, _superId, _superDevice, _bdevOfInode, _inodeInBdev, _number, _host,
-        _queue, _tagSet, _queueCount, _tags, _tagCount, _requests, _state, _started, _requestQueue, _type, _typeName,
+        _queue, _tagSet, _queueCount, _tags, _tagCount, _requests, _state, _started, _requestQueue, _tag, _type, _typeName,
         _inodes, _inodeNode;
 
     public BlockDevices(LinuxSession session, LinuxClock clock)
@@ -47,6 +47,8 @@ internal sealed class BlockDevices
         _state = session.Field("request", "state");
         _started = session.Field("request", "io_start_time_ns", "start_time_ns");
         _requestQueue = session.Field("request", "q");
+        // A tag's entry is not cleared when its request ends; the request may since be there under another tag too.
+        _tag = session.Field("request", "tag");
     }
 
     /// <summary>The gendisk of a block_device; 0 where it names none.</summary>
@@ -132,7 +134,8 @@ internal sealed class BlockDevices
             {
                 ulong request = _session.ReadPointer(requests + (ulong)(tag * 8));
                 if (!LinuxSession.IsObject(request) || _session.Read(request, _state) != InFlight
-                    || _session.Read(request, _requestQueue) != queue)
+                    || _session.Read(request, _requestQueue) != queue
+                    || (_tag.IsPresent && (int)_session.Read(request, _tag) != tag))
                     continue;
                 count++;
                 if (_clock.Since(_session.Read(request, _started)) is { } age && !(age < oldest))

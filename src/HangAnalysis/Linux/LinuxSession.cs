@@ -12,6 +12,12 @@ internal sealed class LinuxSession
     /// <summary>The same failure is told at most this often; a broken list would otherwise fill the report.</summary>
     private const int MostUnknowns = 64;
 
+    /// <summary>
+    /// Offsets beyond this are damage. rcu_state begins with the nodes of as many processors as the kernel is built for: 333 KB
+    /// in Debian's kernels for 8,192.
+    /// </summary>
+    private const int MostOffset = 16 * 1024 * 1024;
+
     private readonly List<Unknown> _unknowns = [];
 
     public LinuxSession(VmcoreTarget target, KernelSymbols symbols)
@@ -62,7 +68,7 @@ internal sealed class LinuxSession
 
     private static FieldSlot ToSlot(in BtfMember member, Btf types)
     {
-        if (member.Offset is < 0 or > Limits.StructureBytes)
+        if (member.Offset is < 0 or > MostOffset)
             return default;
         int bit = member.BitOffset & 7;
         if (member.BitSize == 0)

@@ -30,12 +30,13 @@ internal sealed class WaitSurvey
         _semaphores = new SemaphoreWaits(context);
         _rtMutexes = new RtMutexWaits(context);
         DiskWaits disks = new(context, devices);
+        GracePeriodWaits periods = new(context);
         _completions = new CompletionWaits(context,
-            [new WorkFlushes(context, workers), new ChildCompletions(context), new BioCompletions(context, disks), new GracePeriodWaits(context)]);
+            [new WorkFlushes(context, workers), new ChildCompletions(context), new BioCompletions(context, disks), periods]);
         _fuse = new FuseWaits(context, new OpenFiles(context.System, context.Session));
         _perCpu = new PerCpuRwSemaphoreWaits(context);
         _queues = new WaitQueueWaits(context,
-            [new FolioWaits(context, disks), new BitWaits(context, disks), _perCpu, _fuse, new JournalWaits(context)]);
+            [new FolioWaits(context, disks), new BitWaits(context, disks), _perCpu, _fuse, new JournalWaits(context), periods]);
         _futexes = new FutexWaits(context);
         _spins = new SpinLockWaits(context);
     }

@@ -111,6 +111,7 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(TaskListJson))]
 [JsonSerializable(typeof(LinuxModulesJson))]
 [JsonSerializable(typeof(LinuxMemoryJson))]
+[JsonSerializable(typeof(LinuxWorkersJson))]
 [JsonSerializable(typeof(LinuxProcessesJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 

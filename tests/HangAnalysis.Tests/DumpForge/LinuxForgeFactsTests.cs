@@ -63,15 +63,16 @@ public class LinuxForgeFactsTests
 
         KernelSymbols symbols = KernelSymbols.Read(read.Target.KernelMemory, read.Target.Info);
 
-        Assert.That(symbols.Absent.Select(absent => absent.What + ": " + absent.Why), Is.Empty);
+        Assert.That(symbols.Absent.Select(absent => absent.What), Does.Contain("BTF").And.Contain("ORC"));
         Assert.That(symbols.Find("init_task"), Is.EqualTo(read.Core.Machine.Symbols["init_task"]));
     }
 
-    [TestCaseSource(nameof(Layouts))]
-    public void Names_are_found_without_their_addresses_in_VMCOREINFO(LinuxLayout layout)
+    /// <summary>Kernels before 6.0 do not tell; the tables are known by their own form.</summary>
+    [Test]
+    public void Names_are_found_without_their_addresses_in_VMCOREINFO()
     {
-        LinuxOptions options = new(layout) { HasKallsymsInfo = false };
-        using Read read = new("mutex-deadlock", layout, null, options);
+        LinuxOptions options = new(LinuxLayout.Linux61) { HasKallsymsInfo = false, UnusedSymbols = 5000 };
+        using Read read = new("mutex-deadlock", LinuxLayout.Linux61, null, options);
 
         Assert.That(read.Target.Info.TryGetSymbol("kallsyms_names", out _), Is.False);
         Assert.That(KernelSymbols.Read(read.Target.KernelMemory, read.Target.Info).Find("init_task"),

@@ -6,13 +6,14 @@ namespace HangAnalysis.Linux.Waits;
 /// <summary>Follows tasks that wait for a bit of a word: buffers, inodes, remote procedure calls.</summary>
 /// <remarks>
 /// wait_bit_queue_entry.key.flags is the address of the word. Which structure it is part of is told by the function that
-/// waits: wait_on_bit takes any word.
+/// waits: wait_on_bit takes any word. Buffers are known by what they look like too: __wait_on_buffer ends with a jump into the
+/// waiting function, so that it is on no stack (seen in 6.1), and jbd2 and file systems wait for their bits directly.
 /// </remarks>
 internal sealed class BitWaits : IQueueOwner
 {
     private readonly WaitContext _context;
     private readonly DiskWaits _disks;
-    private readonly FieldSlot _entry, _word, _bit, _bufferState, _bufferDevice, _bufferBlock, _inodeState, _rpcState, _rpcClient,
+    private readonly FieldSlot _entry, _word, _bit, _bufferState, _bufferDevice, _bufferBlock, _bufferBytes, _bufferNext, _inodeState, _rpcState, _rpcClient,
         _rpcTransport, _serverName;
 
     public BitWaits(WaitContext context, DiskWaits disks)
@@ -25,6 +26,8 @@ internal sealed class BitWaits : IQueueOwner
         _bufferState = session.Field("buffer_head", "b_state");
         _bufferDevice = session.Field("buffer_head", "b_bdev");
         _bufferBlock = session.Field("buffer_head", "b_blocknr");
+        _bufferBytes = session.Field("buffer_head", "b_size");
+        _bufferNext = session.Field("buffer_head", "b_this_page");
         _inodeState = session.Field("inode", "i_state");
         _rpcState = session.ModuleField("sunrpc", "rpc_task", "tk_runstate");
         _rpcClient = session.ModuleField("sunrpc", "rpc_task", "tk_client");
@@ -42,7 +45,8 @@ internal sealed class BitWaits : IQueueOwner
         string evidence = CrashCommands.Structure("wait_bit_queue_entry", start);
         if (!LinuxSession.IsKernelAddress(word))
             return false;
-        if (_bufferState.IsPresent && Has(stack, f => f is "__wait_on_buffer" or "__lock_buffer" or "wait_on_buffer"))
+        if (_bufferState.IsPresent && (Has(stack, f => f is "__wait_on_buffer" or "__lock_buffer" or "wait_on_buffer")
+                || IsBuffer(word - (ulong)_bufferState.Offset)))
             return AddBuffer(thread, word - (ulong)_bufferState.Offset, evidence);
         if (_rpcState.IsPresent && Has(stack, f => f.StartsWith("rpc_wait_bit", StringComparison.Ordinal)
                 || f is "__rpc_execute" or "rpc_wait_for_completion_task"))
@@ -59,6 +63,30 @@ internal sealed class BitWaits : IQueueOwner
             _disks.Devices.DiskOfInode(address, out place);
         _context.Graph.Describe(new ObjectFacts(reference, title, place ?? name, Phrase.Of("who will clear the bit is not recorded")));
         return true;
+    }
+
+    /// <summary>
+    /// Whether a buffer_head is at an address: it has a block of a disk that has a name, of a size that blocks have, and those
+    /// of its page are linked in a ring. A journal's own buffers are alone.
+    /// </summary>
+    private bool IsBuffer(ulong address)
+    {
+        const ulong LeastBytes = 512, MostBytes = 65536;
+        const int MostInPage = 128;
+        LinuxSession session = _context.Session;
+        ulong bytes = session.Read(address, _bufferBytes);
+        ulong device = session.Read(address, _bufferDevice);
+        if (!ulong.IsPow2(bytes) || bytes is < LeastBytes or > MostBytes || !LinuxSession.IsObject(device)
+            || _disks.Devices.NameOf(_disks.Devices.DiskOf(device)) is null)
+            return false;
+        ulong next = session.Read(address, _bufferNext);
+        for (int i = 0; i < MostInPage && next != address && next != 0; i++)
+        {
+            if (!LinuxSession.IsObject(next) || session.Read(next, _bufferBytes) != bytes)
+                return false;
+            next = session.Read(next, _bufferNext);
+        }
+        return next == address || next == 0;
     }
 
     private bool AddBuffer(ThreadFacts thread, ulong buffer, string evidence)

@@ -68,8 +68,14 @@ internal sealed class FuseWaits : IQueueOwner
                 ? Phrase.Of("no process has the connection's device open: its server is gone")
                 : Phrase.Of($"the file system is served by {servers[0]}");
             foreach (ProcessFacts server in servers)
-                _context.Graph.Add(message, ObjectReference.To(server.Address), Phrase.Of($"to be answered by {server}"),
+            {
+                // Of a server with one thread it is known who should act; of others any thread may have taken the request.
+                ObjectReference acts = server.Threads is [var only]
+                    ? ObjectReference.To(only.Address)
+                    : ObjectReference.To(server.Address);
+                _context.Graph.Add(message, acts, Phrase.Of($"to be answered by {server}"),
                     servers.Count == 1 ? Certainty.Proven : Certainty.Inferred, CrashCommands.Structure("fuse_conn", connection));
+            }
             _context.Graph.Describe(new ObjectFacts(message, "FUSE request", null, state));
         }
     }

@@ -7,6 +7,8 @@ namespace HangAnalysis.Linux.Waits;
 /// <remarks>
 /// It counts its readers on each processor and records nobody by name, but for the writer that waits for them
 /// (kernel/locking/percpu-rwsem.c): a writer that has it already is unknown since 5.7, where the lock it was made of went.
+/// Who comes later waits for that writer, and the writer for its readers: these are an object of their own, or the writer would
+/// seem to wait for itself.
 /// </remarks>
 internal sealed class PerCpuRwSemaphoreWaits : IQueueOwner
 {
@@ -50,7 +52,13 @@ internal sealed class PerCpuRwSemaphoreWaits : IQueueOwner
         ulong semaphore = _context.Stacks.FindPointer(stack, _writer, value => value == thread.Address.Value);
         if (semaphore == 0)
             return false;
-        Add(thread, semaphore, CrashCommands.Field("percpu_rw_semaphore", "writer", semaphore));
+        _count.Add(thread, semaphore);
+        ObjectReference readers = new(ObjectKind.Event, semaphore + (ulong)_writer.Offset);
+        string? name = _context.VariableAt(semaphore);
+        _context.AddWait(thread, readers, Phrase.Of($"readers of {TypeName}{(name is null ? "" : $" {name}")} {semaphore:x16}"),
+            Certainty.Proven, CrashCommands.Field(TypeName, "writer", semaphore));
+        _context.Graph.Describe(new ObjectFacts(readers, $"readers of a {TypeName}", name,
+            Phrase.Of($"{ReadersOf(semaphore)}; which tasks they are is not recorded")));
         return true;
     }
 
@@ -67,9 +75,8 @@ internal sealed class PerCpuRwSemaphoreWaits : IQueueOwner
         Phrase state;
         if (_context.System.FindThread(_context.Session.Read(address, _writer)) is { } writer)
         {
-            if (writer != thread)
-                _context.AddOwner(semaphore, writer, Certainty.Proven, CrashCommands.Field("percpu_rw_semaphore", "writer", address), "blocked");
-            state = Phrase.Of($"{ReadersOf(address)}; which tasks they are is not recorded");
+            _context.AddOwner(semaphore, writer, Certainty.Proven, CrashCommands.Field(TypeName, "writer", address), "blocked");
+            state = Phrase.Of(ReadersOf(address));
         }
         else
             state = Phrase.Of(_context.Session.Read(address, _block) != 0

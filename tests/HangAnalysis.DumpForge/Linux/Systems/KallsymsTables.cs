@@ -38,6 +38,8 @@ public sealed class KallsymsTables
         RelativeBase = symbols.First(symbol => symbol.Address >> 63 != 0).Address;
         foreach (LinuxSymbolLine symbol in symbols)
         {
+            if (Offsets.Length / 4 % 256 == 0)
+                Markers.U32(Names.Length);
             WriteName(symbol.Kind + symbol.Name);
             // Relative to the base: negative, so that 0 and up can be absolute (kallsyms_sym_address()).
             long offset = isRelative ? (long)(symbol.Address - RelativeBase)
@@ -58,6 +60,9 @@ public sealed class KallsymsTables
     public ByteWriter Names { get; } = new();
 
     public ByteWriter Offsets { get; } = new();
+
+    /// <summary>Where each 256th name begins.</summary>
+    public ByteWriter Markers { get; } = new();
 
     public ByteWriter TokenTable { get; } = new();
 
