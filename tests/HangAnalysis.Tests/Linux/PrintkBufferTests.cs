@@ -7,7 +7,9 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Linux;
 
-/// <summary>Logs of kernels from 3.5 to 5.9, written as kernel/printk/printk.c of 4.19 does (struct printk_log of 16 bytes).</summary>
+/// <summary>
+/// Logs of kernels from 3.5 to 5.9, written as kernel/printk/printk.c of 4.19 does (struct printk_log of 16 bytes).
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public class PrintkBufferTests
 {
@@ -25,7 +27,8 @@ public class PrintkBufferTests
         KernelLog log = Read(first: 0, next: _at, size: 0x400);
         Assert.That(log.Records.Select(r => (r.ToString(), r.Level)), Is.EqualTo(new[]
         {
-            ("[    0.000000] Linux version 4.19", 5), ("[  242.104000] INFO: task dd:812 blocked for more than 120 seconds.", 3),
+            ("[    0.000000] Linux version 4.19", 5),
+                ("[  242.104000] INFO: task dd:812 blocked for more than 120 seconds.", 3),
         }));
         Assert.That((log.Damaged, log.Problem), Is.EqualTo((0, (string?)null)));
     }

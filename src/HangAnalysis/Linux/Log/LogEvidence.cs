@@ -19,7 +19,8 @@ internal sealed class LogEvidence(LinuxSystem system)
         foreach (LogEvent line in system.LogEvents)
         {
             ThreadFacts? task = system.FindTask(line);
-            bool isNamed = isAnybody || (task is not null && threads.Contains(task)) || (line.Processor is { } cpu && processors.Contains(cpu))
+            bool isNamed = isAnybody || (task is not null && threads.Contains(task))
+                || (line.Processor is { } cpu && processors.Contains(cpu))
                 || (line.Kind == LogEventKind.DiskError && names.Contains(line.Subject ?? ""));
             if (Belongs(line) is not { } always)
                 continue;
@@ -46,8 +47,8 @@ internal sealed class LogEvidence(LinuxSystem system)
     }
 
     /// <summary>
-    /// Whether a line is shown whomever it names: the kernel that died once goes on without what the dead task held. Null for
-    /// lines that are never shown here: those on the stop, and warnings.
+    /// Whether a line is shown whomever it names: the kernel that died once goes on without what the dead task held. Null
+    /// for lines that are never shown here: those on the stop, and warnings.
     /// </summary>
     private bool? Belongs(LogEvent line) => line.Kind switch
     {

@@ -4,7 +4,9 @@ namespace HangAnalysis.Linux.Log;
 
 /// <summary>Who wrote a record of the log: a task, or a processor that was in an interrupt.</summary>
 /// <param name="Raw">As recorded: an identifier of a task, or with the top bit the number of a processor.</param>
-/// <remarks>kernel/printk/printk.c, printk_caller_id(); recorded since 5.1 where the kernel is built for it, always since 5.10.</remarks>
+/// <remarks>
+/// kernel/printk/printk.c, printk_caller_id(); recorded since 5.1 where the kernel is built for it, always since 5.10.
+/// </remarks>
 public readonly record struct LogCaller(uint Raw)
 {
     private const uint ProcessorBit = 0x8000_0000;
