@@ -36,6 +36,24 @@ public class RealStopTests
             Is.EqualTo(["nullptr_poke [nullptr]", "nullptr_init [nullptr]", "do_one_initcall", "do_init_module"]));
     }
 
+    /// <summary>A death that the kernel survived is told by its log alone: here it must say what the stack says.</summary>
+    [Test]
+    public void The_log_alone_tells_the_same()
+    {
+        LinuxSystem system = new(RealVmcore.Open("c-null-oops").Target);
+        LinuxStop stop = system.StopDetails!;
+        LinuxStop logged = system.DescribeOops(system.Oopses.Single());
+        Assert.That((logged.ErrorCode, logged.BadAddress, logged.FaultAddress, logged.Processor, logged.Thread?.Id),
+            Is.EqualTo((stop.ErrorCode, stop.BadAddress, stop.FaultAddress, stop.Processor, stop.Thread?.Id)));
+        for (int i = 0; i < 16; i++)
+            Assert.That(logged.Registers!.Value.Context.Registers[i],
+                Is.EqualTo(stop.Registers!.Value.Context.Registers[i]), $"{i}");
+        Assert.That(logged.Accesses, Is.EqualTo(stop.Accesses));
+        Assert.That(logged.Stack.Frames.Select(f => f.Text),
+            Is.EqualTo(stop.Stack.Frames.Where(f => f.Module is { IsUserMode: false }).Select(f => f.Text)));
+        Assert.That(logged.Stack.Frames.Select(f => f.Certainty), Is.All.EqualTo(Certainty.Inferred));
+    }
+
     [Test]
     public void The_module_that_wrote_there_is_named()
     {
