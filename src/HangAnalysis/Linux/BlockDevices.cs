@@ -66,16 +66,23 @@ internal sealed class BlockDevices
     public ulong DiskOfInode(ulong inode, out string place)
     {
         ulong super = _session.Read(inode, _superBlock);
-        string id = super == 0 || !_superId.IsPresent ? "" : _session.ReadText(super + (ulong)_superId.Offset, 32) ?? "";
         // The inodes of block devices are of a file system of their own, named so (block/bdev.c).
-        if (id == "bdev" && _bdevOfInode.IsPresent && _inodeInBdev.IsPresent)
+        if (super != 0 && _superId.IsPresent && _session.ReadText(super + (ulong)_superId.Offset, 32) == "bdev" && _bdevOfInode.IsPresent && _inodeInBdev.IsPresent)
         {
-            place = "the block device itself";
-            return DiskOf(inode - (ulong)_inodeInBdev.Offset + (ulong)_bdevOfInode.Offset);
+            ulong disk = DiskOf(inode - (ulong)_inodeInBdev.Offset + (ulong)_bdevOfInode.Offset);
+            place = NameOf(disk) is { } name ? $"block device {name}" : "a block device";
+            return disk;
         }
-        string type = _session.ReadText(_session.Read(_session.Read(super, _type), _typeName), 32) ?? "a file system";
-        place = $"inode {NumberOf(inode)} of {type}{(id.Length == 0 ? "" : $" on {id}")}";
+        place = $"inode {NumberOf(inode)} of {PlaceOf(super)}";
         return DiskOf(_session.Read(super, _superDevice));
+    }
+
+    /// <summary>What is known of a super block, such as <c>ext4 on sda1</c>. Text from the dump.</summary>
+    public string PlaceOf(ulong super)
+    {
+        string id = super == 0 || !_superId.IsPresent ? "" : _session.ReadText(super + (ulong)_superId.Offset, 32) ?? "";
+        string type = _session.ReadText(_session.Read(_session.Read(super, _type), _typeName), 32) ?? "a file system";
+        return id.Length == 0 ? type : $"{type} on {id}";
     }
 
     /// <summary>Name of a disk, such as <c>sda</c>; null where it has none. Text from the dump.</summary>
