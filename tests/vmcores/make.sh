@@ -37,7 +37,7 @@ if [ ! -f "$work/version" ]; then
     headers=linux-headers-$version
     kbuild=$(depends "$headers" | grep '^linux-kbuild-')
     common=$(depends "$headers" | grep '^linux-headers-.*-common$')
-    need "$(depends "$headers" | grep '^gcc-[0-9]*$')"
+    need "$(depends "$headers" | sed -n 's/^linux-compiler-//; s/^\(gcc-[0-9]*\).*/\1/p' | head -1)"
     fetch "$headers" "$common" "$kbuild"
     # Their own paths begin at /usr/src.
     sed -i "s|/usr/src|$work/root/usr/src|" "$work/root/usr/src/$headers/Makefile"
