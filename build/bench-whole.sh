@@ -24,17 +24,7 @@ for threads in 1000 5000 20000 50000; do
     dotnet "$forge/bin/Release/net10.0/HangAnalysis.DumpForge.dll" "threads-$threads" --layout 10.0.19041 --out "$folder" >/dev/null
     size=$(($(wc -c <"$folder/memory.dmp") / 1000000))
     for command; do
-        for _ in $(seq "$rounds"); do
-            env time -f '%U %S %e %M' -a -o "$folder/times" \
-                dotnet "$cli/bin/Release/net10.0/hangwhy.dll" "$folder/memory.dmp" "$command" >/dev/null
-        done
-        awk -v head="| $threads | $size MB | \`$command\`" '
-            { cpu = $1 + $2 }
-            NR == 1 || cpu < least { least = cpu }
-            NR == 1 || $3 < wall { wall = $3 }
-            $4 > memory { memory = $4 }
-            END { printf "%s | %.2f s | %.2f s | %.0f MB |\n", head, least, wall, memory / 1000 }' "$folder/times"
-        rm "$folder/times"
+        measure "$rounds" "| $threads | $size MB | \`$command\`" "$folder/memory.dmp" "$command"
     done
     rm -r "$folder"
 done

@@ -65,3 +65,21 @@ package_folder() {
     cache=$(dotnet nuget locals global-packages --list | sed 's/^global-packages: *//')
     printf '%s%s/%s' "$cache" "$(printf %s "$2" | tr '[:upper:]' '[:lower:]')" "$version"
 }
+
+# measure ROUNDS HEAD ARGUMENT...: runs the command line so often and prints a row of a table: HEAD, the shortest CPU and wall times,
+# the largest peak resident memory.
+measure() {
+    local rounds=$1 head=$2 times
+    shift 2
+    times=$(mktemp)
+    for _ in $(seq "$rounds"); do
+        env time -f '%U %S %e %M' -a -o "$times" dotnet "$root/src/HangAnalysis.Cli/bin/Release/net10.0/hangwhy.dll" "$@" >/dev/null
+    done
+    awk -v head="$head" '
+        { cpu = $1 + $2 }
+        NR == 1 || cpu < least { least = cpu }
+        NR == 1 || $3 < wall { wall = $3 }
+        $4 > memory { memory = $4 }
+        END { printf "%s | %.2f s | %.2f s | %.0f MB |\n", head, least, wall, memory / 1000 }' "$times"
+    rm "$times"
+}

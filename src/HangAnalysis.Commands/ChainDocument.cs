@@ -164,7 +164,7 @@ internal static class ChainDocument
         string text = module.FileName;
         if (module.Version is not null)
             text += $" {module.Version}";
-        text += module.Company is null ? ", company not recorded in the dump" : $", {module.Company}";
+        text += $", {module.Company ?? module.Remark ?? "company not recorded in the dump"}";
         return module.LinkDate is { } date ? $"{text}, {date:yyyy-MM-dd}" : text;
     }
 

@@ -154,8 +154,11 @@ public sealed class CommandSession : IDisposable
     public ProcessFacts? DefaultProcess => CurrentProcess
         ?? (System.GetStopStack()?.Thread ?? (System.Processors.Count > 0 ? System.Processors[0].Current : null))?.Process;
 
-    /// <summary>The threads of <see cref="DefaultProcess"/>; all threads where there is no such process.</summary>
-    public IReadOnlyList<ThreadFacts> CurrentThreads => DefaultProcess?.Threads ?? System.Threads;
+    /// <summary>
+    /// The threads of <see cref="DefaultProcess"/>; all threads where there is no such process, or nobody thinks of one.
+    /// </summary>
+    public IReadOnlyList<ThreadFacts> CurrentThreads =>
+        System.Words.HasCurrentProcess ? DefaultProcess?.Threads ?? System.Threads : System.Threads;
 
     /// <summary>
     /// The address that an argument means. Plain numbers are hexadecimal, whatever radix a debugger is set to; where

@@ -21,7 +21,8 @@ public static class CommandTable
     public static CommandSet Linux { get; } = new("Linux",
         [
             .. Shared(CommandWords.Linux), new LinuxTaskCommand(), TaskListCommand.OfTasks, TaskListCommand.OfProcesses,
-            new LinuxProcessCommand(), new LogCommand(), new LinuxMemoryCommand(), new LinuxModsCommand(), new HelpCommand(),
+            new LinuxProcessCommand(), new LinuxWorkersCommand(), new CrashWhyCommand(), new LogCommand(), new LinuxMemoryCommand(),
+            new LinuxModsCommand(), new SysCommand(), new HelpCommand(),
         ]);
 
     /// <summary>The commands of texts of ESXi: a purple screen holds what its processors did.</summary>
@@ -57,6 +58,5 @@ public static class CommandTable
     [
         new HangWhyCommand(words), new WhyCommand(words), new UsCommand(words), new FemsCommand(words),
         new RunningCommand(words), new CpusCommand(words), new OwnersCommand(words), new DeadlocksCommand(words),
-        new WorkersCommand(words),
     ];
 }

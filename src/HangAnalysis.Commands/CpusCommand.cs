@@ -40,7 +40,7 @@ internal sealed class CpusCommand(CommandWords words) : ICommand
             return document.Add("what the processors do is not in the dump");
         document.Add(new TableBlock(
             [
-                new("CPU", Align.Right), new("Thread"), new("Process", CanShrink: true), new("Pri", Align.Right),
+                new("CPU", Align.Right), new(system.Words.ThreadTitle), new("Process", CanShrink: true), new("Pri", Align.Right),
                 .. Level(system, new Column(system.Words.ProcessorLevel ?? "", Align.Right)),
                 new("Ready", Align.Right), new("Oldest", Align.Right), new("Since", Align.Right),
                 new("Does", CanShrink: true),

@@ -28,7 +28,7 @@ internal sealed class FemsCommand(CommandWords words) : ICommand
         "!fems [-r] [-e TEXT] [-p PROCESS | -k] [-w] [-wr REASON] [-state STATE] [-b] [-1] [-l N] [/json] [/q] " +
         "(TEXT | -s TEXT) COMMAND",
         [
-            ThreadSelection.ProcessOption,
+            ThreadSelection.ProcessOption(words),
             new("k", null, "all threads of the system"),
             .. ThreadSelection.FilterOptions(words).Select(
                 o => o.Name == ThreadSelection.StateOption ? o with { Name = StateOption } : o),

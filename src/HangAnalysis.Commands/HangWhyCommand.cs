@@ -122,10 +122,13 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
             : $", {dump.ProcessorCount} CPU{(dump.ProcessorCount == 1 ? "" : "s")}";
         string architecture = dump.Architecture == Architecture.Unknown ? "" : $" {dump.Architecture.ToString().ToLowerInvariant()}";
         string line = $"{dump.OperatingSystem}{architecture}{processors}, {dump.Kind} {dump.Form}";
-        if (dump.Time is { } time)
+        IDumpMoment? moment = system as IDumpMoment;
+        if ((dump.Time ?? moment?.Time) is { } time)
             line += $" of {time:yyyy-MM-dd HH:mm:ss} UTC";
-        if (dump.Uptime is { } uptime)
+        if ((dump.Uptime ?? moment?.Uptime) is { } uptime)
             line += $", up {AgeText.Format(uptime)}";
+        if (moment?.Origin is { } origin)
+            line += $", {origin}";
         if (system.Threads.Count > 1)
             line += $"; {system.Processes.Count:N0} processes, {system.Threads.Count:N0} threads";
         return line;

@@ -23,6 +23,8 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
                 && chain.Links.Any(l => l.Reference.Kind == ObjectKind.Message)
                     ? $"{follows} {thread.Address.Value:x16}"
                     : Links.CommandForWhy(thread));
+        if (verdict.Class == VerdictClass.Crash)
+            commands.AddRange(["!crashwhy", "!log -n 50"]);
         if (verdict.Class == VerdictClass.Deadlock)
             commands.Add("!deadlocks");
         else if (verdict.Culprit is null && chain?.Links.LastOrDefault(l => l.Reference.Kind == ObjectKind.Lock) is { } held)

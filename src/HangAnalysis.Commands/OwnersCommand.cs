@@ -51,7 +51,7 @@ internal sealed class OwnersCommand(CommandWords words) : ICommand
         {
             document.Add(new TableBlock(
                 [
-                    new("Lock"), new("Kind", CanShrink: true), new("Owner", CanShrink: true), new("Waiters", Align.Right),
+                    new("Lock"), new("Kind", CanShrink: true), new("Owner"), new("Waiters", Align.Right),
                     new("Oldest", Align.Right), new("Owner waits for", CanShrink: true),
                 ],
                 [.. locks.Select(l => (IReadOnlyList<Span>)
@@ -61,7 +61,7 @@ internal sealed class OwnersCommand(CommandWords words) : ICommand
                 ])]));
             document.Blank();
         }
-        string what = kind is null ? "contended locks" : $"contended locks of kind {kind}";
+        string what = $"contended lock{(locks.Count == 1 ? "" : "s")}{(kind is null ? "" : $" of kind {kind}")}";
         if (address is { } asked)
             document.Add(locks.Count == 0
                 ? $"no thread waits for a lock at {asked:x16}, or for one that a thread at that address has"

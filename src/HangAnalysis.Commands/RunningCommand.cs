@@ -7,12 +7,16 @@ namespace HangAnalysis.Commands;
 /// <summary><c>!running</c>: the threads on processors.</summary>
 internal sealed class RunningCommand(CommandWords words) : ICommand
 {
-    private static readonly IReadOnlyList<Column> s_columns =
+    private static IReadOnlyList<Column> Columns(SystemWords words) =>
     [
-        new("CPU", Align.Right), new("Process", CanShrink: true), new("PID", Align.Right), new("Thread"), new("Id", Align.Right),
-        new("Pri", Align.Right), new("Base", Align.Right), new("Next", Align.Right), new("CSwitches", Align.Right),
-        new("User", Align.Right), new("Kernel", Align.Right), new("State"), new("Time", Align.Right),
+        new("CPU", Align.Right), new("Process", CanShrink: true), new(words.IdTitles.Process, Align.Right), new(words.ThreadTitle),
+        new(words.IdTitles.Thread, Align.Right), new("Pri", Align.Right), new("Base", Align.Right),
+        .. Next(words, new Column("Next", Align.Right)), new("CSwitches", Align.Right), new("User", Align.Right),
+        new("Kernel", Align.Right), new("State"), new("Time", Align.Right),
     ];
+
+    /// <summary>The column of the processor that comes next, which not every system chooses ahead.</summary>
+    private static T[] Next<T>(SystemWords words, T column) => words.HasDecimalIds ? [] : [column];
 
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "running",
@@ -57,7 +61,7 @@ internal sealed class RunningCommand(CommandWords words) : ICommand
         int quiet = system.Processors.Count(IsQuiet);
         if (shown.Count > 0)
         {
-            document.Add(new TableBlock(s_columns, shown.Select(p => Row(p, system))));
+            document.Add(new TableBlock(Columns(system.Words), shown.Select(p => Row(p, system))));
             foreach (ProcessorFacts processor in shown)
                 AddNotes(document, processor, system, isVerbose);
             document.Blank();
@@ -82,13 +86,13 @@ internal sealed class RunningCommand(CommandWords words) : ICommand
         Span number = new($"{processor.Number}", Tone.Normal,
             system.DescribeObjectCommand(new ObjectReference(ObjectKind.Processor, (ulong)processor.Number)));
         if (processor.Current is not { } thread)
-            return [number, .. Enumerable.Repeat<Span>(ThreadCells.NotRecorded, s_columns.Count - 1)];
+            return [number, .. Enumerable.Repeat<Span>(ThreadCells.NotRecorded, Columns(system.Words).Count - 1)];
         ThreadDetails details = DetailsOf(thread, system);
         return
         [
             number, ThreadCells.Process(thread.Process), thread.Process.IdText, Links.To(thread.Address),
             thread.IdText, $"{thread.Priority}", DetailCells.Number(details.BasePriority),
-            DetailCells.Number(details.NextProcessor), DetailCells.Number(details.ContextSwitches),
+            .. Next(system.Words, DetailCells.Number(details.NextProcessor)), DetailCells.Number(details.ContextSwitches),
             AgeText.FormatRun(details.UserTime), AgeText.FormatRun(details.KernelTime), ThreadCells.State(thread),
             AgeText.Format(thread.Age),
         ];

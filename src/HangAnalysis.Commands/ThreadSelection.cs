@@ -18,8 +18,8 @@ internal sealed class ThreadSelection
     public const string StateOption = "s";
 
     /// <summary>The option for the threads of one process.</summary>
-    public static OptionHelp ProcessOption { get; } = new(
-        "p", "PROCESS", "threads of one process, by its address, identifier or name; without an option: the current process");
+    public static OptionHelp ProcessOption(CommandWords words) => new("p", "PROCESS",
+        $"threads of one process, by its address, identifier or name; without an option: {(words.HasDebugger ? "the current process" : "all")}");
 
     /// <summary>Options that pick threads by what they do.</summary>
     public static IReadOnlyList<OptionHelp> FilterOptions(CommandWords words) =>

@@ -16,7 +16,7 @@ internal sealed class UsCommand(CommandWords words) : ICommand
         "!us [-p PROCESS | -k | -cpu] [-w] [-wr REASON] [-s STATE] [-b] [-3] [TEXT] [-e TEXT] [-r] [-t] [-sort ORDER] [-l N] " +
         "[-stats THREAD] [/json] [/q]",
         [
-            ThreadSelection.ProcessOption,
+            ThreadSelection.ProcessOption(words),
             new("k", null, "all threads of the system"),
             new("cpu", null, "the threads that are on processors"),
             .. ThreadSelection.FilterOptions(words),

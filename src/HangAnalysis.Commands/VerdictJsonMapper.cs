@@ -13,7 +13,7 @@ internal static class VerdictJsonMapper
     {
         return new HangReport
         {
-            Dump = MapDump(session.Description, session.System.Stop),
+            Dump = MapDump(session.Description, session.System),
             Verdict = new VerdictJson(VerdictWords.Of(verdict.Class), VerdictWords.Of(verdict.Confidence), verdict.Summary,
                 verdict.Culprit is { } c ? new CulpritJson(c.Module.FileName, c.Module.Company, c.Module.Version, c.Evidence) : null,
                 verdict.BlockedThreads),
@@ -56,7 +56,7 @@ internal static class VerdictJsonMapper
         VerdictWords.Of(link.Certainty),
         link.Evidence);
 
-    private static DumpJson MapDump(TargetDescription dump, StopFacts? stop) => new(
+    private static DumpJson MapDump(TargetDescription dump, ISystemFacts system) => new(
         dump.Path,
         dump.Kind,
         dump.OperatingSystem,
@@ -66,12 +66,12 @@ internal static class VerdictJsonMapper
         },
         dump.ProcessorCount,
         dump.BugCheck is { } b
-            ? new BugCheckJson($"0x{b.Code:x}", $"0x{b.RawCode:x}", stop?.Name, [.. b.Parameters.Select(Hex)])
+            ? new BugCheckJson($"0x{b.Code:x}", $"0x{b.RawCode:x}", system.Stop?.Name, [.. b.Parameters.Select(Hex)])
             : null,
-        dump.Time,
-        Age(dump.Uptime))
+        dump.Time ?? (system as IDumpMoment)?.Time,
+        Age(dump.Uptime ?? (system as IDumpMoment)?.Uptime))
     {
-        Stop = dump.BugCheck is null && stop is not null
+        Stop = dump.BugCheck is null && system.Stop is { } stop
             ? new StopJson(stop.Title, stop.IsForced, stop.Meaning, stop.FaultAddress == 0 ? null : Hex(stop.FaultAddress))
             : null,
     };

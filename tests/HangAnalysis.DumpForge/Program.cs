@@ -11,7 +11,7 @@ internal static class Program
 {
     private const string Usage = """
         usage: DumpForge SCENARIO --out DIR [--layout FILE-OR-VERSION] [--kind KIND] [--without TYPE]... [--shuffle SEED]
-               DumpForge linux:SCENARIO --out DIR [--layout 6.1|6.12|odd] [--form FORM] [--levels 4|5] [--tasks COUNT]
+               DumpForge linux:SCENARIO --out DIR [--layout 6.1|6.12|6.15|odd] [--form FORM] [--levels 4|5] [--tasks COUNT]
                DumpForge --list
                DumpForge --make-layouts DIR FILE
         FORM: kdump, raw, flattened, elf, qemu, noinfo, split

@@ -10,7 +10,7 @@ internal sealed class LinuxProcessCommand : ICommand
 {
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Threads, "p",
-        "shows one process: program, command line, parent and children, memory, files, user, its threads and their waits",
+        "shows one process: program, command line, parent, children, memory, files, user, threads and waits",
         "!p [PID | TASK | NAME] [-t] [-e] [/json] [/q]",
         [
             new("t", null, "all its threads; with /q their addresses"), new("e", null, "its environment variables"),

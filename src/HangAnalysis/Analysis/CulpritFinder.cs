@@ -12,7 +12,9 @@ internal static class CulpritFinder
     /// <param name="stack">The stack.</param>
     /// <param name="kernelOnly">Whether to look only at the kernel's half.</param>
     public static Culprit? OfWait(StackFacts stack, bool kernelOnly) =>
-        stack.Suspect is { Module: { } suspect } frame ? new Culprit(suspect, frame) : Find(stack, kernelOnly, ModuleOrigin.ThirdParty) ?? Find(stack, kernelOnly, ModuleOrigin.Unknown)
+        stack.Suspect is { Module: { } suspect } frame
+            ? new Culprit(suspect, frame)
+            : Find(stack, kernelOnly, ModuleOrigin.ThirdParty) ?? Find(stack, kernelOnly, ModuleOrigin.Unknown)
             ?? Find(stack, kernelOnly, ModuleOrigin.System);
 
     /// <summary>

@@ -32,6 +32,9 @@ public static class HangAnalyzer
         if (judgements.Count == 0)
             return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system) : NoHang(system, roots));
         Judgement best = judgements[0];
+        // That a thread waits, and nobody for it, and nobody knows for what, says less than that there is no memory left.
+        if (best is { Class: VerdictClass.OwnerUnknown, Root.HasWaiters: false } && MemoryVerdict.Make(system) is { } exhausted)
+            return exhausted;
         List<Chain> chains = ChainCollapse.Collapse(judgements, new ChainBuilder(system, graph));
         Certainty weakest = Certainty.Proven;
         foreach (ChainLink link in chains[0].Links)
@@ -45,7 +48,7 @@ public static class HangAnalyzer
             Confidence = ConfidenceRules.Of(best, weakest),
             Summary = VerdictSentences.Summarize(best, chains[0], system),
             Culprit = best.Culprit,
-            Evidence = system.Stop?.Evidence ?? [],
+            Evidence = RecordedEvidence.Collect(system, chains[0]),
             BlockedThreads = chains[0].BlockedThreads,
             LongestWait = chains[0].LongestWait,
             Chains = chains,
@@ -100,7 +103,7 @@ public static class HangAnalyzer
         Class = VerdictClass.NotEnoughData,
         Confidence = Confidence.High,
         Summary = $"reading was interrupted; nothing that hangs is among what was read of {system.Threads.Count:N0} threads",
-        Evidence = system.Stop?.Evidence ?? [],
+        Evidence = RecordedEvidence.Collect(system, null),
         RuledOut = RuledOutFacts.Collect(system),
         Unknown = system.Unknowns,
     };
@@ -115,7 +118,7 @@ public static class HangAnalyzer
             Class = VerdictClass.NoHang,
             Confidence = ConfidenceRules.OfNoHang(system),
             Summary = $"no thread of {system.Threads.Count:N0} waits for anything that has an owner or a driver to answer{note}",
-            Evidence = system.Stop?.Evidence ?? [],
+            Evidence = RecordedEvidence.Collect(system, null),
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = system.Unknowns,
         };

@@ -15,7 +15,8 @@ internal static class EsxiAdvice
         switch (screen.CoreDump)
         {
             case CoreDumpState.NotConfigured:
-                steps.Add("give the next core dump a place: esxcli system coredump file add, then esxcli system coredump file set --smart -e true");
+                steps.Add("give the next core dump a place: esxcli system coredump file add, then " +
+                    "esxcli system coredump file set --smart -e true");
                 break;
             case CoreDumpState.Failed:
                 steps.Add("give the next core dump a larger or another place: esxcli system coredump");

@@ -5,11 +5,12 @@ namespace HangAnalysis.Esxi;
 /// <param name="InstructionPointer">The address in brackets.</param>
 /// <param name="Symbol">The function; null where it could not be read.</param>
 /// <param name="Module">
-/// The module, such as <c>vmkernel</c> or <c>hbr_filter</c>; null where the screen does not say it: older releases name none, and
-/// print <c>&lt;None&gt;</c> for modules that have no name.
+/// The module, such as <c>vmkernel</c> or <c>hbr_filter</c>; null where the screen does not say it: older releases name
+/// none, and print <c>&lt;None&gt;</c> for modules that have no name.
 /// </param>
 /// <param name="Displacement">Distance from the function.</param>
-public sealed record EsxiFrame(ulong StackPointer, ulong InstructionPointer, string? Symbol, string? Module, ulong Displacement)
+public sealed record EsxiFrame(ulong StackPointer, ulong InstructionPointer, string? Symbol, string? Module,
+    ulong Displacement)
 {
     /// <summary>The module's version behind the <c>#</c>; null for <c>nover</c> and <c>&lt;None&gt;</c>.</summary>
     public string? Version { get; init; }

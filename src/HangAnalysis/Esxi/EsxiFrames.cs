@@ -4,8 +4,8 @@ namespace HangAnalysis.Esxi;
 internal static class EsxiFrames
 {
     /// <summary>
-    /// A function of the kernel this far before an address does not contain it: the longest have some thousand bytes. Releases
-    /// before ESXi 5 name the last function of the kernel for code of modules, which lie behind it.
+    /// A function of the kernel this far before an address does not contain it: the longest have some thousand bytes.
+    /// Releases before ESXi 5 name the last function of the kernel for code of modules, which lie behind it.
     /// </summary>
     private const ulong LongestFunction = 0x10000;
 

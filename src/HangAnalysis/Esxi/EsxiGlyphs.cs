@@ -41,7 +41,8 @@ internal static class EsxiGlyphs
 
     /// <summary>Whether a hexadecimal number with its <c>0x</c> begins here, also one with the letter O.</summary>
     public static bool StartsHex(ReadOnlySpan<char> text) =>
-        text.Length > 2 && text[0] is '0' or 'O' or 'o' && text.Length > 2 && text[1] is 'x' or 'X' && DigitOf(text[2], out _) >= 0;
+        text.Length > 2 && text[0] is '0' or 'O' or 'o' && text.Length > 2 && text[1] is 'x' or 'X'
+        && DigitOf(text[2], out _) >= 0;
 
     /// <summary>
     /// Reads a hexadecimal number with or without <c>0x</c>. O, l and I among its digits are read as 0 and 1.
@@ -51,7 +52,8 @@ internal static class EsxiGlyphs
     /// <param name="digits">How many digits it has.</param>
     /// <param name="repairs">Raised by one for each digit that had to be guessed.</param>
     /// <param name="mostDigits">Where it ends at the latest.</param>
-    public static bool TryReadHex(ref ReadOnlySpan<char> text, out ulong value, out int digits, ref int repairs, int mostDigits = 16)
+    public static bool TryReadHex(ref ReadOnlySpan<char> text, out ulong value, out int digits, ref int repairs,
+        int mostDigits = 16)
     {
         ReadOnlySpan<char> rest = text;
         value = 0;
@@ -65,7 +67,8 @@ internal static class EsxiGlyphs
         while (digits < mostDigits && digits < rest.Length && DigitOf(rest[digits], out bool isGuess) is >= 0 and int digit)
         {
             // A letter that is no digit ends the number where a word goes on: the S of "Socket", the l of "lock".
-            if (isGuess && digits + 1 < rest.Length && char.IsAsciiLetter(rest[digits + 1]) && DigitOf(rest[digits + 1], out _) < 0)
+            if (isGuess && digits + 1 < rest.Length && char.IsAsciiLetter(rest[digits + 1])
+                && DigitOf(rest[digits + 1], out _) < 0)
                 break;
             value = (value << 4) | (uint)digit;
             guessed += isGuess ? 1 : 0;
@@ -79,7 +82,8 @@ internal static class EsxiGlyphs
     }
 
     /// <summary>
-    /// Reads an address whose end is not marked: as many digits as addresses of the kernel have. False where there are fewer.
+    /// Reads an address whose end is not marked: as many digits as addresses of the kernel have. False where there are
+    /// fewer.
     /// </summary>
     public static bool TryReadAddress(ref ReadOnlySpan<char> text, out ulong value, ref int repairs)
     {

@@ -9,7 +9,9 @@ public static class EsxiLimits
     /// <summary>Characters of one line. The longest lines of published screens, module tables, have a few hundred.</summary>
     public const int LineCharacters = 4_096;
 
-    /// <summary>Characters at the start of a line in which the log's own prefix is looked for: time, host, processor.</summary>
+    /// <summary>
+    /// Characters at the start of a line in which the log's own prefix is looked for: time, host, processor.
+    /// </summary>
     public const int PrefixCharacters = 192;
 
     /// <summary>Stacks of one panic: one for each processor, and those that a log printed before.</summary>
@@ -27,7 +29,9 @@ public static class EsxiLimits
     /// <summary>Registers of one screen.</summary>
     public const int Registers = 64;
 
-    /// <summary>Lines of machine-check banks, of lost heartbeats and of interrupted processors that are kept, each.</summary>
+    /// <summary>
+    /// Lines of machine-check banks, of lost heartbeats and of interrupted processors that are kept, each.
+    /// </summary>
     public const int Notes = 256;
 
     /// <summary>Lines that were not understood of which the text is kept; the others are counted.</summary>

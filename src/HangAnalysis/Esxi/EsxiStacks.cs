@@ -23,12 +23,15 @@ internal sealed class EsxiStacks
             foreach (EsxiFrame frame in stack.Frames)
                 if (NameOf(frame) is { } name)
                 {
-                    (ulong lowest, string? version) = seen.GetValueOrDefault(name, (frame.InstructionPointer, frame.Version));
+                    (ulong lowest, string? version) = seen.GetValueOrDefault(name,
+                        (frame.InstructionPointer, frame.Version));
                     seen[name] = (Math.Min(lowest, frame.InstructionPointer), version ?? frame.Version);
                 }
         foreach ((string name, (ulong lowest, string? version)) in seen)
-            Add(name, name == EsxiModules.Kernel ? screen.CodeStart ?? lowest : _modules.GetValueOrDefault(name)?.BaseAddress ?? lowest,
-                version);
+        {
+            ulong? start = name == EsxiModules.Kernel ? screen.CodeStart : _modules.GetValueOrDefault(name)?.BaseAddress;
+            Add(name, start ?? lowest, version);
+        }
         foreach (EsxiBacktrace stack in screen.Backtraces)
             _stacks[stack] = Make(stack);
     }
@@ -74,7 +77,8 @@ internal sealed class EsxiStacks
         foreach (EsxiFrame frame in stack.Frames)
         {
             ModuleFacts? module = NameOf(frame) is { } name ? _modules.GetValueOrDefault(name) : null;
-            FrameFacts facts = new(frame.StackPointer, frame.InstructionPointer, module, frame.Symbol, frame.Displacement, Certainty.Proven)
+            FrameFacts facts = new(frame.StackPointer, frame.InstructionPointer, module, frame.Symbol, frame.Displacement,
+                Certainty.Proven)
             {
                 IsWaitPrimitive = frame.IsKernel && SpinKnowledge.IsMachinery(frame.Symbol),
             };

@@ -15,8 +15,10 @@ internal static class EsxiStop
         PanicMessage? message = screen.Message;
         PanicKind kind = message?.Kind ?? PanicKind.Unknown;
         string text = message?.Text ?? "a panic whose message is missing";
-        bool isForced = kind is PanicKind.Forced or PanicKind.OtherPcpu || message?.IsHang == true && kind != PanicKind.LostHeartbeat;
-        return new StopFacts(TitleOf(message, text), isForced, Meaning(screen), message?.InstructionPointer is > 0 and var ip ? ip : FaultOf(screen))
+        bool isForced = kind is PanicKind.Forced or PanicKind.OtherPcpu
+            || (message?.IsHang == true && kind != PanicKind.LostHeartbeat);
+        return new StopFacts(TitleOf(message, text), isForced, Meaning(screen),
+            message?.InstructionPointer is > 0 and var ip ? ip : FaultOf(screen))
         {
             Name = kind.ToString(),
             Conclusion = isGraph ? null : Conclusion(screen),
@@ -43,7 +45,7 @@ internal static class EsxiStop
         { Kind: PanicKind.Exception, Vector: 14 } fault => PageFault(screen, fault),
         { Kind: PanicKind.Exception } fault => HardwareKnowledge.Describe(fault.Vector),
         { Kind: PanicKind.Assertion } => "the kernel found itself in a state that its code rules out",
-        { Kind: PanicKind.OutOfMemory } => "a heap of the kernel has no memory left: something in it grows, or it was too small",
+        { Kind: PanicKind.OutOfMemory } => "a heap has no memory left: something in it grows, or it is too small",
         { Kind: PanicKind.LostHeartbeat } => "the service console gave no sign of life",
         _ => null,
     };
@@ -80,15 +82,17 @@ internal static class EsxiStop
                 return $"the hardware reported an error that nothing corrects (machine check{world})" +
                     (bank is null ? "" : $": {HardwareKnowledge.Describe(bank)}");
             case PanicKind.BoardNmi:
-                return "the board raised a non-maskable interrupt (LINT1): its hardware reported an error, or somebody pressed the NMI " +
-                    "button; the kernel itself found no fault";
+                return "the board raised a non-maskable interrupt (LINT1): its hardware reported an error, or somebody " +
+                    "pressed the NMI button; the kernel itself found no fault";
             case PanicKind.Forced:
-                return $"somebody let the host stop ({message.Text}{world}); the text has that processor's stack only, not who waits for whom";
+                return $"somebody let the host stop ({message.Text}{world}); " +
+                    "the text has that processor's stack only, not who waits for whom";
             case PanicKind.OtherPcpu:
                 return $"this screen{world} is that of a processor which was stopped because another one panicked; " +
                     "the reason is on the other one's screen, which is not in the text";
             case PanicKind.SpinCount:
-                return $"a processor waited too long for {LockOf(message)}; which one it is, and who holds the lock, is not in the text";
+                return $"a processor waited too long for {LockOf(message)}; " +
+                    "which one it is, and who holds the lock, is not in the text";
             case PanicKind.NoHeartbeat or PanicKind.TlbLockup:
                 return $"PCPU {message.Pcpu} gave no sign of life; what the processors did is not in the text";
             case null:
@@ -99,7 +103,8 @@ internal static class EsxiStop
     }
 
     /// <summary>A spin lock by its name.</summary>
-    public static string LockOf(PanicMessage message) => message.LockName is { } name ? $"the spin lock {name}" : "a spin lock";
+    public static string LockOf(PanicMessage message) =>
+        message.LockName is { } name ? $"the spin lock {name}" : "a spin lock";
 
     private static List<(string Label, Phrase Text)> Evidence(PurpleScreen screen)
     {
@@ -110,6 +115,10 @@ internal static class EsxiStop
             lines.Add(("Hardware", Phrase.Of(HardwareKnowledge.Describe(bank))));
         foreach (HeartbeatLoss loss in screen.Heartbeats.Take(4))
             lines.Add(("Heartbeat", Phrase.Of($"PCPU {loss.Pcpu} gave no sign of life for {AgeText.Format(loss.Silence)}")));
+        foreach (NmiHit hit in screen.Nmis.Take(4))
+            if (hit.Pcpu == screen.Message?.Pcpu && hit.InstructionPointer != 0)
+                lines.Add(("Interrupted",
+                    Phrase.Of($"PCPU {hit.Pcpu} was at 0x{hit.InstructionPointer:x} when an NMI asked it")));
         foreach (PanicMessage other in screen.Others.Take(2))
             lines.Add(("Also", Phrase.Of(other.Text)));
         if (CoreDump(screen) is { } dump)
@@ -117,8 +126,9 @@ internal static class EsxiStop
         if (screen.EarlierCount > 0)
         {
             EarlierPanic last = screen.Earlier[^1];
-            lines.Add(("Earlier", Phrase.Of($"{screen.EarlierCount:N0} panic{(screen.EarlierCount == 1 ? "" : "s")} before this one in the " +
-                $"text, the last of them: {last.Message}{(last.Time is { } time ? $" ({TimeText.Format(time)})" : "")}")));
+            string panics = screen.EarlierCount == 1 ? "a panic" : $"{screen.EarlierCount:N0} panics";
+            string time = last.Time is { } then ? $" ({TimeText.Format(then)})" : "";
+            lines.Add(("Earlier", Phrase.Of($"{panics} before this one in the text, the last: {last.Message}{time}")));
         }
         return lines;
     }

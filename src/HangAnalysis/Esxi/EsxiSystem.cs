@@ -89,7 +89,7 @@ public sealed class EsxiSystem : ISystemFacts, IOwnFindings
             if (Screen.Message is { InterruptsReceived: > 0 and var received, InterruptsSent: { } sent, Pcpu: { } pcpu })
                 return [new RuledOut("interrupts", $"PCPU {pcpu} received {received} of {sent}: it has them on")];
             return _otherStack is { Kind: BacktraceKind.Saved } stack
-                ? [new RuledOut("interrupts", $"PCPU {stack.Pcpu} answered the NMI: no storm of interrupts keeps it from that")]
+                ? [new RuledOut("interrupts", $"PCPU {stack.Pcpu} answered the NMI: no storm of them keeps it from that")]
                 : [];
         }
     }
@@ -141,7 +141,8 @@ public sealed class EsxiSystem : ISystemFacts, IOwnFindings
     }
 
     /// <inheritdoc/>
-    public string DescribeStackCommand(ThreadFacts thread) => thread.Processor is { } pcpu && Screen.StackOf(pcpu) is { Reason: { } reason }
+    public string DescribeStackCommand(ThreadFacts thread) => thread.Processor is { } pcpu
+        && Screen.StackOf(pcpu) is { Reason: { } reason }
         ? $"Saved backtrace from: pcpu {pcpu} {reason}"
         : "";
 
@@ -169,8 +170,8 @@ public sealed class EsxiSystem : ISystemFacts, IOwnFindings
     private FrameFacts? Doing(EsxiBacktrace? stack) => Doing(_stacks.Get(stack, ""));
 
     /// <summary>
-    /// The processor that keeps the panicking one waiting: the message names it, or else the one that was sent the spin lock's
-    /// or the heartbeat's NMI.
+    /// The processor that keeps the panicking one waiting: the message names it, or else the one that was sent the spin
+    /// lock's or the heartbeat's NMI.
     /// </summary>
     private static int? FindOther(PurpleScreen screen, out bool isNamed)
     {
@@ -254,9 +255,11 @@ public sealed class EsxiSystem : ISystemFacts, IOwnFindings
         string words = message.Kind == PanicKind.TlbLockup
             ? $"waits for PCPU {pcpu} to forget address translations"
             : $"waits for a sign of life of PCPU {pcpu}";
-        string received2 = message is { InterruptsReceived: { } got, InterruptsSent: { } sent } ? $", which received {got} of {sent} interrupts" : "";
+        string interrupts = message is { InterruptsReceived: { } got, InterruptsSent: { } sent }
+            ? $", which received {got} of {sent} interrupts"
+            : "";
         _edges.Add(new WaitEdge(ObjectReference.To(waiter.Address), ObjectReference.To(silent.Address),
-            Phrase.Of($"PCPU {Screen.PanickingPcpu} {words}{received2}"), Certainty.Proven, message.Text));
+            Phrase.Of($"PCPU {Screen.PanickingPcpu} {words}{interrupts}"), Certainty.Proven, message.Text));
     }
 
     private void AddUnknowns()
@@ -265,14 +268,16 @@ public sealed class EsxiSystem : ISystemFacts, IOwnFindings
             _unknowns.Add(new Unknown("why the host panicked", "the line with the message is not in the text"));
         List<string> damage = [];
         if (Screen.UnreadLines > 0)
-            damage.Add($"{Screen.UnreadLines:N0} line{(Screen.UnreadLines == 1 ? "" : "s")} not understood, such as \"{Screen.UnreadText[0]}\"");
+            damage.Add($"{Count(Screen.UnreadLines, "line")} not understood, such as \"{Screen.UnreadText[0]}\"");
         if (Screen.CutFrames > 0)
-            damage.Add($"{Screen.CutFrames:N0} frame{(Screen.CutFrames == 1 ? "" : "s")} cut");
+            damage.Add($"{Count(Screen.CutFrames, "frame")} cut");
         if (Screen.Repairs > 0)
-            damage.Add($"{Screen.Repairs:N0} character{(Screen.Repairs == 1 ? "" : "s")} read as others that look alike");
+            damage.Add($"{Count(Screen.Repairs, "character")} read as others that look alike");
         if (Screen.LongLines > 0)
-            damage.Add($"{Screen.LongLines:N0} line{(Screen.LongLines == 1 ? "" : "s")} longer than {EsxiLimits.LineCharacters:N0} characters");
+            damage.Add($"{Count(Screen.LongLines, "line")} longer than {EsxiLimits.LineCharacters:N0} characters");
         if (damage.Count > 0)
             _unknowns.Add(new Unknown("parts of the text", string.Join("; ", damage)));
     }
+
+    private static string Count(long number, string noun) => $"{number:N0} {noun}{(number == 1 ? "" : "s")}";
 }

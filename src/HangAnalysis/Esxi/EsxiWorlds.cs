@@ -22,8 +22,10 @@ internal sealed class EsxiWorlds
             ulong? world = pcpu.World ?? (isPanicking ? screen.PanickingWorld : null);
             bool isNamed = isPanicking || pcpu.Number == screen.Message?.Pcpu || screen.StackOf(pcpu.Number) is not null;
             if (world is not null || isNamed)
-                Add(pcpu, world, isPanicking && screen.Message?.World == world ? screen.Message?.WorldName ?? pcpu.WorldName : pcpu.WorldName);
-            _processors.Add(new ProcessorFacts(pcpu.Number, _onPcpu.GetValueOrDefault(pcpu.Number), IsIdle(pcpu), DpcActive: false));
+                Add(pcpu, world,
+                    (isPanicking && screen.Message?.World == world ? screen.Message?.WorldName : null) ?? pcpu.WorldName);
+            _processors.Add(new ProcessorFacts(pcpu.Number, _onPcpu.GetValueOrDefault(pcpu.Number), IsIdle(pcpu),
+                DpcActive: false));
         }
     }
 

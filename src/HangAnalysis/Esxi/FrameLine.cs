@@ -65,7 +65,8 @@ internal static class FrameLine
         }
         else
         {
-            // Without its bracket the address would take the first letters of the name: it has twelve digits in 64-bit kernels.
+            // Without its bracket the address would take the first letters of the name: it has twelve digits in 64-bit
+            // kernels.
             text = before;
             repairs = guessed + 1;
             if (!EsxiGlyphs.TryReadAddress(ref text, out address, ref repairs))
@@ -124,7 +125,9 @@ internal static class FrameLine
             : text.TrimStart().IsEmpty ? Reading.Displaced : Reading.Whole;
     }
 
-    /// <summary>The module: <c>vmkernel</c>, <c>(hbr_filter)</c>, <c>com.vmware.driverAPI</c>; null for <c>&lt;None&gt;</c>.</summary>
+    /// <summary>
+    /// The module: <c>vmkernel</c>, <c>(hbr_filter)</c>, <c>com.vmware.driverAPI</c>; null for <c>&lt;None&gt;</c>.
+    /// </summary>
     private static string? TakeModule(ref ReadOnlySpan<char> text, out bool isCut, ref int repairs)
     {
         isCut = false;

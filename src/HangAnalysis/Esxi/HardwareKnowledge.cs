@@ -4,8 +4,8 @@ namespace HangAnalysis.Esxi;
 internal static class HardwareKnowledge
 {
     /// <summary>
-    /// What a bank reports, by the compound error codes of Intel's manual (volume 3B, "Machine-Check Error Codes"), which AMD's
-    /// share in the low 16 bits.
+    /// What a bank reports, by the compound error codes of Intel's manual (volume 3B, "Machine-Check Error Codes"), which
+    /// AMD's share in the low 16 bits.
     /// </summary>
     public static string Describe(MachineCheckBank bank)
     {
@@ -18,15 +18,18 @@ internal static class HardwareKnowledge
             0x0005 => "internal parity error",
             0x0400 => "internal timer: the processor made no progress",
             >= 0x0010 and <= 0x001f => "translation buffer (TLB)",
-            >= 0x0080 and <= 0x00ff => (code & 0xf) == 0xf ? "memory controller" : $"memory controller, channel {code & 0xf}",
+            >= 0x0080 and <= 0x00ff when (code & 0xf) == 0xf => "memory controller",
+            >= 0x0080 and <= 0x00ff => $"memory controller, channel {code & 0xf}",
             >= 0x0100 and <= 0x01ff => $"cache, level {code & 3}",
             >= 0x0800 and <= 0x0fff => "bus or interconnect",
             _ => $"error code 0x{bank.Status & 0xffff:x4}",
         };
         bool isUncorrected = (bank.Status >> 61 & 1) != 0, isContextLost = (bank.Status >> 57 & 1) != 0;
         string kind = isUncorrected ? "not corrected" : "corrected";
-        return $"bank {bank.Bank}{(bank.Pcpu is { } pcpu ? $" of PCPU {pcpu}" : "")}: {what}, {kind}" +
-            $"{(isContextLost ? ", the processor's state is lost" : "")}{(bank.Address is { } a ? $", at physical address 0x{a:x}" : "")}";
+        string pcpu = bank.Pcpu is { } number ? $" of PCPU {number}" : "";
+        string lost = isContextLost ? ", the processor's state is lost" : "";
+        string address = bank.Address is { } physical ? $", at physical address 0x{physical:x}" : "";
+        return $"bank {bank.Bank}{pcpu}: {what}, {kind}{lost}{address}";
     }
 
     /// <summary>Whether a bank reports an error that nothing has corrected.</summary>
@@ -35,10 +38,14 @@ internal static class HardwareKnowledge
     /// <summary>
     /// The error code of a page fault bit by bit (Intel, volume 3A): present, write, user, reserved bit, instruction fetch.
     /// </summary>
-    public static string DescribePageFault(ulong code) =>
-        $"0x{code:x}: {((code & 16) != 0 ? "execution" : (code & 2) != 0 ? "write" : "read")}" +
-        $"{((code & 4) != 0 ? " by a program" : " by the kernel")}, {((code & 1) != 0 ? "the page's protection forbids it" : "no page is there")}" +
-        $"{((code & 8) != 0 ? ", a reserved bit is set in the page tables" : "")}";
+    public static string DescribePageFault(ulong code)
+    {
+        string access = (code & 16) != 0 ? "execution" : (code & 2) != 0 ? "write" : "read";
+        string who = (code & 4) != 0 ? "a program" : "the kernel";
+        string why = (code & 1) != 0 ? "the page's protection forbids it" : "no page is there";
+        string reserved = (code & 8) != 0 ? ", a reserved bit is set in the page tables" : "";
+        return $"0x{code:x}: {access} by {who}, {why}{reserved}";
+    }
 
     /// <summary>What an exception means, in words; null where its name says it.</summary>
     public static string? Describe(int? vector) => vector switch

@@ -14,8 +14,8 @@ internal readonly record struct LogLine(string Text, DateTimeOffset? Time, int? 
         [("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&quot;", "\""), ("&amp;", "&")];
 
     /// <summary>
-    /// Takes a line apart: <c>2017-11-02T10:00:00.000Z esx01 vmkernel: cpu12:33445)text</c>. Colour codes are taken out, also
-    /// those whose escape character a log has lost (<c>[45m</c>).
+    /// Takes a line apart: <c>2017-11-02T10:00:00.000Z esx01 vmkernel: cpu12:33445)text</c>. Colour codes are taken out,
+    /// also those whose escape character a log has lost (<c>[45m</c>).
     /// </summary>
     public static LogLine Read(ReadOnlySpan<char> line)
     {
@@ -39,8 +39,10 @@ internal readonly record struct LogLine(string Text, DateTimeOffset? Time, int? 
         for (int i = 0; i < line.Length; i++)
         {
             char c = line[i];
-            int colour = c is '\u001b' or '[' ? ColourLength(line[i..]) : 0;
-            if (colour > 0)
+            // Pagers and editors show the escape character as "^[".
+            int caret = c == '^' && i + 2 < line.Length && line[i + 1] == '[' && line[i + 2] == '[' ? 2 : 0;
+            int colour = c is '\u001b' or '[' || caret > 0 ? caret + ColourLength(line[(i + caret)..]) : 0;
+            if (colour > caret)
             {
                 i += colour - 1;
                 continue;
@@ -83,7 +85,9 @@ internal readonly record struct LogLine(string Text, DateTimeOffset? Time, int? 
         return at < text.Length && (text[at] == 'm' && digits > 0 || hasEscape && char.IsAsciiLetter(text[at])) ? at + 1 : 0;
     }
 
-    /// <summary>The end of <c>cpu12:33445)</c> or <c>cpu12:33445 opID=1f)</c>; 0 where the text has no such prefix.</summary>
+    /// <summary>
+    /// The end of <c>cpu12:33445)</c> or <c>cpu12:33445 opID=1f)</c>; 0 where the text has no such prefix.
+    /// </summary>
     private static int FindPrinter(ReadOnlySpan<char> text, out int? pcpu, out ulong? world)
     {
         const int MostBehind = 64;
@@ -127,7 +131,9 @@ internal readonly record struct LogLine(string Text, DateTimeOffset? Time, int? 
                 long unit = TimeSpan.TicksPerSecond;
                 for (end++; end < text.Length && char.IsAsciiDigit(text[end]); end++)
                     if ((unit /= 10) >= TimeSpan.TicksPerSecond / (long)Math.Pow(10, MostFraction))
-                        time = DateTime.MaxValue - time > TimeSpan.FromDays(1) ? time.AddTicks(unit * (text[end] - '0')) : time;
+                        time = DateTime.MaxValue - time > TimeSpan.FromDays(1)
+                            ? time.AddTicks(unit * (text[end] - '0'))
+                            : time;
             }
             if (end < text.Length && text[end] == 'Z')
                 end++;

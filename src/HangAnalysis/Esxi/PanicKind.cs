@@ -51,7 +51,9 @@ public sealed record PanicMessage(PanicKind Kind, string Text)
     /// <summary>Address of the spin lock; 0 where the message has none.</summary>
     public ulong LockAddress { get; init; }
 
-    /// <summary>The processor that the message names: that holds the lock, that is silent; null where it names none.</summary>
+    /// <summary>
+    /// The processor that the message names: that holds the lock, that is silent; null where it names none.
+    /// </summary>
     public int? Pcpu { get; init; }
 
     /// <summary>Interrupts that the silent processor has received; null where not told.</summary>
@@ -78,7 +80,9 @@ public sealed record PanicMessage(PanicKind Kind, string Text)
     /// <summary>The address that was accessed; null where not told.</summary>
     public ulong? FaultAddress { get; init; }
 
-    /// <summary>Source file and line of an assertion, such as <c>bora/vmkernel/main/heap.c:123</c>; null where not told.</summary>
+    /// <summary>
+    /// Source file and line of an assertion, such as <c>bora/vmkernel/main/heap.c:123</c>; null where not told.
+    /// </summary>
     public string? Source { get; init; }
 
     /// <summary>Whether it stood behind <c>@BlueScreen:</c>: then it is a panic's message and nothing else.</summary>
@@ -87,13 +91,17 @@ public sealed record PanicMessage(PanicKind Kind, string Text)
     /// <summary>Whether the words do not say by themselves that the host stopped: alarms in a log read the same.</summary>
     public bool IsWeak { get; init; }
 
-    /// <summary>How much of the message was understood: of two ways to join a wrapped message the fuller one is right.</summary>
+    /// <summary>
+    /// How much of the message was understood: of two ways to join a wrapped message the fuller one is right.
+    /// </summary>
     internal int Fullness => (Kind == PanicKind.Unknown ? 0 : 1) + (LockName is null ? 0 : 1) + (LockAddress == 0 ? 0 : 1)
         + (Pcpu is null ? 0 : 1) + (InterruptsReceived is null ? 0 : 1) + (Vector is null ? 0 : 1) + (World is null ? 0 : 1)
-        + (WorldName is null ? 0 : 1) + (InstructionPointer == 0 ? 0 : 1) + (FaultAddress is null ? 0 : 1) + (Source is null ? 0 : 1);
+        + (WorldName is null ? 0 : 1) + (InstructionPointer == 0 ? 0 : 1) + (FaultAddress is null ? 0 : 1)
+        + (Source is null ? 0 : 1);
 
     /// <summary>Whether the host stopped because it hung, and not because code failed.</summary>
-    public bool IsHang => Kind is PanicKind.SpinCount or PanicKind.NoHeartbeat or PanicKind.LostHeartbeat or PanicKind.TlbLockup;
+    public bool IsHang =>
+        Kind is PanicKind.SpinCount or PanicKind.NoHeartbeat or PanicKind.LostHeartbeat or PanicKind.TlbLockup;
 
     /// <summary>Whether somebody asked for the stop, or hardware did: the kernel itself found no fault.</summary>
     public bool IsFromOutside => Kind is PanicKind.Forced or PanicKind.BoardNmi or PanicKind.OtherPcpu;

@@ -64,10 +64,13 @@ internal static class PanicLine
     }
 
     private static readonly string s_outOf = EsxiGlyphs.Fold("out of"), s_bora = EsxiGlyphs.Fold("bora/"),
-        s_exception = EsxiGlyphs.Fold("exception "), s_inWorld = EsxiGlyphs.Fold("in world "), s_pcpu = EsxiGlyphs.Fold("PCPU "),
-        s_heartbeat = EsxiGlyphs.Fold("no heartbeat"), s_locked = EsxiGlyphs.Fold("locked up"), s_tlb = EsxiGlyphs.Fold("TLB"),
+        s_exception = EsxiGlyphs.Fold("exception "), s_inWorld = EsxiGlyphs.Fold("in world "),
+        s_pcpu = EsxiGlyphs.Fold("PCPU "),
+        s_heartbeat = EsxiGlyphs.Fold("no heartbeat"), s_locked = EsxiGlyphs.Fold("locked up"),
+        s_tlb = EsxiGlyphs.Fold("TLB"),
         s_addr = EsxiGlyphs.Fold("addr "), s_ip = EsxiGlyphs.Fold(" IP "), s_lock = EsxiGlyphs.Fold("lock"),
-        s_with = EsxiGlyphs.Fold("with PCPU "), s_onPcpu = EsxiGlyphs.Fold("on PCPU"), s_coreDump = EsxiGlyphs.Fold("Coredump");
+        s_with = EsxiGlyphs.Fold("with PCPU "), s_onPcpu = EsxiGlyphs.Fold("on PCPU"),
+        s_coreDump = EsxiGlyphs.Fold("Coredump");
 
     /// <summary>Without <c>ALERT:</c>, <c>WARNING:</c> and the place in the source, such as <c>Panic: 892:</c>.</summary>
     private static string WithoutSeverity(string line)
@@ -104,7 +107,9 @@ internal static class PanicLine
         return message with { InstructionPointer = HexAfter(text, folded, s_ip) ?? 0, FaultAddress = address };
     }
 
-    /// <summary><c>PCPU 118: no heartbeat (3/3 IPIs received)</c>, <c>PCPU 1 locked up. Failed to ack TLB invalidate</c>.</summary>
+    /// <summary>
+    /// <c>PCPU 118: no heartbeat (3/3 IPIs received)</c>, <c>PCPU 1 locked up. Failed to ack TLB invalidate</c>.
+    /// </summary>
     private static PanicMessage? ReadPcpu(string text)
     {
         string folded = EsxiGlyphs.Fold(text);
@@ -139,7 +144,8 @@ internal static class PanicLine
                 return kind switch
                 {
                     PanicKind.SpinCount => WithLock(message, text, folded, start.Length),
-                    PanicKind.MachineCheck => WithWorld(message, text, folded) with { Pcpu = PcpuAfter(text, folded, s_onPcpu) },
+                    PanicKind.MachineCheck =>
+                        WithWorld(message, text, folded) with { Pcpu = PcpuAfter(text, folded, s_onPcpu) },
                     PanicKind.Exception => WithWorld(message with { Vector = 8, ExceptionName = "#DF" }, text, folded),
                     _ => message,
                 };
@@ -204,7 +210,9 @@ internal static class PanicLine
             return null;
         ReadOnlySpan<char> rest = text.AsSpan(at + word.Length).TrimStart();
         int repairs = 0;
-        return EsxiGlyphs.StartsHex(rest) && EsxiGlyphs.TryReadHex(ref rest, out ulong value, out _, ref repairs) ? value : null;
+        return EsxiGlyphs.StartsHex(rest) && EsxiGlyphs.TryReadHex(ref rest, out ulong value, out _, ref repairs)
+            ? value
+            : null;
     }
 
     private static int? PcpuAfter(string text, string folded, string word)
@@ -223,14 +231,16 @@ internal static class PanicLine
         if (at < 0)
             return null;
         int end = at;
-        while (end < text.Length && (char.IsAsciiLetterOrDigit(text[end]) || text[end] is '/' or '.' or ':' or '_' or '-' or '+'))
+        while (end < text.Length && (char.IsAsciiLetterOrDigit(text[end])
+            || text[end] is '/' or '.' or ':' or '_' or '-' or '+'))
             end++;
         return text[at..end].TrimEnd(':', '.', '-');
     }
 
     private static readonly (int Vector, string Name)[] s_vectors =
     [
-        (0, "#DE"), (1, "#DB"), (2, "NMI"), (3, "#BP"), (4, "#OF"), (5, "#BR"), (6, "#UD"), (7, "#NM"), (8, "#DF"), (10, "#TS"),
+        (0, "#DE"), (1, "#DB"), (2, "NMI"), (3, "#BP"), (4, "#OF"), (5, "#BR"), (6, "#UD"), (7, "#NM"), (8, "#DF"),
+        (10, "#TS"),
         (11, "#NP"), (12, "#SS"), (13, "#GP"), (14, "#PF"), (16, "#MF"), (17, "#AC"), (18, "#MC"), (19, "#XM"),
     ];
 

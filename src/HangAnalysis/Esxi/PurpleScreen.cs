@@ -6,7 +6,9 @@ public enum BacktraceKind
     /// <summary>That of the processor that panics: the screen's own, or <c>Backtrace for current CPU</c>.</summary>
     Current,
 
-    /// <summary>That of a processor which was sent an NMI to tell what it does: <c>Saved backtrace from: pcpu 20</c>.</summary>
+    /// <summary>
+    /// That of a processor which was sent an NMI to tell what it does: <c>Saved backtrace from: pcpu 20</c>.
+    /// </summary>
     Saved,
 
     /// <summary>Printed into the log by another processor than the one that panics.</summary>
@@ -27,7 +29,8 @@ public sealed record EsxiBacktrace(
 /// <param name="World">Number of the world on it; null where not told.</param>
 /// <param name="WorldName">That world's name; null where not told. Text from the screen.</param>
 /// <param name="State">
-/// Letter of the table <c>PCPU 0: SUVI…</c>: I idle, S a world of the kernel, U a program, V a virtual machine; null where not told.
+/// Letter of the table <c>PCPU 0: SUVI…</c>: I idle, S a world of the kernel, U a program, V a virtual machine; null where
+/// not told.
 /// </param>
 /// <param name="IsPanicking">Whether the screen marks it with a star.</param>
 public sealed record EsxiPcpu(int Number, ulong? World, string? WorldName, char? State, bool IsPanicking);
@@ -141,7 +144,9 @@ public sealed class PurpleScreen
     /// <summary>How many earlier panics there are.</summary>
     public int EarlierCount { get; init; }
 
-    /// <summary>Lines within the panic that were not understood; the text of the first ones is in <see cref="UnreadText"/>.</summary>
+    /// <summary>
+    /// Lines within the panic that were not understood; the text of the first ones is in <see cref="UnreadText"/>.
+    /// </summary>
     public int UnreadLines { get; init; }
 
     /// <summary>The first lines that were not understood.</summary>
@@ -182,8 +187,8 @@ public sealed class PurpleScreen
     }
 
     /// <summary>
-    /// What a processor did when it was asked by an NMI, or printed into the log itself; the latest with frames. Null where the
-    /// text does not have it.
+    /// What a processor did when it was asked by an NMI, or printed into the log itself; the latest with frames. Null where
+    /// the text does not have it.
     /// </summary>
     public EsxiBacktrace? StackOf(int pcpu)
     {

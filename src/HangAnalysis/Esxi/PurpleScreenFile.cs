@@ -13,8 +13,9 @@ public static class PurpleScreenFile
     private const int SampleBytes = 4_096;
 
     /// <summary>What is understood, for the message on what is not.</summary>
-    private const string Understood = "a text is understood if it has a purple screen of ESX or ESXi: a line with @BlueScreen, " +
-        "\"Spin count exceeded\", \"PCPU n: no heartbeat\", \"#PF Exception 14\" and the like, or a stack such as 0x…:[0x…]Func@vmkernel#nover+0x1";
+    private const string Understood = "a text is understood if it has a purple screen of ESX or ESXi: a line with " +
+        "@BlueScreen, \"Spin count exceeded\", \"PCPU n: no heartbeat\", \"#PF Exception 14\" and the like, or a stack " +
+        "such as 0x…:[0x…]Func@vmkernel#nover+0x1";
 
     /// <summary>Whether a file begins as a text does: no NUL and hardly a control character, or a mark of UTF-16.</summary>
     public static bool IsText(string path)
@@ -26,7 +27,7 @@ public static class PurpleScreenFile
             int length = file.ReadAtLeast(sample, sample.Length, throwOnEndOfStream: false);
             return IsText(sample.AsSpan(0, length));
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception exception) when (IsOfFiles(exception))
         {
             return false;
         }
@@ -49,8 +50,8 @@ public static class PurpleScreenFile
     }
 
     /// <summary>
-    /// Reads a text; throws <see cref="DumpFormatException"/> with one line if it has no panic. Of a file that is larger than
-    /// <see cref="EsxiLimits.TextBytes"/> the end is read, for the last panic is told.
+    /// Reads a text; throws <see cref="DumpFormatException"/> with one line if it has no panic. Of a file that is larger
+    /// than <see cref="EsxiLimits.TextBytes"/> the end is read, for the last panic is told.
     /// </summary>
     /// <param name="path">The file; <see cref="StandardInput"/> for <paramref name="input"/>.</param>
     /// <param name="input">What is piped in; asked for only then.</param>
@@ -64,15 +65,20 @@ public static class PurpleScreenFile
             using TextReader text = path == StandardInput && input is not null ? input() : OpenFile(path, damage);
             PurpleScreen? screen = PurpleScreenReader.Read(text, out long lines, cancellation);
             string name = path == StandardInput ? "standard input" : path;
+            string searched = lines == 1 ? "line" : $"{lines:N0} lines";
             return screen is null
-                ? throw new DumpFormatException($"{name}: not a kernel dump, and no purple screen is in its {lines:N0} line{(lines == 1 ? "" : "s")}; {Understood}")
+                ? throw new DumpFormatException(
+                    $"{name}: not a kernel dump, and no purple screen is in its {searched}; {Understood}")
                 : (screen, Describe(name, screen, damage));
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception exception) when (IsOfFiles(exception))
         {
             throw new DumpFormatException($"{path}: {exception.Message}", exception);
         }
     }
+
+    private static bool IsOfFiles(Exception exception) =>
+        exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException;
 
     private static StreamReader OpenFile(string path, List<string> damage)
     {
@@ -107,7 +113,8 @@ public static class PurpleScreenFile
         Form = "text",
         HoldsPages = false,
         Architecture = screen.Register("eax") is not null ? Architecture.X86
-            : screen.Register("rax") is not null || screen.Backtraces.Any(b => b.Frames.Any(f => f.StackPointer > uint.MaxValue))
+            : screen.Register("rax") is not null
+                || screen.Backtraces.Any(b => b.Frames.Any(f => f.StackPointer > uint.MaxValue))
                 ? Architecture.X64
                 : Architecture.Unknown,
         OperatingSystem = screen.Product is { } product ? $"{product} build {screen.Build}" : "ESXi",

@@ -4,8 +4,8 @@ namespace HangAnalysis.Esxi;
 
 /// <summary>Finds the last panic of a text and reads it as far as it goes.</summary>
 /// <remarks>
-/// Screens come as photographs that were read by a machine, as text that a terminal has wrapped, and as logs. A line that does
-/// not begin anything is tried as the rest of the line before: it is one if that line then says more.
+/// Screens come as photographs that were read by a machine, as text that a terminal has wrapped, and as logs. A line that
+/// does not begin anything is tried as the rest of the line before: it is one if that line then says more.
 /// </remarks>
 public sealed class PurpleScreenReader
 {
@@ -21,11 +21,15 @@ public sealed class PurpleScreenReader
     /// <summary>Lines that are kept in mind to be counted as not understood: only those within a panic are.</summary>
     private const int MostPending = 24;
 
-    /// <summary>Words of which a line of a log has one, if it has to do with a panic. Other lines are not taken apart.</summary>
+    /// <summary>
+    /// Words of which a line of a log has one, if it has to do with a panic. Other lines are not taken apart.
+    /// </summary>
     private static readonly SearchValues<string> s_triggers = SearchValues.Create(
         [
-            ":[0x", "BlueScreen", "build-", "Spin count", "heartbeat", "backtrace", "NMI", "LINT1", "Exception", "panic", "ASSERT",
-            "bora/", "Machine Check", "CrashMe", "NOT_", "bank", "dump", "locked up", "heap", "Hardware Error", "Double fault",
+            ":[0x", "BlueScreen", "build-", "Spin count", "heartbeat", "backtrace", "NMI", "LINT1", "Exception", "panic",
+            "ASSERT",
+            "bora/", "Machine Check", "CrashMe", "NOT_", "bank", "dump", "locked up", "heap", "Hardware Error",
+            "Double fault",
             "uptime", "Out of memory", ".data", "PCPU", "cr0=", "[45m",
         ], StringComparison.OrdinalIgnoreCase);
 
@@ -44,7 +48,10 @@ public sealed class PurpleScreenReader
 
     private PurpleScreenReader() { }
 
-    private enum Kind { None, Frame, StackWords, Message, Version, Registers, States, Worlds, Uptime, Backtrace, Note, Noise }
+    private enum Kind
+    {
+        None, Frame, StackWords, Message, Version, Registers, States, Worlds, Uptime, Backtrace, Note, Noise,
+    }
 
     /// <summary>
     /// Reads a text. Null where it has no panic.
@@ -77,7 +84,8 @@ public sealed class PurpleScreenReader
         int length = 0;
         long total = 0;
         bool isLong = false;
-        while (total < EsxiLimits.TextBytes && !cancellation.IsCancellationRequested && text.Read(block) is > 0 and int count)
+        while (total < EsxiLimits.TextBytes && !cancellation.IsCancellationRequested
+            && text.Read(block) is > 0 and int count)
         {
             total += count;
             int start = 0;
@@ -148,24 +156,29 @@ public sealed class PurpleScreenReader
         kind is Kind.Frame or Kind.Message or Kind.Version or Kind.Registers or Kind.States or Kind.Uptime or Kind.Backtrace
             or Kind.Note or Kind.Noise;
 
-    /// <summary>The line together with the next one, if the two say more than the first alone; null if the next stands alone.</summary>
+    /// <summary>
+    /// The line together with the next one, if the two say more than the first alone; null if the next stands alone.
+    /// </summary>
     private static LogLine? Join(in LogLine line, in LogLine next, bool fillsScreen)
     {
         Kind kind = KindOf(line.Text), following = KindOf(next.Text);
         if (line.Text.Length + next.Text.Length > EsxiLimits.LineCharacters)
             return null;
         if (kind == Kind.Registers)
-            return following == Kind.None && BeginsWithValue(next.Text) || following == Kind.Registers && ContinuesValue(line.Text, next.Text)
+            return (following == Kind.None && BeginsWithValue(next.Text))
+                || (following == Kind.Registers && ContinuesValue(line.Text, next.Text))
                 ? line with { Text = line.Text + next.Text }
                 : null;
         if (following is not (Kind.None or Kind.StackWords))
             return null;
         int own = Fullness(line.Text, kind);
         string together = line.Text + next.Text, spaced = line.Text + " " + next.Text;
-        int joined = KindOf(together) == kind ? Fullness(together, kind) : 0, apart = KindOf(spaced) == kind ? Fullness(spaced, kind) : 0;
+        int joined = KindOf(together) == kind ? Fullness(together, kind) : 0,
+            apart = KindOf(spaced) == kind ? Fullness(spaced, kind) : 0;
         if (Math.Max(joined, apart) > own)
             return line with { Text = joined >= apart ? together : spaced };
-        // A line that goes to the edge of the screen has the next one for its rest, whatever that says; a stack's only numbers.
+        // A line that goes to the edge of the screen has the next one for its rest, whatever that says; a stack's only
+        // numbers.
         bool isRest = kind != Kind.Frame
             || (own == (int)FrameLine.Reading.Whole && next.Text.AsSpan().TrimStart(':').IndexOfAnyExcept(s_stackParts) < 0);
         return fillsScreen && isRest && next is { Pcpu: null, Time: null } && KindOf(together) == kind
@@ -177,7 +190,8 @@ public sealed class PurpleScreenReader
     private static bool BeginsWithValue(string text)
     {
         int end = text.AsSpan().IndexOfAnyExcept(s_hexDigits);
-        return end < 0 ? text.Length <= 16 : end is > 0 and <= 16 && text[end] == ' ' && text.Contains('=', StringComparison.Ordinal);
+        return end < 0 ? text.Length <= 16 : end is > 0 and <= 16 && text[end] == ' '
+            && text.Contains('=', StringComparison.Ordinal);
     }
 
     private static bool ContinuesValue(string line, string next) =>
@@ -204,7 +218,9 @@ public sealed class PurpleScreenReader
                 ScreenLine.ReadUptime(text, out TimeSpan? uptime, out ulong? start);
                 return (uptime is null ? 0 : 1) + (start is null ? 0 : 1);
             case Kind.Backtrace:
-                return ScreenLine.ReadBacktrace(text) is { } header ? 1 + (header.Reason?.Length ?? 0) + (header.World is null ? 0 : 1) : 0;
+                return ScreenLine.ReadBacktrace(text) is { } header
+                    ? 1 + (header.Reason?.Length ?? 0) + (header.World is null ? 0 : 1)
+                    : 0;
             default:
                 return 0;
         }
@@ -231,7 +247,12 @@ public sealed class PurpleScreenReader
                 return Kind.Worlds;
         if (ScreenLine.IsRegisters(text))
             return Kind.Registers;
-        if (ScreenLine.ReadNmi(text) is not null || ScreenLine.ReadHeartbeat(text) is not null || ScreenLine.ReadBank(text) is not null
+        if (ScreenLine.ReadDetails(text) is not null)
+            return Kind.Uptime;
+        if (ScreenLine.ReadWorldLine(text) is not null)
+            return Kind.Worlds;
+        if (ScreenLine.ReadNmi(text) is not null || ScreenLine.ReadHeartbeat(text) is not null
+            || ScreenLine.ReadBank(text) is not null
             || ScreenLine.ReadModule(text) is not null || ScreenLine.ReadCoreDump(text) is not null)
             return Kind.Note;
         return IsNoise(text) ? Kind.Noise : Kind.None;
@@ -245,7 +266,8 @@ public sealed class PurpleScreenReader
     /// <summary>Lines that a panic prints and that say nothing here.</summary>
     private static bool IsNoise(string text)
     {
-        foreach (string start in (ReadOnlySpan<string>)["PTEs:", "base fs=", "World:", "Base:", "Dumping ", "Escape", "Press ", "Host "])
+        foreach (string start in (ReadOnlySpan<string>)["PTEs:", "FMS=", "Backtrace:", "base fs=", "World:", "Base:",
+            "Dumping ", "Escape", "Press ", "Host "])
             if (EsxiGlyphs.StartsAlike(text, start))
                 return true;
         return false;
@@ -286,11 +308,15 @@ public sealed class PurpleScreenReader
                 break;
             case Kind.Worlds:
                 List<EsxiPcpu> worlds = [];
-                ScreenLine.ReadWorlds(text, worlds);
+                if (ScreenLine.ReadWorldLine(text) is { } world)
+                    worlds.Add(world);
+                else
+                    ScreenLine.ReadWorlds(text, worlds);
                 _screen.AddWorlds(worlds);
                 break;
             case Kind.Uptime:
                 ScreenLine.ReadUptime(text, out TimeSpan? uptime, out ulong? codeStart);
+                AddDetails(text);
                 _screen.AddUptime(uptime, codeStart);
                 break;
             case Kind.Backtrace:
@@ -325,6 +351,16 @@ public sealed class PurpleScreenReader
             Renew();
         if (ScreenLine.ReadVersion(text) is { } version)
             _screen.Add(version);
+    }
+
+    /// <summary>The panic of the last run, which a host tells when it has started again.</summary>
+    private void AddDetails(string text)
+    {
+        if (ScreenLine.ReadDetails(text) is not { } details)
+            return;
+        if (_screen is { Message: not null, HasBody: true })
+            Renew();
+        _screen.AddWorlds([details]);
     }
 
     private void Renew()
@@ -365,7 +401,9 @@ public sealed class PurpleScreenReader
     /// <summary>Whether the line before, or one not long before, was one of the panic.</summary>
     private bool IsWithin => _sinceFound <= MostPending;
 
-    /// <summary>Lines between two that were understood belong to the panic; what is before and behind is other text.</summary>
+    /// <summary>
+    /// Lines between two that were understood belong to the panic; what is before and behind is other text.
+    /// </summary>
     private void Found()
     {
         if (IsWithin)

@@ -36,9 +36,12 @@ internal sealed class ScreenBuilder
     public bool HasBody => _registers.Count > 0 || _backtraces.Exists(b => b.Frames.Count > 0);
 
     /// <summary>Whether there is a panic at all.</summary>
-    public bool IsPanic => (Message is { IsWeak: false } || (Message is not null && HasBody)) || _backtraces.Exists(b => b.Frames.Count > 0);
+    public bool IsPanic => (Message is { IsWeak: false } || (Message is not null && HasBody))
+        || _backtraces.Exists(b => b.Frames.Count > 0);
 
-    /// <summary>Whether a message belongs to this panic: the same again, or one that a panic causes, not much later.</summary>
+    /// <summary>
+    /// Whether a message belongs to this panic: the same again, or one that a panic causes, not much later.
+    /// </summary>
     public bool Owns(PanicMessage message, DateTimeOffset? time)
     {
         if (Message is not { } own)
@@ -46,7 +49,8 @@ internal sealed class ScreenBuilder
         if (time is { } then && Time is { } first && (then - first).Duration() > s_onePanic)
             return false;
         return message.Kind == PanicKind.OtherPcpu || message.IsWeak || EsxiGlyphs.AreAlike(message.Text, own.Text)
-            || !HasBody || (message.Kind == PanicKind.MachineCheck && own.Kind == PanicKind.MachineCheck) || own.Kind == PanicKind.OtherPcpu;
+            || !HasBody || (message.Kind == PanicKind.MachineCheck && own.Kind == PanicKind.MachineCheck)
+            || own.Kind == PanicKind.OtherPcpu;
     }
 
     /// <summary>Adds a message that <see cref="Owns"/>.</summary>
@@ -54,7 +58,8 @@ internal sealed class ScreenBuilder
     {
         if (Message is null || IsBetter(message, Message))
         {
-            if (Message is { IsWeak: false } and { Kind: not PanicKind.OtherPcpu } old && !EsxiGlyphs.AreAlike(old.Text, message.Text))
+            if (Message is { IsWeak: false } and { Kind: not PanicKind.OtherPcpu } old
+                && !EsxiGlyphs.AreAlike(old.Text, message.Text))
                 AddOther(old);
             Message = message;
             Time = line.Time ?? Time;
@@ -67,7 +72,9 @@ internal sealed class ScreenBuilder
             AddOther(message);
     }
 
-    /// <summary>The kernel's own mark beats a guess by words; what a panic causes on other processors never beats its reason.</summary>
+    /// <summary>
+    /// The kernel's own mark beats a guess by words; what a panic causes on other processors never beats its reason.
+    /// </summary>
     private bool IsBetter(PanicMessage message, PanicMessage old)
     {
         if (EsxiGlyphs.AreAlike(message.Text, old.Text))
@@ -92,8 +99,9 @@ internal sealed class ScreenBuilder
             return;
         _backtraces.RemoveAll(b => b.Time is { } then && now - then > s_onePanic);
         _nmis.RemoveAll(n => n.Time is { } then && now - then > s_onePanic);
-        foreach (int key in _heartbeats.Where(h => h.Value.Time is { } then && now - then > s_onePanic).Select(h => h.Key).ToArray())
-            _heartbeats.Remove(key);
+        foreach ((int pcpu, (_, DateTimeOffset? told)) in _heartbeats.ToArray())
+            if (told is { } then && now - then > s_onePanic)
+                _heartbeats.Remove(pcpu);
         foreach (int key in _open.Where(o => !_backtraces.Contains(o.Value)).Select(o => o.Key).ToArray())
             _open.Remove(key);
     }
@@ -169,8 +177,8 @@ internal sealed class ScreenBuilder
     }
 
     /// <summary>
-    /// Whether a frame cannot be a part of the same stack: the kernel panics once, at its innermost frames, and a stack grows
-    /// towards lower addresses, but for the interrupt that has a stack of its own.
+    /// Whether a frame cannot be a part of the same stack: the kernel panics once, at its innermost frames, and a stack
+    /// grows towards lower addresses, but for the interrupt that has a stack of its own.
     /// </summary>
     private static bool BeginsAnother(OpenBacktrace stack, EsxiFrame frame, DateTimeOffset? time)
     {
@@ -217,7 +225,8 @@ internal sealed class ScreenBuilder
             if (stack.Frames.Count == 0 && stack.Header.Kind != BacktraceKind.Saved)
                 continue;
             cut += stack.Frames.Count(f => f.IsCut);
-            bool isOther = stack.Header.Kind == BacktraceKind.Current && stack.Header.Pcpu is { } own && panicking is { } p && own != p;
+            bool isOther = stack.Header.Kind == BacktraceKind.Current && stack.Header.Pcpu is { } own && panicking is { } p
+                && own != p;
             backtraces.Add(stack.Header with
             {
                 Kind = isOther ? BacktraceKind.Log : stack.Header.Kind, Frames = EsxiFrames.Complete(stack.Frames, _modules),
@@ -226,11 +235,13 @@ internal sealed class ScreenBuilder
         return new PurpleScreen
         {
             Product = _version?.Product, Build = _version?.Build, Message = Message, Others = _others, Time = Time,
-            Uptime = _uptime, CodeStart = _codeStart, Registers = _registers, Pcpus = Pcpus(panicking), PanickingPcpu = panicking,
+            Uptime = _uptime, CodeStart = _codeStart, Registers = _registers, Pcpus = Pcpus(panicking),
+            PanickingPcpu = panicking,
             PanickingWorld = PanickingWorld(panicking), Backtraces = backtraces, Nmis = [.. _nmis.Select(n => n.Hit)],
             Heartbeats = [.. _heartbeats.Values.Select(h => h.Loss)],
             Banks = _banks, Modules = _modules, CoreDump = _coreDump, CoreDumpLine = _coreDumpLine, Earlier = earlier,
-            EarlierCount = earlierCount, UnreadLines = _unreadCount, UnreadText = _unread, Repairs = _repairs, CutFrames = cut,
+            EarlierCount = earlierCount, UnreadLines = _unreadCount, UnreadText = _unread, Repairs = _repairs,
+            CutFrames = cut,
             Lines = lines, LongLines = longLines,
         };
     }
@@ -269,10 +280,11 @@ internal sealed class ScreenBuilder
         foreach (EsxiPcpu world in _worlds)
             pcpus[world.Number] = world with
             {
-                State = pcpus.GetValueOrDefault(world.Number)?.State, IsPanicking = world.Number == panicking,
+                State = world.State ?? pcpus.GetValueOrDefault(world.Number)?.State, IsPanicking = world.Number == panicking,
             };
         foreach (OpenBacktrace stack in _backtraces)
-            if (stack.Header.Pcpu is { } number && (stack.Header.Kind == BacktraceKind.Saved || stack.Header.World is not null))
+            if (stack.Header.Pcpu is { } number && (stack.Header.Kind == BacktraceKind.Saved
+                || stack.Header.World is not null))
                 pcpus.TryAdd(number, new EsxiPcpu(number, stack.Header.World, null, null, number == panicking));
         foreach (int? named in (ReadOnlySpan<int?>)[panicking, Message?.Pcpu])
             if (named is { } number)

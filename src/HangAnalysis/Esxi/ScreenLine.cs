@@ -6,8 +6,11 @@ namespace HangAnalysis.Esxi;
 internal static class ScreenLine
 {
     private static readonly string s_build = EsxiGlyphs.Fold("build-"), s_uptime = EsxiGlyphs.Fold("uptime:"),
-        s_codeStart = EsxiGlyphs.Fold("Code start:"), s_backtrace = EsxiGlyphs.Fold("backtrace"), s_pcpu = EsxiGlyphs.Fold("PCPU"),
-        s_cpu = EsxiGlyphs.Fold("CPU"), s_world = EsxiGlyphs.Fold("worldID="), s_silent = EsxiGlyphs.Fold("have a heartbeat for"),
+        s_vmk = EsxiGlyphs.Fold("VMK "),
+        s_codeStart = EsxiGlyphs.Fold("Code start:"), s_backtrace = EsxiGlyphs.Fold("backtrace"),
+        s_pcpu = EsxiGlyphs.Fold("PCPU"),
+        s_cpu = EsxiGlyphs.Fold("CPU"), s_world = EsxiGlyphs.Fold("worldID="),
+        s_silent = EsxiGlyphs.Fold("have a heartbeat for"),
         s_bank = EsxiGlyphs.Fold("bank"), s_status = EsxiGlyphs.Fold("status="), s_addr = EsxiGlyphs.Fold("addr:"),
         s_nmi = EsxiGlyphs.Fold("NMI"), s_cs = EsxiGlyphs.Fold(":cs");
 
@@ -38,12 +41,13 @@ internal static class ScreenLine
         {
             ReadOnlySpan<char> rest = text.AsSpan(at + s_codeStart.Length).TrimStart();
             int repairs = 0;
-            if (EsxiGlyphs.StartsHex(rest) && EsxiGlyphs.TryReadHex(ref rest, out ulong value, out int digits, ref repairs) && digits > 4)
+            if (EsxiGlyphs.StartsHex(rest) && EsxiGlyphs.TryReadHex(ref rest, out ulong value, out int digits, ref repairs)
+                && digits > 4)
                 codeStart = value;
         }
         at = folded.IndexOf(s_uptime, StringComparison.Ordinal);
-        // "Uptime:" alone begins the line; anywhere else it is a word of some other message.
-        if (at >= 0 && (codeStart is not null || at < 8))
+        // "Uptime:" alone begins the line; anywhere else it is a word of some other message, but for that of the kernel.
+        if (at >= 0 && (codeStart is not null || at < 8 || folded.AsSpan(0, at).EndsWith(s_vmk, StringComparison.Ordinal)))
             uptime = ReadDuration(text.AsSpan(at + s_uptime.Length).TrimStart());
         return uptime is not null || codeStart is not null;
     }
@@ -59,7 +63,8 @@ internal static class ScreenLine
         int parts = 0;
         foreach (Range range in text.Split(':'))
         {
-            if (parts++ == 4 || !double.TryParse(text[range], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double part))
+            if (parts++ == 4 || !double.TryParse(text[range], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
+                out double part))
                 return null;
             seconds = seconds * (parts == 2 && text.Count(':') == 3 ? 24 : 60) + part;
         }
@@ -95,10 +100,12 @@ internal static class ScreenLine
     public static bool IsRegisters(string text)
     {
         int at = text.IndexOf('=');
-        if (at is < 2 or > 8 || text.Contains(',', StringComparison.Ordinal) && !text.Contains(" r", StringComparison.Ordinal))
+        if (at is < 2 or > 8 || text.Contains(',', StringComparison.Ordinal)
+            && !text.Contains(" r", StringComparison.Ordinal))
             return false;
         string name = text[..at].ToLowerInvariant();
-        return name is "err" or "frame" or "ip" or "eflags" or "rflags" or "es" or "ds" or "fs" or "gs" or "cs" or "ss" or "kgs" or "gdt"
+        return name is "err" or "frame" or "ip" or "eflags" or "rflags" or "es" or "ds" or "fs" or "gs" or "cs" or "ss"
+            or "kgs" or "gdt"
             || (name[0] is 'c' or 'r' or 'e' && name.Length <= 4 && (name[1] is 'r' or 'a' or 'b' or 'c' or 'd' or 's' or 'i'
                 || char.IsAsciiDigit(name[1])));
     }
@@ -118,7 +125,9 @@ internal static class ScreenLine
         return states.Length == 0 ? null : (first, states);
     }
 
-    /// <summary><c>*PCPU12:65952/vmnic0-pollWorld-0</c>, <c>*0:1024/console 1:1094/vmm0:M100</c>: adds what it finds.</summary>
+    /// <summary>
+    /// <c>*PCPU12:65952/vmnic0-pollWorld-0</c>, <c>*0:1024/console 1:1094/vmm0:M100</c>: adds what it finds.
+    /// </summary>
     public static int ReadWorlds(string text, List<EsxiPcpu> pcpus)
     {
         int found = 0;
@@ -144,6 +153,53 @@ internal static class ScreenLine
         return found;
     }
 
+    /// <summary>
+    /// <c>pcpu:4 world:66073 name:"vmnic3-pollWorld-2" (S)</c>, as logs have it: the letters are those of the table of
+    /// states.
+    /// </summary>
+    public static EsxiPcpu? ReadWorldLine(string text)
+    {
+        const string Pcpu = "pcpu:", World = "world:", Name = "name:\"";
+        int worldAt = text.IndexOf(World, StringComparison.Ordinal), nameAt = text.IndexOf(Name, StringComparison.Ordinal);
+        if (!text.StartsWith(Pcpu, StringComparison.Ordinal) || worldAt < 0 || nameAt < worldAt)
+            return null;
+        ReadOnlySpan<char> number = text.AsSpan(Pcpu.Length), id = text.AsSpan(worldAt + World.Length);
+        if (!EsxiGlyphs.TryReadPcpu(ref number, out int pcpu) || !EsxiGlyphs.TryReadDecimal(ref id, out ulong world))
+            return null;
+        ReadOnlySpan<char> rest = text.AsSpan(nameAt + Name.Length);
+        int end = rest.LastIndexOf('"');
+        string name = new(end < 0 ? rest : rest[..end]);
+        int letter = end < 0 ? -1 : rest[end..].IndexOf('(');
+        char? state = letter >= 0 && end + letter + 1 < rest.Length && char.IsAsciiLetterUpper(rest[end + letter + 1])
+            ? rest[end + letter + 1]
+            : null;
+        return new EsxiPcpu(pcpu, world, name, state, false);
+    }
+
+    private static readonly string s_crashAt = EsxiGlyphs.Fold("Crash at "), s_onCpu = EsxiGlyphs.Fold(" on CPU "),
+        s_running = EsxiGlyphs.Fold("running world ");
+
+    /// <summary>
+    /// <c>Panic Details: Crash at 2022-09-27T10:14:34.364Z on CPU 16 running world 2097591 - HELPER-1. VMK
+    /// Uptime:20:07:27:19.345</c>, as a host writes it into its log when it has started again.
+    /// </summary>
+    public static EsxiPcpu? ReadDetails(string text)
+    {
+        string folded = EsxiGlyphs.Fold(text);
+        int at = folded.IndexOf(s_crashAt, StringComparison.Ordinal);
+        int cpuAt = at < 0 ? -1 : folded.IndexOf(s_onCpu, at, StringComparison.Ordinal);
+        int worldAt = cpuAt < 0 ? -1 : folded.IndexOf(s_running, cpuAt, StringComparison.Ordinal);
+        if (worldAt < 0)
+            return null;
+        ReadOnlySpan<char> number = text.AsSpan(cpuAt + s_onCpu.Length), rest = text.AsSpan(worldAt + s_running.Length);
+        if (!EsxiGlyphs.TryReadPcpu(ref number, out int pcpu) || !EsxiGlyphs.TryReadDecimal(ref rest, out ulong world))
+            return null;
+        rest = rest.TrimStart(" -");
+        int end = rest.IndexOf(". ");
+        string name = new((end < 0 ? rest : rest[..end]).TrimEnd('.'));
+        return new EsxiPcpu(pcpu, world, name.Length == 0 ? null : name, null, true);
+    }
+
     /// <summary>A world's name may have spaces: it ends where the next processor's number begins.</summary>
     private static int EndOfName(ReadOnlySpan<char> text)
     {
@@ -160,7 +216,9 @@ internal static class ScreenLine
         return text.Length;
     }
 
-    /// <summary><c>Saved backtrace from: pcpu 20 SpinLock spin out NMI</c>, <c>Backtrace for current CPU #16, worldID=33421</c>.</summary>
+    /// <summary>
+    /// <c>Saved backtrace from: pcpu 20 SpinLock spin out NMI</c>, <c>Backtrace for current CPU #16, worldID=33421</c>.
+    /// </summary>
     public static EsxiBacktrace? ReadBacktrace(string text)
     {
         string folded = EsxiGlyphs.Fold(text);
@@ -195,7 +253,8 @@ internal static class ScreenLine
             return null;
         ReadOnlySpan<char> rest = text.AsSpan(cpu + s_pcpu.Length).TrimStart();
         ReadOnlySpan<char> time = text.AsSpan(at + s_silent.Length).TrimStart();
-        return EsxiGlyphs.TryReadPcpu(ref rest, out int pcpu) && EsxiGlyphs.TryReadDecimal(ref time, out ulong seconds) && seconds < 1_000_000
+        return EsxiGlyphs.TryReadPcpu(ref rest, out int pcpu) && EsxiGlyphs.TryReadDecimal(ref time, out ulong seconds)
+            && seconds < 1_000_000
             ? new HeartbeatLoss(pcpu, TimeSpan.FromSeconds(seconds))
             : null;
     }
@@ -233,7 +292,8 @@ internal static class ScreenLine
     public static MachineCheckBank? ReadBank(string text)
     {
         string folded = EsxiGlyphs.Fold(text);
-        int bankAt = folded.IndexOf(s_bank, StringComparison.Ordinal), statusAt = folded.IndexOf(s_status, StringComparison.Ordinal);
+        int bankAt = folded.IndexOf(s_bank, StringComparison.Ordinal),
+            statusAt = folded.IndexOf(s_status, StringComparison.Ordinal);
         if (bankAt < 0 || statusAt < bankAt)
             return null;
         ReadOnlySpan<char> rest = text.AsSpan(bankAt + s_bank.Length).TrimStart();
@@ -274,11 +334,14 @@ internal static class ScreenLine
 
     private static readonly (string Words, CoreDumpState State)[] s_coreDumps =
     [
-        ("No file configured to dump data", CoreDumpState.NotConfigured), ("No place on disk to dump", CoreDumpState.NotConfigured),
+        ("No file configured to dump data", CoreDumpState.NotConfigured),
+        ("No place on disk to dump", CoreDumpState.NotConfigured),
         ("No vmkcore disk partition", CoreDumpState.NotConfigured), ("no core dump target", CoreDumpState.NotConfigured),
         ("Dump: Successful", CoreDumpState.Written), ("Dump Successful", CoreDumpState.Written),
-        ("Dump: FAILED", CoreDumpState.Failed), ("Dump: Timeout", CoreDumpState.Failed), ("coredump failed", CoreDumpState.Failed),
-        ("Coredump to ", CoreDumpState.Begun), ("Starting coredump", CoreDumpState.Begun), ("Dumping using slot", CoreDumpState.Begun),
+        ("Dump: FAILED", CoreDumpState.Failed), ("Dump: Timeout", CoreDumpState.Failed),
+        ("coredump failed", CoreDumpState.Failed),
+        ("Coredump to ", CoreDumpState.Begun), ("Starting coredump", CoreDumpState.Begun),
+        ("Dumping using slot", CoreDumpState.Begun),
         ("Finalized dump header", CoreDumpState.Begun), ("Debugger waiting", CoreDumpState.NotTold),
     ];
 

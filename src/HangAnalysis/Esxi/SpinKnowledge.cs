@@ -1,6 +1,8 @@
 namespace HangAnalysis.Esxi;
 
-/// <summary>Knows the functions that say nothing about what a processor does: spinning, panicking, taking an interrupt.</summary>
+/// <summary>
+/// Knows the functions that say nothing about what a processor does: spinning, panicking, taking an interrupt.
+/// </summary>
 internal static class SpinKnowledge
 {
     /// <summary>
@@ -10,12 +12,15 @@ internal static class SpinKnowledge
     private static readonly string[] s_machinery =
     [
         "LockCheckSpinCountInt", "Lock_CheckSpinCount", "Lock_CheckSelfDeadlock", "NMI_Interrupt", "IDTNMIWork", "Int2_NMI",
-        "gate_entry", "Timer_GetCycles", "IDT_HandleInterrupt", "IDT_IntrHandler", "CommonIntr", "IDTDoInterrupt", "NMIEnter",
+        "gate_entry", "Timer_GetCycles", "IDT_HandleInterrupt", "IDT_IntrHandler", "CommonIntr", "IDTDoInterrupt",
+        "NMIEnter",
         "NMI_HandleNMI", "IDT_HandleNMI", "IntrCookie_VmkernelInterrupt", "Util_CpuRelax", "TSC_DelayUS", "Util_Udelay",
     ];
 
-    private static readonly string[] s_machineryStarts = ["SP_Wait", "SPAcq", "Panic", "SPWait", "rw_wlock", "rw_rlock", "rwlock_"];
-    private static readonly string[] s_spinStarts = ["LockCheckSpin", "Lock_CheckSpin", "SP_Wait", "SPAcq", "SPWait", "rw_wlock", "rw_rlock"];
+    private static readonly string[] s_machineryStarts = ["SP_Wait", "SPAcq", "Panic", "SPWait", "rw_wlock", "rw_rlock",
+        "rwlock_"];
+    private static readonly string[] s_spinStarts = ["LockCheckSpin", "Lock_CheckSpin", "SP_Wait", "SPAcq", "SPWait",
+        "rw_wlock", "rw_rlock"];
 
     /// <summary>Whether a frame is a part of spinning, of panicking or of an interrupt.</summary>
     public static bool IsMachinery(string? symbol)
@@ -35,8 +40,8 @@ internal static class SpinKnowledge
     public static bool IsPanic(string? symbol) => symbol is not null && EsxiGlyphs.StartsAlike(symbol, "Panic");
 
     /// <summary>
-    /// The function that spins, of the innermost frames: the outermost of the spin functions, which says what kind of lock it
-    /// is. Null where the processor does not spin.
+    /// The function that spins, of the innermost frames: the outermost of the spin functions, which says what kind of lock
+    /// it is. Null where the processor does not spin.
     /// </summary>
     public static EsxiFrame? SpinFrame(EsxiBacktrace backtrace)
     {

@@ -30,7 +30,7 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
             Function = leader.IsSystemThread ? ThreadFunction(task) : null,
             CommandLine = commandLine?.Replace('\0', ' ').TrimEnd(' '),
             Environment = environment?.Split('\0', StringSplitOptions.RemoveEmptyEntries),
-            WhyNoProgram = mm == 0 ? null : why,
+            WhyNoProgram = leader.IsSystemThread ? null : why,
             Directory = _session.Field("fs_struct", "pwd") is { IsPresent: true } pwd
                 && Pointer(task, "task_struct", "fs") is not 0 and var files ? _paths.Of(files + (ulong)pwd.Offset) : null,
             Memory = mm == 0 || details.Memory is null ? null : Memory(mm, details.Memory),
@@ -65,7 +65,7 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
     private (string? Text, string? Why) Text(ulong mm, string first, string last, int most)
     {
         if (mm == 0 || Value(mm, "mm_struct", first) is not { } start || Value(mm, "mm_struct", last) is not { } end || end <= start)
-            return (null, "it has none");
+            return (null, mm == 0 ? "it has no memory any more" : "the kernel has no record of it");
         if (system.UserMemory(mm) is not { } memory)
             return (null, "its page tables are not in the dump");
         byte[] bytes = new byte[(int)Math.Min(end - start, (ulong)most)];
@@ -73,11 +73,15 @@ internal sealed class LinuxProcessReader(LinuxSystem system)
         return read == 0 ? (null, "memory of programs is not in the dump") : (Encoding.UTF8.GetString(bytes, 0, read), null);
     }
 
-    private ProcessMemory Memory(ulong mm, TaskMemory size) => new(size, Pages(mm, "hiwater_vm"), Pages(mm, "hiwater_rss"),
+    private ProcessMemory Memory(ulong mm, TaskMemory size) => new(
+        size, Peak(mm, "hiwater_vm", size.Virtual), Peak(mm, "hiwater_rss", size.Resident),
         Pages(mm, "data_vm"), Pages(mm, "exec_vm"), Pages(mm, "stack_vm"), Pages(mm, "locked_vm"), system.GetSwapped(mm),
         Value(mm, "mm_struct", "pgtables_bytes"), (int?)Value(mm, "mm_struct", "map_count"));
 
     private ulong? Pages(ulong mm, string path) => Value(mm, "mm_struct", path) * LinuxMemory.PageBytes;
+
+    // Peaks are recorded when memory is given back: until then it is at its peak.
+    private ulong? Peak(ulong mm, string path, ulong now) => Pages(mm, path) is { } recorded ? Math.Max(recorded, now) : null;
 
     private int? OpenFiles(ulong task)
     {

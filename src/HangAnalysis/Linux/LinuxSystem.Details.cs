@@ -5,8 +5,9 @@ using HangAnalysis.Targets.Vmcores;
 namespace HangAnalysis.Linux;
 
 /// <summary>What only Linux has to tell; read when asked for.</summary>
-public sealed partial class LinuxSystem
+public sealed partial class LinuxSystem : IThreadDetailsSource
 {
+    private Workers? _workers;
     private TaskDetailsReader? _details;
     private MemoryFigures? _memoryUse;
 
@@ -14,6 +15,9 @@ public sealed partial class LinuxSystem
 
     /// <summary>How the machine's memory is used.</summary>
     public MemoryFigures MemoryUse => _memoryUse ??= new LinuxMemory(Session).Read();
+
+    /// <summary>The pools of the workqueues' workers with their work.</summary>
+    public IReadOnlyList<WorkerPoolFacts> WorkerPools => _workers is null ? [] : new WorkerPools(this).Read(_workers);
 
     /// <summary>The modules, in the order of the kernel's list: the last one loaded first.</summary>
     public IReadOnlyList<LinuxModule> Modules => Session.Symbols.Modules.All;
@@ -39,6 +43,22 @@ public sealed partial class LinuxSystem
 
     /// <summary>What is recorded of a task beyond its facts.</summary>
     public TaskDetails GetDetails(ThreadFacts thread) => Details.Read(thread);
+
+    /// <inheritdoc/>
+    ThreadDetails IThreadDetailsSource.GetDetails(ThreadFacts thread)
+    {
+        // DEFAULT_PRIO of include/linux/sched/prio.h: the priority of nice 0.
+        const int DefaultPriority = 120;
+        TaskDetails task = GetDetails(thread);
+        return new ThreadDetails
+        {
+            Name = task.Name,
+            UserTime = task.UserTime,
+            KernelTime = task.SystemTime,
+            ContextSwitches = task.VoluntarySwitches + task.InvoluntarySwitches is { } switches ? (uint)switches : null,
+            BasePriority = task.Nice + DefaultPriority,
+        };
+    }
 
     /// <summary>Everything that is recorded of a process.</summary>
     public LinuxProcessDetails GetDetails(ProcessFacts process) => new LinuxProcessReader(this).Read(process);

@@ -71,9 +71,6 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     public bool WasInterrupted { get; }
 
     /// <inheritdoc/>
-    public StopFacts? Stop => null;
-
-    /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;
 
     /// <inheritdoc/>
@@ -128,9 +125,6 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
             frames[i] = stack.Frames[i].InstructionPointer;
         return (frames, stack.EndNote);
     }
-
-    /// <inheritdoc/>
-    public (ThreadFacts? Thread, StackFacts Stack)? GetStopStack() => null;
 
     /// <inheritdoc/>
     public ModuleFacts? FindModule(ulong address) => _modules.Find(address);
@@ -283,7 +277,8 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
             Id = (ulong)Math.Max(task.GroupId, 0),
             IsIdDecimal = true,
             Name = task.Name,
-            ParentId = pids.TryGetValue(task.Parent, out int parent) ? (ulong)Math.Max(parent, 0) : 0,
+            // Who made the idle task of a processor is not its parent: nobody asks for its end.
+            ParentId = task.Pid != 0 && pids.TryGetValue(task.Parent, out int parent) ? (ulong)Math.Max(parent, 0) : 0,
             HasExited = task.State is 'Z' or 'X',
             IsFrozen = TaskState.IsStopped(task.State),
             IsEnding = (task.Flags & TaskState.Exiting) != 0,
@@ -333,7 +328,7 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     private void ReadWaits(List<TaskRecord> tasks, IProgress<int>? progress)
     {
         WaiterRings rings = new(Session, new TaskStacks(tasks, Session.Symbols.Unwinder.StackSize));
-        Workers workers = new(Session);
+        Workers workers = _workers = new Workers(Session);
         foreach (TaskRecord task in tasks)
             if ((task.Flags & TaskState.Worker) != 0 && FindThread(task.Address) is { } worker)
                 workers.Add(worker);

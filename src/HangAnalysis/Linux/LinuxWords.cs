@@ -11,6 +11,8 @@ internal static class LinuxWords
         Name = "Linux",
         Origin = "system",
         HasDecimalIds = true,
+        ThreadTitle = "TASK",
+        IdTitles = ("PID", "TGID"),
         DeferredCall = "softirq",
         DeferredCalls = "softirqs",
         NoRequest = "no disk's driver has a request",

@@ -72,7 +72,7 @@ internal sealed class TaskDetailsReader
             RunDelay = Time(_delay),
             VoluntarySwitches = Number(_voluntary),
             InvoluntarySwitches = Number(_involuntary),
-            StartTime = Time(_start),
+            StartTime = _start.IsSet(_bytes) ? Time(_start) : null,
             IsInIoWait = _ioWait.IsPresent ? _ioWait.IsSet(_bytes) : null,
             PendingSignals = Number(_pending),
             BlockedSignals = Number(_blocked),

@@ -45,6 +45,12 @@ public sealed record ModuleFacts(string Name, string FileName, ulong BaseAddress
     /// <summary>Company of the version resource; null where unknown. Text from the dump.</summary>
     public string? Company { get; init; }
 
+    /// <summary>
+    /// What its system itself says against it: <c>out of tree, unsigned (OE)</c>; null where nothing is said, and where its
+    /// company tells whose it is.
+    /// </summary>
+    public string? Remark { get; init; }
+
     /// <summary>File version; null where unknown. Text from the dump.</summary>
     public string? Version { get; init; }
 

@@ -83,3 +83,30 @@ public interface IHostedCodeSource
     /// <summary>What such a process was started for; null for other processes, and where it is not in the dump.</summary>
     string? DescribeHosted(ProcessFacts process);
 }
+
+/// <summary>A system that keeps a log, in which it names threads, processors and disks that do not get on.</summary>
+public interface ILogSource
+{
+    /// <summary>
+    /// What the log says of somebody, as labelled lines in its order; of anybody where nobody is named. What it says of the
+    /// system's own stop is not among them.
+    /// </summary>
+    /// <param name="threads">Threads.</param>
+    /// <param name="processors">Numbers of processors.</param>
+    /// <param name="names">Names of disks and other objects.</param>
+    IReadOnlyList<(string Label, Phrase Text)> GetLogEvidence(
+        IReadOnlyCollection<ThreadFacts> threads, IReadOnlyCollection<int> processors, IReadOnlyCollection<string> names);
+}
+
+/// <summary>A system whose memory tells of the moment of the dump what the file does not.</summary>
+public interface IDumpMoment
+{
+    /// <summary>When the dump was taken; null where that is not known.</summary>
+    DateTimeOffset? Time { get; }
+
+    /// <summary>Time since start-up; null where that is not known.</summary>
+    TimeSpan? Uptime { get; }
+
+    /// <summary>How the dump came to be, where the system itself did not ask for it; null otherwise.</summary>
+    string? Origin { get; }
+}

@@ -21,6 +21,18 @@ public sealed record SystemWords
     /// </summary>
     public bool HasDecimalIds { get; init; }
 
+    /// <summary>
+    /// Whether people look at one process at a time, as a debugger has a current one: commands are on its threads then unless
+    /// they are told otherwise, and on all threads where not.
+    /// </summary>
+    public bool HasCurrentProcess { get; init; }
+
+    /// <summary>A thread, as a column's title: <c>Thread</c>, <c>TASK</c>.</summary>
+    public string ThreadTitle { get; init; } = "Thread";
+
+    /// <summary>Its identifier, and that of its process, as titles: <c>Id</c> and <c>PID</c>, or <c>PID</c> and <c>TGID</c>.</summary>
+    public (string Thread, string Process) IdTitles { get; init; } = ("Id", "PID");
+
     /// <summary>The level of interrupts that a processor lets in, as a column's title: <c>IRQL</c>.</summary>
     public string? ProcessorLevel { get; init; }
 

@@ -105,10 +105,13 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(ProcessesJson))]
 [JsonSerializable(typeof(ProcessListJson))]
 [JsonSerializable(typeof(LogJson))]
+[JsonSerializable(typeof(CrashWhyJson))]
+[JsonSerializable(typeof(SystemJson))]
 [JsonSerializable(typeof(LinuxTasksJson))]
 [JsonSerializable(typeof(TaskListJson))]
 [JsonSerializable(typeof(LinuxModulesJson))]
 [JsonSerializable(typeof(LinuxMemoryJson))]
+[JsonSerializable(typeof(LinuxWorkersJson))]
 [JsonSerializable(typeof(LinuxProcessesJson))]
 public sealed partial class ReportJsonContext : JsonSerializerContext;
 

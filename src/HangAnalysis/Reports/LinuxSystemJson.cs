@@ -27,3 +27,16 @@ public sealed record LinuxZoneJson(int Node, string Name, ulong Managed, ulong F
 
 /// <summary>A program, its memory in bytes.</summary>
 public sealed record LinuxMemoryUserJson(string Task, ulong Pid, string Command, ulong Rss, ulong Vsz);
+
+/// <summary>The JSON of <c>!workers</c> on Linux.</summary>
+public sealed record LinuxWorkersJson(string Schema, IReadOnlyList<LinuxWorkerPoolJson> Pools);
+
+/// <summary>A pool of workers; address is null for the workqueues' own rescuers, processor for a pool that is bound to none.</summary>
+public sealed record LinuxWorkerPoolJson(
+    string? Address, int? Id, int? Processor, int Idle, int Pending, IReadOnlyList<QueuedWorkJson> Work,
+    IReadOnlyList<LinuxBusyWorkerJson> Busy, bool StandsStill);
+
+/// <summary>A worker that does a piece of work.</summary>
+public sealed record LinuxBusyWorkerJson(
+    string Task, ulong Pid, string Command, string State, string? Time, string Work, string? Function, string? Workqueue,
+    string? WaitsFor);

@@ -9,6 +9,7 @@ internal static class WindowsWords
     public static SystemWords All { get; } = new()
     {
         Name = "Windows",
+        HasCurrentProcess = true,
         Origin = "windows",
         RealTimePriority = 16, // the lowest of the real-time class (documented)
         ProcessorLevel = "IRQL",

@@ -48,6 +48,7 @@ internal static class LinuxCommand
         LinuxMachine machine = LinuxScenarioSet.Build(scenario, options);
         Directory.CreateDirectory(output);
         string path = Path.Combine(output, scenario + ".vmcore");
+        File.WriteAllBytes(Path.Combine(output, scenario + ".truth.json"), machine.Truth.ToJson());
         if (form == "split")
         {
             IReadOnlyList<byte[]> parts = VmcoreFile.Split(machine, 3);

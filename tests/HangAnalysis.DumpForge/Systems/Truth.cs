@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using HangAnalysis.DumpForge.Images;
 
 namespace HangAnalysis.DumpForge.Systems;
 
@@ -28,7 +27,12 @@ public sealed record Truth(string Class, ForgedModule? Culprit, IReadOnlyList<Tr
     public static Truth NoHang { get; } = new("no-hang", null, []);
 
     /// <summary>The truth in the form of the analysis's own JSON.</summary>
-    public byte[] ToJson()
+    public byte[] ToJson() =>
+        ToJson(Class, Culprit?.FileName, Culprit?.Version?.CompanyName, Culprit?.Version?.FileVersion, Links);
+
+    /// <summary>The same of any system.</summary>
+    internal static byte[] ToJson(
+        string verdict, string? culprit, string? company, string? version, IReadOnlyList<TruthLink> links)
     {
         using MemoryStream stream = new();
         using (Utf8JsonWriter json = new(stream, new JsonWriterOptions { Indented = true }))
@@ -36,33 +40,32 @@ public sealed record Truth(string Class, ForgedModule? Culprit, IReadOnlyList<Tr
             json.WriteStartObject();
             json.WriteString("schema", "hanganalysis/1");
             json.WriteStartObject("verdict");
-            json.WriteString("class", Class);
-            if (Culprit is { } module)
+            json.WriteString("class", verdict);
+            if (culprit is not null)
             {
-                VersionInfo? version = module.Version;
                 json.WriteStartObject("culprit");
-                json.WriteString("module", module.FileName);
-                json.WriteString("company", version?.CompanyName);
-                json.WriteString("version", version?.FileVersion);
+                json.WriteString("module", culprit);
+                json.WriteString("company", company);
+                json.WriteString("version", version);
                 json.WriteEndObject();
             }
             else
                 json.WriteNull("culprit");
             json.WriteEndObject();
             json.WriteStartArray("chains");
-            if (Links.Count > 0)
-                WriteChain(json);
+            if (links.Count > 0)
+                WriteChain(json, links);
             json.WriteEndArray();
             json.WriteEndObject();
         }
         return [.. stream.ToArray(), .. Encoding.UTF8.GetBytes("\n")];
     }
 
-    private void WriteChain(Utf8JsonWriter json)
+    private static void WriteChain(Utf8JsonWriter json, IReadOnlyList<TruthLink> links)
     {
         json.WriteStartObject();
         json.WriteStartArray("links");
-        foreach (TruthLink link in Links)
+        foreach (TruthLink link in links)
         {
             json.WriteStartObject();
             json.WriteString("kind", link.Kind);

@@ -18,8 +18,8 @@ public class OtherSystemTests
     private static readonly string[] s_lines =
     [
         "!hangwhy", "!hangwhy -v", "!hangwhy -all", "!why", "!why 96", "!why -v 110", "!us -k", "!us -k -3", "!us -k -t",
-        "!us -p 96", "!us -cpu", "!us -stats 96 -k", "!us -k -w -wr mutex -s D -b", "!us -k abba_take_b -e nothing", "!lt -a",
-        "!lt -a -wf -sort function", "!lt -a -stats", "!lt abba-ka", "!running", "!running -i -v", "!cpus", "!cpus -v",
+        "!us -p 96", "!us -cpu", "!us -stats 96 -k", "!us -k -w -wr mutex -s D -b", "!us -k abba_take_b -e nothing", "!running",
+        "!running -i -v", "!cpus", "!cpus -v",
         "!owners", "!owners 96", "!owners ffffffffc0a3e080", "!owners -k mutex", "!deadlocks", "!fems -k abba_take_b !why",
         "!hahelp", "!hahelp stack",
     ];
@@ -158,7 +158,7 @@ public class OtherSystemTests
     }
 
     [TestCase("!us -k -s Z", "'Z' is no state; there are D, R")]
-    [TestCase("!lt -a -wr X", "'X' is no wait reason; there are mutex")]
+    [TestCase("!us -k -wr X", "'X' is no wait reason; there are mutex")]
     [TestCase("!why abc!x", "no address and no identifier")]
     public void What_is_wrong_is_said_in_the_system_s_words(string line, string expected)
     {

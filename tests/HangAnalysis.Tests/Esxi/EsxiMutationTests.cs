@@ -12,10 +12,14 @@ public class EsxiMutationTests
 
     private static readonly string[] s_pieces =
     [
-        "0x", "[0x", "]", ":", "@(", ")#<None>+0x", "@BlueScreen: ", "PCPU 99999999999: ", "*PCPU4095:18446744073709551615/", "\n", "\r\n",
-        "Saved backtrace from: pcpu 4096 ", "Spin count exceeded (", " - possible deadlock with PCPU -1", "VMK uptime: 99999999:99:99:99.9",
-        "cpu1:1)", "2017-11-02T10:00:00.000Z cpu12:33445)", "9999-12-31T23:59:59.9999999Z", "\u001b[", "bank4095: status=0xffffffffffffffff",
-        "NMI ebp:cs [0xffffffffffffffff(0xffffffffffffffff", "VMware ESXi [build-", ".data 0x .bss", "didn't have a heartbeat for 999999999 seconds",
+        "0x", "[0x", "]", ":", "@(", ")#<None>+0x", "@BlueScreen: ", "PCPU 99999999999: ",
+        "*PCPU4095:18446744073709551615/", "\n", "\r\n",
+        "Saved backtrace from: pcpu 4096 ", "Spin count exceeded (", " - possible deadlock with PCPU -1",
+        "VMK uptime: 99999999:99:99:99.9",
+        "cpu1:1)", "2017-11-02T10:00:00.000Z cpu12:33445)", "9999-12-31T23:59:59.9999999Z", "\u001b[",
+        "bank4095: status=0xffffffffffffffff",
+        "NMI ebp:cs [0xffffffffffffffff(0xffffffffffffffff", "VMware ESXi [build-", ".data 0x .bss",
+        "didn't have a heartbeat for 999999999 seconds",
         "=====", "\0", "\ufffd", "|||", new string('9', 5_000), new string(' ', 5_000), new string('(', 300),
     ];
 
@@ -51,7 +55,8 @@ public class EsxiMutationTests
             damaged[line] = lines[line][..at] + (char)random.Next(' ', 127) + lines[line][(at + 1)..];
             PurpleScreen read = PurpleScreenReaderTests.Read(string.Join('\n', damaged))!;
             int frames = read.Backtraces.Sum(b => b.Frames.Count);
-            Assert.That(frames, Is.InRange(screen.Frames + screen.OtherFrames - 1, screen.Frames + screen.OtherFrames), damaged[line]);
+            Assert.That(frames, Is.InRange(screen.Frames + screen.OtherFrames - 1, screen.Frames + screen.OtherFrames),
+                damaged[line]);
             Assert.That((read.Message?.Pcpu, read.Message?.LockName), Is.EqualTo(((int?)20, "hbrGroupLock")), damaged[line]);
         }
     }
@@ -69,7 +74,8 @@ public class EsxiMutationTests
         for (int i = 0; i < 5_000; i++)
             panics.Append($"VMware ESXi 6.5.0 [Releasebuild-{i} x86_64]\n@BlueScreen: panic {i}\n0x4390d421b9a0:[0x41800a0a5f10]A@vmkernel#nover+0x1 stack: 0x0\n");
         read = PurpleScreenReaderTests.Read(panics.ToString())!;
-        Assert.That((read.Build, read.EarlierCount, read.Earlier.Count), Is.EqualTo(("4999", 4_999, EsxiLimits.EarlierPanics)));
+        Assert.That((read.Build, read.EarlierCount, read.Earlier.Count),
+            Is.EqualTo(("4999", 4_999, EsxiLimits.EarlierPanics)));
 
         read = PurpleScreenReaderTests.Read("Spin count exceeded (a)\n" + new string('x', 1_000_000))!;
         Assert.That(read.LongLines, Is.EqualTo(1));

@@ -72,7 +72,8 @@ public class EsxiVerdictTests
     [Test]
     public void A_holder_that_only_the_saved_backtrace_tells_is_inferred()
     {
-        Verdict verdict = Judge(PublishedScreens.Replication.Text.Replace(" with PCPU 20", "", StringComparison.Ordinal), out _);
+        Verdict verdict = Judge(PublishedScreens.Replication.Text.Replace(" with PCPU 20", "", StringComparison.Ordinal),
+            out _);
         Assert.That(verdict.Chains[0].Links[1].Certainty, Is.EqualTo(Certainty.Inferred));
         Assert.That(verdict.Culprit?.Module.Name, Is.EqualTo("hbr_filter"));
     }
@@ -81,7 +82,8 @@ public class EsxiVerdictTests
     public void A_holder_without_a_saved_backtrace_is_named_and_what_it_does_is_not_known()
     {
         string text = string.Join('\n', PublishedScreens.Replication.Text.Split('\n')
-            .Where(l => !l.StartsWith("0x4390d421", StringComparison.Ordinal) && !l.StartsWith("Saved", StringComparison.Ordinal)));
+            .Where(l => !l.StartsWith("0x4390d421", StringComparison.Ordinal)
+            && !l.StartsWith("Saved", StringComparison.Ordinal)));
         Verdict verdict = Judge(text, out EsxiSystem system);
         Assert.Multiple(() =>
         {
@@ -117,10 +119,13 @@ public class EsxiVerdictTests
     [TestCase(0xb200000000000400UL, "internal timer: the processor made no progress, not corrected, the processor's state is lost")]
     [TestCase(0xb200000000070f0fUL, "bus or interconnect, not corrected, the processor's state is lost")]
     public void A_bank_says_which_part_failed(ulong status, string words) =>
-        Assert.That(HardwareKnowledge.Describe(new MachineCheckBank(2, 7, status, null)), Is.EqualTo($"bank 7 of PCPU 2: {words}"));
+        Assert.That(HardwareKnowledge.Describe(new MachineCheckBank(2, 7, status, null)),
+        Is.EqualTo($"bank 7 of PCPU 2: {words}"));
 
-    [TestCase("vmkernel", ModuleOrigin.Core), TestCase("hbr_filter", ModuleOrigin.System), TestCase("tcpip4", ModuleOrigin.System)]
-    [TestCase("lpfc", ModuleOrigin.ThirdParty), TestCase("nenic", ModuleOrigin.ThirdParty), TestCase("frobnicator", ModuleOrigin.Unknown)]
+    [TestCase("vmkernel", ModuleOrigin.Core), TestCase("hbr_filter", ModuleOrigin.System),
+        TestCase("tcpip4", ModuleOrigin.System)]
+    [TestCase("lpfc", ModuleOrigin.ThirdParty), TestCase("nenic", ModuleOrigin.ThirdParty),
+        TestCase("frobnicator", ModuleOrigin.Unknown)]
     public void Whose_a_module_is_is_told_by_its_name(string name, ModuleOrigin origin) =>
         Assert.That(EsxiModules.OriginOf(name), Is.EqualTo(origin));
 
@@ -162,7 +167,8 @@ public class EsxiVerdictTests
             {
                 Assert.That(exitCode, Is.Zero, error);
                 Assert.That(report.GetProperty("verdict").GetProperty("class").GetString(), Is.EqualTo("spinning"));
-                Assert.That(report.GetProperty("dump").GetProperty("os").GetString(), Is.EqualTo("VMware ESXi 6.5.0 build 8294253"));
+                Assert.That(report.GetProperty("dump").GetProperty("os").GetString(),
+                    Is.EqualTo("VMware ESXi 6.5.0 build 8294253"));
                 Assert.That(report.GetProperty("dump").GetProperty("kind").GetString(), Is.EqualTo("purple screen"));
             });
         }

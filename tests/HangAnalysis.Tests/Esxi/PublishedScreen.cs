@@ -5,8 +5,8 @@ using HangAnalysis.Esxi;
 namespace HangAnalysis.Tests.Esxi;
 
 /// <summary>
-/// A purple screen in the published format with what is true of it. The kinds are those of Broadcom's articles; addresses, names
-/// of machines and builds are made up.
+/// A purple screen in the published format with what is true of it. The kinds are those of Broadcom's articles; addresses,
+/// names of machines and builds are made up.
 /// </summary>
 /// <param name="Name">What it shows.</param>
 /// <param name="Text">The screen.</param>

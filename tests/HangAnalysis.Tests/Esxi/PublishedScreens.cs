@@ -75,8 +75,10 @@ internal static class PublishedScreens
         Coredump to file: /vmfs/volumes/5f0c2a61/vmkdump/4C4C4544.dumpfile
         """)
     {
-        Kind = PanicKind.SpinCount, Panicking = 7, Other = 41, Lock = "tcbinfo", Culprit = "tcpip4", Function = "rw_wlock", Frames = 6,
-        OtherFrames = 6, World = 2098163, Build = "20328353", Uptime = new TimeSpan(12, 0, 41, 5, 10), CoreDump = CoreDumpState.Begun,
+        Kind = PanicKind.SpinCount, Panicking = 7, Other = 41, Lock = "tcbinfo", Culprit = "tcpip4", Function = "rw_wlock",
+        Frames = 6,
+        OtherFrames = 6, World = 2098163, Build = "20328353", Uptime = new TimeSpan(12, 0, 41, 5, 10),
+        CoreDump = CoreDumpState.Begun,
         Article = "385615",
     };
 
@@ -102,7 +104,8 @@ internal static class PublishedScreens
         No file configured to dump data.
         """)
     {
-        Kind = PanicKind.NoHeartbeat, Panicking = 3, Other = 118, Culprit = "lpfc", Function = "lpfc_sli4_process_eq", Frames = 5,
+        Kind = PanicKind.NoHeartbeat, Panicking = 3, Other = 118, Culprit = "lpfc", Function = "lpfc_sli4_process_eq",
+        Frames = 5,
         OtherFrames = 4, World = 2097221, Build = "14320388", Uptime = new TimeSpan(3, 11, 29, 54, 123),
         CoreDump = CoreDumpState.NotConfigured,
     };
@@ -179,7 +182,8 @@ internal static class PublishedScreens
         0x41228010fe80:[0x41801f61a9d1]BH_Check@vmkernel#nover+0x1c1 stack: 0x0, 0x0
         """)
     {
-        Kind = PanicKind.BoardNmi, Panicking = 0, Frames = 4, World = 32785, Build = "3248547", Uptime = new TimeSpan(9, 8, 15, 44, 1),
+        Kind = PanicKind.BoardNmi, Panicking = 0, Frames = 4, World = 32785, Build = "3248547",
+        Uptime = new TimeSpan(9, 8, 15, 44, 1),
         Article = "1804",
     };
 
@@ -196,7 +200,8 @@ internal static class PublishedScreens
         0x43912f59bd80:[0x41802ac0b1c2]VSI_SetInfo@vmkernel#nover+0x2e2 stack: 0x0, 0x0
         """)
     {
-        Kind = PanicKind.Forced, Panicking = 9, Frames = 4, World = 68411, Build = "5969303", Uptime = new TimeSpan(1, 2, 3, 4, 5),
+        Kind = PanicKind.Forced, Panicking = 9, Frames = 4, World = 68411, Build = "5969303",
+        Uptime = new TimeSpan(1, 2, 3, 4, 5),
     };
 
     /// <summary>The screen of a processor that was stopped for another one's panic: KB 2149704.</summary>
@@ -210,7 +215,8 @@ internal static class PublishedScreens
         0x43190b62a500:[0x4180026c6d51]CpuSchedIdleLoopInt@vmkernel#nover+0x371 stack: 0x0, 0x0
         """)
     {
-        Kind = PanicKind.OtherPcpu, Panicking = 0, Frames = 2, World = 32818, Build = "6921384", Uptime = new TimeSpan(18, 0, 10, 20, 300),
+        Kind = PanicKind.OtherPcpu, Panicking = 0, Frames = 2, World = 32818, Build = "6921384",
+        Uptime = new TimeSpan(18, 0, 10, 20, 300),
         Article = "2149704",
     };
 
@@ -229,7 +235,8 @@ internal static class PublishedScreens
         0x451a0991bfe0:[0x42000ef17b75]CpuSched_StartWorld@vmkernel#nover+0x77 stack: 0x0, 0x0
         """)
     {
-        Kind = PanicKind.Assertion, Panicking = 31, Culprit = "nfsclient", Function = "NFSClose", Frames = 6, World = 2100112,
+        Kind = PanicKind.Assertion, Panicking = 31, Culprit = "nfsclient", Function = "NFSClose", Frames = 6,
+        World = 2100112,
         Build = "17325551", Uptime = new TimeSpan(5, 12, 13, 21, 123),
     };
 
@@ -258,6 +265,7 @@ internal static class PublishedScreens
     /// <summary>All of them.</summary>
     public static IReadOnlyList<PublishedScreen> All { get; } =
     [
-        Replication, Connections, Heartbeat, PageFault, ProtectionFault, MachineCheck, BoardNmi, Forced, OtherPcpu, Assertion, Translations,
+        Replication, Connections, Heartbeat, PageFault, ProtectionFault, MachineCheck, BoardNmi, Forced, OtherPcpu,
+            Assertion, Translations,
     ];
 }

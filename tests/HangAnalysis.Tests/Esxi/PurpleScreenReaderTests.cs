@@ -86,7 +86,8 @@ public class PurpleScreenReaderTests
             Assert.That(read, Is.Not.Null, $"{length}");
             EsxiFrame[] frames = [.. read!.Backtraces.SelectMany(b => b.Frames)];
             Assert.That(frames, Has.Length.GreaterThanOrEqualTo(complete), $"{length}");
-            Assert.That(frames[..complete], Is.EqualTo(whole.Backtraces.SelectMany(b => b.Frames).Take(complete)), $"{length}");
+            Assert.That(frames[..complete], Is.EqualTo(whole.Backtraces.SelectMany(b => b.Frames).Take(complete)),
+                $"{length}");
             Assert.That(read.Message!.Kind, Is.EqualTo(truth.Kind), $"{length}");
         }
     }
@@ -108,7 +109,8 @@ public class PurpleScreenReaderTests
             Assert.That(read.PanickingPcpu, Is.Zero);
             Assert.That(read.Pcpus.Select(p => $"{p.Number}:{p.World}/{p.WorldName}"), Is.EqualTo(new[]
             {
-                "0:1024/console", "1:1094/vmm0:M100", "2:1086/vmware-vm", "3:1118/mks:dby-d", "4:1109/vmm0:M102", "5:1116/vmm0:dby-",
+                "0:1024/console", "1:1094/vmm0:M100", "2:1086/vmware-vm", "3:1118/mks:dby-d", "4:1109/vmm0:M102",
+                "5:1116/vmm0:dby-",
                 "6:1096/mks:M1000", "7:1082/vmm0:M100",
             }));
             Assert.That(read.PanicStack!.Frames, Has.Count.EqualTo(17));
@@ -155,8 +157,10 @@ public class PurpleScreenReaderTests
             {0}.101Z cpu20:33001)0x4390d421bb60:[0x41800a0c42ce]Vmfs_Wait@(vmfs3)#<None>+0xb2 stack: 0x4305e5c3, 0x10
 
             """;
-        string dayBefore = string.Format(Alarm, "2017-11-01T10:00:00", 6), shortBefore = string.Format(Alarm, "2017-11-02T09:59:50", 8);
-        PurpleScreen read = Check(PublishedScreens.Replication, dayBefore + shortBefore + PublishedScreens.Replication.AsLog());
+        string dayBefore = string.Format(Alarm, "2017-11-01T10:00:00", 6),
+            shortBefore = string.Format(Alarm, "2017-11-02T09:59:50", 8);
+        PurpleScreen read = Check(PublishedScreens.Replication,
+            dayBefore + shortBefore + PublishedScreens.Replication.AsLog());
         Assert.Multiple(() =>
         {
             Assert.That(read.Heartbeats, Is.EqualTo(new[] { new HeartbeatLoss(20, TimeSpan.FromSeconds(8)) }));
@@ -165,14 +169,62 @@ public class PurpleScreenReaderTests
                 Is.EqualTo(new[] { BacktraceKind.Log, BacktraceKind.Saved, BacktraceKind.Current }));
             Assert.That(read.EarlierCount, Is.Zero);
         });
-        Assert.That(Check(PublishedScreens.Replication, dayBefore + PublishedScreens.Replication.AsLog()).Backtraces, Has.Count.EqualTo(2));
+        Assert.That(Check(PublishedScreens.Replication, dayBefore + PublishedScreens.Replication.AsLog()).Backtraces,
+            Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public void What_a_host_tells_of_its_panic_after_it_has_started_again_is_read()
+    {
+        PurpleScreen read = Read("""
+            2022-09-27T10:31:02.100Z cpu0:1048576)VMware ESXi 7.0.3 [Releasebuild-20036589 x86_64]
+            2022-09-27T10:31:09.100Z cpu4:1048900)Panic Details: Crash at 2022-09-27T10:14:34.364Z on CPU 16 running world 2097591 - HELPER_UPLINK 1. VMK Uptime:20:07:27:19.345
+            2022-09-27T10:31:09.100Z cpu4:1048900)Panic Message: @BlueScreen: PCPU 3: no heartbeat (0/2 IPIs received)
+            2022-09-27T10:31:09.100Z cpu4:1048900)Backtrace:
+            2022-09-27T10:31:09.100Z cpu4:1048900)  0x453880a1bb10:[0x42000ff1a327]PanicvPanicInt@vmkernel#nover+0x327 stack: 0x453880a1bbe8
+            """)!;
+        Assert.Multiple(() =>
+        {
+            Assert.That(read.Message!.Kind, Is.EqualTo(PanicKind.NoHeartbeat));
+            Assert.That((read.PanickingPcpu, read.PanickingWorld), Is.EqualTo(((int?)16, (ulong?)2097591)));
+            Assert.That(read.Pcpus.Single(p => p.IsPanicking).WorldName, Is.EqualTo("HELPER_UPLINK 1"));
+            Assert.That(read.Uptime, Is.EqualTo(new TimeSpan(20, 7, 27, 19, 345)));
+            Assert.That(read.Backtraces.Single().Frames, Has.Count.EqualTo(1));
+        });
+    }
+
+    [Test]
+    public void The_worlds_of_a_log_and_the_modules_of_its_table_are_read()
+    {
+        PurpleScreen read = Read("""
+            cpu2:65954)^[[45m^[[33;1mVMware ESXi 6.5.0 [Releasebuild-7967591 x86_64]^[[0m
+            cpu2:65954)#PF Exception 14 in world 65954:HELPER_NFS_U IP 0x418012a45678 addr 0x0
+            cpu2:65954)FMS=06/4f/1 uCode=0xb000021
+            cpu2:65954)pcpu:0 world:66073 name:"vmnic3-pollWorld-2" (S)
+            cpu2:65954)pcpu:1 world:65555 name:"idle1" (IS)
+            cpu2:65954)*PCPU2:65954/HELPER_NFS_U
+            cpu2:65954)0x439140e1bbd0:[0x418012a45678]lpfc_fcp@<None>#<None>+0x18 stack: 0x0
+            cpu2:65954)lpfc 0x418012a40000 .data 0x417fc0000000 .bss 0x417fc0000460
+            """)!;
+        Assert.Multiple(() =>
+        {
+            Assert.That(read.Build, Is.EqualTo("7967591"));
+            Assert.That(read.Pcpus.Select(p => $"{p.Number} {p.World} {p.WorldName} {p.State} {p.IsPanicking}"),
+                Is.EqualTo(new[]
+            {
+                "0 66073 vmnic3-pollWorld-2 S False", "1 65555 idle1 I False", "2 65954 HELPER_NFS_U  True",
+            }));
+            Assert.That(read.PanicStack!.Frames[0].ToString(), Is.EqualTo("lpfc_fcp+0x18 [lpfc]"));
+            Assert.That(read.UnreadLines, Is.Zero);
+        });
     }
 
     [Test]
     public void Lines_that_are_not_understood_are_counted_and_kept()
     {
         string text = PublishedScreens.PageFault.Text.Replace(
-            "0x439142a1bea0:[0x41801f2c4410]qfle3_poll", "0x439142a1bea0:[0x4~~\n??? smudge ???\nqfle3_po11", StringComparison.Ordinal);
+            "0x439142a1bea0:[0x41801f2c4410]qfle3_poll", "0x439142a1bea0:[0x4~~\n??? smudge ???\nqfle3_po11",
+            StringComparison.Ordinal);
         PurpleScreen read = Read(text)!;
         Assert.That(read.PanicStack!.Frames, Has.Count.EqualTo(3));
         Assert.That(read.UnreadLines, Is.EqualTo(3));
@@ -193,7 +245,8 @@ public class PurpleScreenReaderTests
     [TestCase("#UD Exception 6 in world 1:idle0 IP 0x418000001 addr 0x0", PanicKind.Exception, null)]
     [TestCase("#MC Exception 18 in world 1:idle0 IP 0x418000001 addr 0x0", PanicKind.MachineCheck, null)]
     [TestCase("NOT_REACHED bora/vmkernel/sched/cpusched.c:8501", PanicKind.Assertion, null)]
-    [TestCase("@BlueScreen: Failed at bora/modules/vmkernel/lsomcommon/log.c:120 -- VMK_ASSERT(x)", PanicKind.Assertion, null)]
+    [TestCase("@BlueScreen: Failed at bora/modules/vmkernel/lsomcommon/log.c:120 -- VMK_ASSERT(x)", PanicKind.Assertion,
+        null)]
     [TestCase("@BlueScreen: Heap heap-13 is out of memory", PanicKind.OutOfMemory, null)]
     [TestCase("Panic requested by user", PanicKind.Forced, null)]
     [TestCase("@BlueScreen: something that nobody has seen yet", PanicKind.Unknown, null)]

@@ -40,7 +40,7 @@ public class WaitCommandTests
         Assert.That(detail, Does.Contain($"dt nt!_ERESOURCE {address[2..]}").And.Contain("owned exclusively by thread"));
 
         string held = ForgedFolder.Run(session, $"!owners {truth[2].GetProperty("address").GetString()}");
-        Assert.That(held, Does.Contain(address[2..]).And.Contain("1 contended locks that"));
+        Assert.That(held, Does.Contain(address[2..]).And.Contain("1 contended lock that"));
         Assert.That(ForgedFolder.Run(session, "!owners 1234"), Does.StartWith("no thread waits for a lock at"));
     }
 

@@ -43,6 +43,30 @@ public static class TaintFlags
         return new string(letters[..count]);
     }
 
+    /// <summary>The letters of a module in words, with them behind: <c>out of tree, unsigned (OE)</c>; null for none.</summary>
+    public static string? Describe(string letters)
+    {
+        if (letters.Length == 0)
+            return null;
+        List<string> words = [];
+        foreach (char letter in letters)
+            if (Word(letter) is { } word)
+                words.Add(word);
+        return words.Count == 0 ? $"tainted ({letters})" : $"{string.Join(", ", words)} ({letters})";
+    }
+
+    private static string? Word(char letter) => letter switch
+    {
+        'P' => "proprietary",
+        'F' => "loaded by force",
+        'C' => "a staging driver",
+        'O' => "out of tree",
+        'E' => "unsigned",
+        'K' => "a live patch",
+        'N' => "a test",
+        _ => null,
+    };
+
     /// <summary>What a letter means, as the end of a sentence; null for one that is not known.</summary>
     public static string? Meaning(char letter)
     {

@@ -29,16 +29,28 @@ public sealed class ForgedVmcore
     public IReadOnlyList<TruthTask> Tasks => [.. Machine.Tasks.All.Select(task => task.Truth())];
 
     /// <summary>Makes the vmcore of a scenario.</summary>
-    public static ForgedVmcore Make(string scenario, LinuxLayout layout, VmcoreForm? form = null,
-        LinuxOptions? options = null) =>
-        new(LinuxScenarioSet.Build(scenario, options is null ? new LinuxOptions(layout) : options with { Layout = layout }),
-            form ?? new VmcoreForm());
+    /// <param name="scenario">One of <see cref="LinuxScenarioSet.All"/>.</param>
+    /// <param name="layout">Whose structures.</param>
+    /// <param name="form">The file's form; kdump with zlib where not given.</param>
+    /// <param name="options">The machine; its layout is that of the parameter before.</param>
+    /// <param name="prepare">What is added to the scenario.</param>
+    public static ForgedVmcore Make(
+        string scenario, LinuxLayout layout, VmcoreForm? form = null, LinuxOptions? options = null,
+        Action<LinuxMachine>? prepare = null)
+    {
+        options = options is null ? new LinuxOptions(layout) : options with { Layout = layout };
+        LinuxMachine machine = LinuxScenarioSet.Build(scenario, options);
+        prepare?.Invoke(machine);
+        return new ForgedVmcore(machine, form ?? new VmcoreForm());
+    }
 
     /// <summary>Writes NAME.vmcore to a folder; says its path.</summary>
     public string Write(string folder, string name)
     {
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, name + ".vmcore");
+        // Who has an older file of this name open keeps it.
+        File.Delete(path);
         using FileStream stream = File.Create(path);
         VmcoreFile.Write(Machine, stream, Form);
         return path;

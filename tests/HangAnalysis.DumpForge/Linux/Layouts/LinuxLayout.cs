@@ -44,14 +44,23 @@ public sealed class LinuxLayout
     /// <summary>As 6.12, but with the members of every structure in another order.</summary>
     public static LinuxLayout Odd { get; } = new("odd", "6.12", 977, isShuffled: true);
 
-    public static IReadOnlyList<LinuxLayout> All { get; } = [Linux61, Linux612, Odd];
+    /// <summary>
+    /// Like Linux 6.15, whose per-CPU variables have real addresses: kallsyms holds distances alone, and
+    /// <c>current_task</c> is a variable again.
+    /// </summary>
+    public static LinuxLayout Linux615 { get; } = new("6.15", "6.15", 615, isShuffled: false);
+
+    public static IReadOnlyList<LinuxLayout> All { get; } = [Linux61, Linux612, Odd, Linux615];
 
     public string Name { get; }
 
-    /// <summary>Whose declarations these are: <c>6.1</c> or <c>6.12</c>.</summary>
+    /// <summary>Whose declarations these are: <c>6.1</c>, <c>6.12</c> or <c>6.15</c>.</summary>
     public string Generation { get; }
 
     public bool Is61 => Generation == "6.1";
+
+    /// <summary>Per-CPU symbols are addresses in the image; before, they are offsets from 0.</summary>
+    public bool HasPerCpuAddresses => Generation == "6.15";
 
     internal Dictionary<string, CType> Types { get; }
 
@@ -60,9 +69,7 @@ public sealed class LinuxLayout
 
     /// <summary>A structure, union or typedef by its bare name.</summary>
     public CType Type(string name) =>
-        Types.GetValueOrDefault("struct " + name) ?? Types.GetValueOrDefault("union " + name)
-        ?? Types.GetValueOrDefault(name)
-        ?? throw new KeyNotFoundException($"no type {name} in layout {Name}");
+        FindType(name) ?? throw new KeyNotFoundException($"no type {name} in layout {Name}");
 
     public bool Has(string type, string path) => TryFind(type, path, out _);
 
@@ -78,9 +85,16 @@ public sealed class LinuxLayout
     public int Enumerator(string enumeration, string name) =>
         Types["enum " + enumeration].Values.First(value => value.Name == name).Value;
 
+    private CType? FindType(string name) =>
+        Types.GetValueOrDefault("struct " + name) ?? Types.GetValueOrDefault("union " + name)
+        ?? Types.GetValueOrDefault(name);
+
     private bool TryFind(string type, string path, out CField field)
     {
-        field = new CField(Type(type), 0, 0);
+        field = default;
+        if (FindType(type) is not { } found)
+            return false;
+        field = new CField(found, 0, 0);
         foreach (string part in path.Split('.'))
         {
             string name = part.Split('[')[0];

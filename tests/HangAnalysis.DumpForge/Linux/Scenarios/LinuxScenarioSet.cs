@@ -33,6 +33,7 @@ public static class LinuxScenarioSet
         ["sysrq-forced"] = LinuxCrashScenarios.Sysrq,
         ["nmi-forced"] = LinuxCrashScenarios.Nmi,
         ["unknown-wait"] = LinuxHealthyScenarios.UnknownWait,
+        ["memory-exhausted"] = LinuxHealthyScenarios.OutOfMemory,
         ["healthy-idle"] = LinuxHealthyScenarios.Idle,
         ["many-tasks"] = LinuxHealthyScenarios.Many,
     };

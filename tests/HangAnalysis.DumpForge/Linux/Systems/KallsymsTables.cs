@@ -19,7 +19,8 @@ public sealed class KallsymsTables
     private readonly Dictionary<string, byte> _byText = new(StringComparer.Ordinal);
 
     /// <param name="symbols">By address.</param>
-    public KallsymsTables(IReadOnlyList<LinuxSymbolLine> symbols)
+    /// <param name="isRelative">All addresses are distances from the first (x86 since 6.15).</param>
+    public KallsymsTables(IReadOnlyList<LinuxSymbolLine> symbols, bool isRelative)
     {
         HashSet<char> letters = [.. symbols.SelectMany(symbol => symbol.Kind + symbol.Name)];
         foreach (char letter in letters)
@@ -37,9 +38,12 @@ public sealed class KallsymsTables
         RelativeBase = symbols.First(symbol => symbol.Address >> 63 != 0).Address;
         foreach (LinuxSymbolLine symbol in symbols)
         {
+            if (Offsets.Length / 4 % 256 == 0)
+                Markers.U32(Names.Length);
             WriteName(symbol.Kind + symbol.Name);
             // Relative to the base: negative, so that 0 and up can be absolute (kallsyms_sym_address()).
-            long offset = symbol.Address >> 63 == 0 ? (long)symbol.Address : (long)(RelativeBase - 1 - symbol.Address);
+            long offset = isRelative ? (long)(symbol.Address - RelativeBase)
+                : symbol.Address >> 63 == 0 ? (long)symbol.Address : (long)(RelativeBase - 1 - symbol.Address);
             Offsets.U32(offset);
         }
         foreach (string token in _tokens)
@@ -56,6 +60,9 @@ public sealed class KallsymsTables
     public ByteWriter Names { get; } = new();
 
     public ByteWriter Offsets { get; } = new();
+
+    /// <summary>Where each 256th name begins.</summary>
+    public ByteWriter Markers { get; } = new();
 
     public ByteWriter TokenTable { get; } = new();
 

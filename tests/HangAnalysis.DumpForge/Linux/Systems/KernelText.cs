@@ -21,6 +21,7 @@ internal static class KernelText
         }
         // An alias: the first name of an address is the one that the kernel prints.
         machine.Symbols.Add("__se_sys_forged_alias", machine.Function("do_syscall_64"), 'T');
+        AddVariables(machine);
         machine.Symbols.Add("_text", memory.TextBase, 'T');
         machine.Symbols.Add("_stext", memory.TextBase, 'T');
         machine.Symbols.Add("_etext", memory.TextEnd, 'T');
@@ -29,6 +30,16 @@ internal static class KernelText
         machine.Symbols.Add("__bss_stop", machine.Memory.TakeData(8), 'B');
         machine.Symbols.Add("_end", memory.TakeData(8), 'B');
         WriteSymbols(machine);
+    }
+
+    // Names that nobody asks for, so that there are as many as a test needs.
+    private static void AddVariables(LinuxMachine machine)
+    {
+        if (machine.Options.UnusedSymbols == 0)
+            return;
+        ulong at = machine.Memory.TakeReadOnly(machine.Options.UnusedSymbols);
+        for (int i = 0; i < machine.Options.UnusedSymbols; i++)
+            machine.Symbols.Add($"forged_table_{Layouts.Mix.Hash(i.ToString()) % 1000:x}_{i}", at + (ulong)i, 'r');
     }
 
     private static void WriteOrc(LinuxMachine machine)
@@ -45,19 +56,25 @@ internal static class KernelText
 
     private static void WriteSymbols(LinuxMachine machine)
     {
-        KallsymsTables tables = new(machine.Symbols.Sorted());
+        KallsymsTables tables = new(machine.Symbols.Sorted(), machine.Layout.HasPerCpuAddresses);
         ByteWriter number = new ByteWriter().U32(tables.Count), start = new ByteWriter().U64(tables.RelativeBase);
-        (string Name, ByteWriter Bytes)[] sections =
+        (string Name, ByteWriter Bytes)[] addresses =
+            [("kallsyms_offsets", tables.Offsets), ("kallsyms_relative_base", start)];
+        (string Name, ByteWriter Bytes)[] names =
         [
-            ("kallsyms_offsets", tables.Offsets), ("kallsyms_relative_base", start), ("kallsyms_num_syms", number),
-            ("kallsyms_names", tables.Names), ("kallsyms_token_table", tables.TokenTable),
-            ("kallsyms_token_index", tables.TokenIndex),
+            ("kallsyms_num_syms", number), ("kallsyms_names", tables.Names), ("kallsyms_markers", tables.Markers),
+            ("kallsyms_token_table", tables.TokenTable), ("kallsyms_token_index", tables.TokenIndex),
         ];
+        // Addresses came first up to 6.3, and come last since.
+        (string Name, ByteWriter Bytes)[] sections =
+            machine.Layout.Is61 ? [.. addresses, .. names] : [.. names, .. addresses];
         foreach ((string name, ByteWriter bytes) in sections)
         {
-            ulong at = machine.Memory.TakeReadOnly(bytes.Length + 8);
+            ulong at = machine.Memory.TakeReadOnly(bytes.Length);
             machine.Memory.Space.Write(at, bytes.Written);
-            machine.Identity.Kallsyms.Add((name, at));
+            // VMCOREINFO names all but the markers.
+            if (name != "kallsyms_markers")
+                machine.Identity.Kallsyms.Add((name, at));
         }
         // Much more read-only data follow in any kernel: readers that take names in large pieces may read on.
         machine.Memory.TakeReadOnly(0x20000);

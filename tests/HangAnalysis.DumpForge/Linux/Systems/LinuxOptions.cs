@@ -27,6 +27,9 @@ public sealed record LinuxOptions(LinuxLayout Layout)
     /// <summary>Without the addresses of kallsyms in VMCOREINFO, as before Linux 6.0.</summary>
     public bool HasKallsymsInfo { get; init; } = true;
 
+    /// <summary>Symbols beside those that are needed; a real kernel has 90,000 and more.</summary>
+    public int UnusedSymbols { get; init; }
+
     /// <summary>Time since boot when the dump was made.</summary>
     public TimeSpan Uptime { get; init; } = TimeSpan.FromSeconds(4242.25);
 }

@@ -9,7 +9,7 @@ public sealed class LinuxProcessor
 
     public int Number { get; }
 
-    /// <summary>What __per_cpu_offset[cpu] holds.</summary>
+    /// <summary>Where its per-CPU area begins.</summary>
     public ulong Area { get; }
 
     public LinuxTask Idle { get; }
@@ -25,28 +25,33 @@ public sealed class LinuxProcessor
     public ulong NmiStack { get; internal init; }
 }
 
-/// <summary>The processors and their per-CPU data, whose symbols are offsets from 0 (before 6.15).</summary>
+/// <summary>The processors and their per-CPU data, whose symbols are offsets from 0, or since 6.15 addresses.</summary>
 public sealed class LinuxProcessors
 {
     private const int AreaSize = 0x20000;
     private readonly LinuxMachine _machine;
     private readonly List<(string, CType, uint)> _variables = [];
     private readonly List<LinuxProcessor> _all = [];
+    private readonly ulong _start;
+    private readonly uint _hot, _number;
     private uint _next = 0x14000;
 
     internal LinuxProcessors(LinuxMachine machine)
     {
         _machine = machine;
-        machine.Symbols.Add("fixed_percpu_data", 0, 'A');
-        machine.Symbols.Add("__per_cpu_start", 0, 'A');
-        if (machine.Layout.Is61)
+        // Where the image has what an area begins as.
+        _start = machine.Layout.HasPerCpuAddresses ? machine.Memory.TakeData(AreaSize, 0x1000) : 0;
+        machine.Symbols.Add("__per_cpu_start", _start, Kind);
+        if (machine.Layout.Has("pcpu_hot", "current_task"))
         {
-            Variable("cpu_number", machine.Layout.Types["int"]);
-            Current = Variable("current_task", machine.Layout.Types["u64"]);
+            _hot = Variable("pcpu_hot", machine.Layout.Type("pcpu_hot"));
+            Current = _hot + (uint)machine.Layout.OffsetOf("pcpu_hot", "current_task");
         }
         else
-            Current = Variable("pcpu_hot", machine.Layout.Type("pcpu_hot"))
-                + (uint)machine.Layout.OffsetOf("pcpu_hot", "current_task");
+        {
+            _number = Variable("cpu_number", machine.Layout.Types["int"]);
+            Current = Variable("current_task", machine.Layout.Types["u64"]);
+        }
         RunQueues = Variable("runqueues", machine.Layout.Type("rq"));
         Touched = Variable("watchdog_touch_ts", machine.Layout.Types["unsigned long"]);
         RcuData = Variable("rcu_data", machine.Layout.Type("rcu_data"));
@@ -74,9 +79,12 @@ public sealed class LinuxProcessors
         uint at = _next = _next + 63 & ~63u;
         _next += (uint)type.Resolved.Size;
         _variables.Add((name, type, at));
-        _machine.Symbols.Add(name, at, 'A');
+        _machine.Symbols.Add(name, _start + at, Kind);
         return at;
     }
+
+    // Absolute symbols of the kernel's table of names have the kind A.
+    private char Kind => _machine.Layout.HasPerCpuAddresses ? 'D' : 'A';
 
     public LinuxObject RunQueue(int cpu) => _machine.Object("rq", _all[cpu].Area + RunQueues);
 
@@ -92,7 +100,7 @@ public sealed class LinuxProcessors
         for (int cpu = 0; cpu < count; cpu++)
         {
             ulong area = _machine.Memory.Allocate(AreaSize, 0x1000);
-            _machine.Memory.Space.WriteUInt64(offsets + 8 * (ulong)cpu, area);
+            _machine.Memory.Space.WriteUInt64(offsets + 8 * (ulong)cpu, unchecked(area - _start));
             LinuxTask idle = _machine.Tasks.NewIdle(cpu);
             ulong stack = _machine.Memory.TakeStack(), nmi = _machine.Memory.TakeStack();
             LinuxProcessor processor = new(cpu, area, idle)
@@ -100,22 +108,22 @@ public sealed class LinuxProcessors
                 InterruptStack = stack + LinuxMemory.StackSize, NmiStack = nmi + LinuxMemory.StackSize,
             };
             _all.Add(processor);
-            if (_machine.Layout.Is61)
-                _machine.Memory.Space.WriteUInt32(area + _machine.Symbols["cpu_number"], (uint)cpu);
+            if (_number != 0)
+                _machine.Memory.Space.WriteUInt32(area + _number, (uint)cpu);
             idle.RunIdle(processor);
         }
     }
 
     internal void Complete()
     {
-        _machine.Symbols.Add("__per_cpu_end", _next + 0xfff & ~0xfffu, 'A');
+        _machine.Symbols.Add("__per_cpu_end", _start + (_next + 0xfff & ~0xfffu), Kind);
         ulong now = (ulong)_machine.Options.Uptime.Ticks * 100;
         foreach (LinuxProcessor processor in _all)
         {
             LinuxTask current = processor.Current!;
             _machine.Memory.Space.WriteUInt64(processor.Area + Current, current.Address);
-            if (!_machine.Layout.Is61)
-                _machine.Object("pcpu_hot", processor.Area + _machine.Symbols["pcpu_hot"])
+            if (_hot != 0)
+                _machine.Object("pcpu_hot", processor.Area + _hot)
                     .Set("cpu_number", processor.Number)
                     .Set("top_of_stack", current.Stack + LinuxMemory.StackSize)
                     .Set("hardirq_stack_ptr", processor.InterruptStack);

@@ -40,6 +40,12 @@ public sealed record LinuxTruth(string Class, string? Culprit, IReadOnlyList<Tru
     /// <summary>Task that panicked.</summary>
     public uint? PanicPid { get; init; }
 
+    /// <summary>The truth in the form of the analysis's own JSON.</summary>
+    public byte[] ToJson() => Truth.ToJson(Class, HasModule ? Culprit : null, null, null, Links);
+
+    // Else it is a disk, a process or a file system.
+    private bool HasModule => Class is not ("stuck-io" or "server-not-answering" or "owner-unknown" or "starvation");
+
     /// <summary>Waits of many tasks for one object.</summary>
     public static IEnumerable<TruthWait> WaitsOf(
         string kind, ulong waitedFor, LinuxTask? owner, string name, params IEnumerable<LinuxTask> tasks) =>
