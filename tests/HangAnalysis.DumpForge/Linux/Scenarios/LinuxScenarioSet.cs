@@ -12,6 +12,7 @@ public static class LinuxScenarioSet
         ["rwsem-readers"] = LinuxSemaphoreScenarios.Readers,
         ["semaphore"] = LinuxSemaphoreScenarios.Counting,
         ["percpu-rwsem"] = LinuxSemaphoreScenarios.Frozen,
+        ["percpu-rwsem-writer"] = LinuxSemaphoreScenarios.PerCpuWriter,
         ["stuck-disk"] = LinuxStorageScenarios.StuckDisk,
         ["stuck-request"] = LinuxStorageScenarios.StuckRequest,
         ["workqueue-flush"] = LinuxWorkScenarios.Flush,
