@@ -156,18 +156,15 @@ internal static class ChainDocument
 
     /// <summary>What is known of the module that is named at the end of a chain, as a link to it.</summary>
     public static Span DescribeLinked(ModuleFacts module, ISystemFacts system) =>
-        Links.To(module, system, Describe(module, system.Words), Tone.Bad);
+        Links.To(module, system, Describe(module), Tone.Bad);
 
     /// <summary>File, version, company and link date of a module, as far as they are known.</summary>
-    private static string Describe(ModuleFacts module, SystemWords words)
+    private static string Describe(ModuleFacts module)
     {
         string text = module.FileName;
         if (module.Version is not null)
             text += $" {module.Version}";
-        string? origin = module.Company ?? module.Remark
-            ?? (module.Origin == ModuleOrigin.ThirdParty ? words.ForeignModule : null)
-            ?? (words.ForeignModule is null ? "company not recorded in the dump" : null);
-        text += origin is null ? "" : $", {origin}";
+        text += $", {module.Company ?? module.Remark ?? "company not recorded in the dump"}";
         return module.LinkDate is { } date ? $"{text}, {date:yyyy-MM-dd}" : text;
     }
 

@@ -32,7 +32,7 @@ check_wait() {
         || differ "$waiter: not the address $lock"
     own=$(grep -E '(task|by) .* [0-9]+ ' <<< "$why" | grep -vE "^ +[└├].*thread |^WHY" | head -1)
     if [ "$owner" = 0 ]; then
-        [ "$sure" = - ] || grep -F -- "$kind" <<< "$why" | grep -qw -- "$sure" || differ "$waiter: $kind is not $sure"
+        [ "$sure" = - ] || tr -s '\n ' ' ' <<< "$why" | grep -qE -- "$kind\\b[^└]* $sure\\b" || differ "$waiter: $kind is not $sure"
         [ "$sure" != - ] || [ -z "$own" ] || differ "$waiter: nobody is recorded, yet:$own"
     elif ! tr -s '\n ' ' ' <<< "$why" | grep -qE "\\b($owner|$(thread_of "$owner"))\\b[^└]* $sure\\b"; then
         differ "$waiter: $owner must act, $sure, but: ${own:-nobody is named}"

@@ -12,7 +12,8 @@ work=${WORK:-$here/work}/$series
 memory=${MEMORY:-256}
 mkdir -p "$out" "$work"
 
-# Packages: tools and headers are installed, the kernel is only unpacked, so that the boot loader stays as it is.
+# Packages: tools are installed; the kernel and its headers are only unpacked, so that the boot loader stays as it is (headers of
+# backports need their image).
 need() {
     local missing=()
     for package in "$@"; do
@@ -20,13 +21,26 @@ need() {
     done
     [ ${#missing[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
 }
+depends() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
+fetch() {
+    local package
+    for package in "$@"; do
+        (cd "$work" && apt-get download "$package" && dpkg-deb -x "${package}"_*.deb root && rm "${package}"_*.deb)
+    done
+}
 if [ ! -f "$work/version" ]; then
     need qemu-system-x86 busybox-static cpio gcc libc6-dev linux-libc-dev make dwarves e2fsprogs lz4 xz-utils zstd makedumpfile
     version=$(apt-cache search --names-only "^linux-image-${series//./\\.}\\.[0-9.]*[-+].*cloud-amd64-unsigned\$" | cut -d' ' -f1 |
         sed 's/^linux-image-//; s/-unsigned$//' | sort -V | tail -1)
     [ -n "$version" ] || { echo "no kernel of series $series; apt-get update, or add backports" >&2; exit 1; }
-    need "linux-headers-$version"
-    (cd "$work" && apt-get download "linux-image-$version-unsigned" && dpkg-deb -x linux-image-*.deb root && rm linux-image-*.deb)
+    fetch "linux-image-$version-unsigned"
+    headers=linux-headers-$version
+    kbuild=$(depends "$headers" | grep '^linux-kbuild-')
+    common=$(depends "$headers" | grep '^linux-headers-.*-common$')
+    need "$(depends "$headers" | sed -n 's/^linux-compiler-//; s/^\(gcc-[0-9]*\).*/\1/p' | head -1)"
+    fetch "$headers" "$common" "$kbuild"
+    # Their own paths begin at /usr/src.
+    sed -i "s|/usr/src|$work/root/usr/src|" "$work/root/usr/src/$headers/Makefile"
     echo "$version" > "$work/version"
 fi
 version=$(cat "$work/version")
@@ -53,7 +67,7 @@ KINDS
 
 build_modules() {
     rm -rf "$work/modules" && cp -r "$here/modules" "$work/modules"
-    make -s -C "/usr/src/linux-headers-$version" M="$work/modules" modules > "$work/modules.log" 2>&1 || { cat "$work/modules.log"; return 1; }
+    make -s -C "$work/root/usr/src/linux-headers-$version" M="$work/modules" modules > "$work/modules.log" 2>&1 || { cat "$work/modules.log"; return 1; }
     for module in "$work"/modules/*.ko; do
         LLVM_OBJCOPY=objcopy pahole -J -j --btf_base "$work/vmlinux" "$module"
         strip --strip-debug "$module"
@@ -106,7 +120,7 @@ if [ "$wanted" = kdump ]; then
     devices=(-drive "file=$out/disk,format=raw,if=none,id=disk" -device nvme,serial=1,drive=disk)
 fi
 
-rm -f "$out"/{vmcore,serial,monitor,NOTES} && mkfifo "$out/monitor"
+rm -f "$out"/{vmcore,vmcore.incomplete,serial,monitor,NOTES} && mkfifo "$out/monitor"
 exec 3<> "$out/monitor"
 qemu-system-x86_64 -accel tcg,thread=multi -M pc -cpu "${CPU:-qemu64}" -smp $processors -m "$memory" -display none -nodefaults -no-reboot \
     "${devices[@]}" -serial "file:$out/serial" -monitor stdio -kernel "$kernel" -initrd "$initrd" -append "$words" \
@@ -135,6 +149,11 @@ if [ "$wanted" = kdump ]; then
     echo quit >&3
     head -c "$(sed -n 's/^SAVED \([0-9]*\).*/\1/p' "$out/serial")" "$out/disk" > "$out/vmcore.elf"
     makedumpfile -c -d 31 "$out/vmcore.elf" "$out/vmcore" > "$out/makedumpfile.log" 2>&1
+    # Of kernels that are newer than itself makedumpfile leaves out pages of the kernel: then all are kept.
+    if grep -q 'not supported' "$out/makedumpfile.log"; then
+        mv "$out/vmcore" "$out/vmcore.incomplete"
+        makedumpfile -c -d 0 "$out/vmcore.elf" "$out/vmcore" >> "$out/makedumpfile.log" 2>&1
+    fi
     rm "$out/vmcore.elf"
 else
     echo "dump-guest-memory -z $out/vmcore" >&3

@@ -18,7 +18,8 @@ internal sealed class CrashWhyCommand : ICommand
             new("q", null, "the address of the task only"),
             CommandHelp.ListingOptions[1],
         ],
-        [("!crashwhy", "why the system came to its end"), ("!crashwhy -o 1", "the first oops, where later ones followed from it")]);
+        [("!crashwhy", "why the system came to its end"),
+            ("!crashwhy -o 1", "the first oops, where later ones followed from it")]);
 
     /// <inheritdoc/>
     public CommandOutput Run(CommandSession session, CommandArguments arguments)
@@ -29,7 +30,8 @@ internal sealed class CrashWhyCommand : ICommand
         LinuxStop? stop = arguments.Number("o", "deaths") is { } number ? Find(system, number) : system.StopDetails;
         CrashWhyDocument view = new(system, stop, arguments.Has("v"));
         return new CommandOutput(view.Arrange(),
-            () => JsonSerializer.Serialize(CrashWhyJsonMapper.Map(system, stop, view), ReportJsonContext.Default.CrashWhyJson),
+            () => JsonSerializer.Serialize(CrashWhyJsonMapper.Map(system, stop, view),
+                ReportJsonContext.Default.CrashWhyJson),
             stop?.Thread is { } thread ? [thread.Address.Value] : []);
     }
 
@@ -42,6 +44,7 @@ internal sealed class CrashWhyCommand : ICommand
                 return system.DescribeOops(report);
         throw new CommandUsageException(system.Oopses.Count == 0
             ? "!crashwhy: the log has no death of the kernel"
-            : $"!crashwhy: the log has no death [#{number}]; there are {string.Join(", ", system.Oopses.Select(o => $"#{o.Count}"))}");
+            : $"!crashwhy: the log has no death [#{number}]; there are " +
+                string.Join(", ", system.Oopses.Select(o => $"#{o.Count}")));
     }
 }

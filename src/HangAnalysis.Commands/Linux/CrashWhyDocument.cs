@@ -39,8 +39,8 @@ internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool
     }
 
     /// <summary>
-    /// Numbers of the records that tell of it: the report of a death up to its stack; before a panic that was forced what the log
-    /// reports, before another one the last lines.
+    /// Numbers of the records that tell of it: the report of a death up to its stack; before a panic that was forced what
+    /// the log reports, before another one the last lines.
     /// </summary>
     public IEnumerable<int> LogLines()
     {
@@ -91,7 +91,8 @@ internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool
 
     private void AddNone()
     {
-        _document.Add(new Span("no oops and no panic", Tone.Strong), ": the dump was taken from outside, while the system ran");
+        _document.Add(new Span("no oops and no panic", Tone.Strong),
+            ": the dump was taken from outside, while the system ran");
         _document.Add(system.Log.Problem is { } problem
             ? $"the log: {problem}"
             : "!hangwhy says what hangs in it, and !log -l err what the kernel complained about");
@@ -126,10 +127,12 @@ internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool
             AddLabelled("Error code", $"{code:x4} (page fault)");
             _document.Add(new TableBlock([new("Bit", Align.Right), new("Name"), new("Value", Align.Right), new("Means")],
                 [.. PageFaultCode.Bits(code).Select(b => (IReadOnlyList<Span>)
-                    [$"{b.Bit}", b.Name, b.IsSet ? "1" : "0", new Span(b.Meaning, b.IsSet ? Tone.Strong : Tone.Normal)])], LabelWidth));
+                    [$"{b.Bit}", b.Name, b.IsSet ? "1" : "0", new Span(b.Meaning, b.IsSet ? Tone.Strong : Tone.Normal)])],
+                        LabelWidth));
         }
         if (stop.BadAddress is { } address)
-            AddLabelled("Address", $"0x{address:x}{(system.DescribeBadAddress(address) is { } meaning ? $": {meaning}" : "")}");
+            AddLabelled("Address",
+                $"0x{address:x}{(system.DescribeBadAddress(address) is { } meaning ? $": {meaning}" : "")}");
     }
 
     private void AddInstruction()
@@ -139,9 +142,11 @@ internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool
         AddLabelled("Instruction", system.DescribeAddress(stop.FaultAddress).Text + (stop.IsCodeFromLog
             ? "; its bytes are the log's, memory does not hold them" : ""));
         if (stop.Code.Count == 0)
-            _document.Add(new LineBlock([new Span("its bytes are neither in the dump nor in the log", Tone.Muted)], [], LabelWidth));
+            _document.Add(new LineBlock([new Span("its bytes are neither in the dump nor in the log", Tone.Muted)], [],
+                LabelWidth));
         foreach (CodeLine line in stop.Code)
-            _document.Add(new LineBlock([new Span($"{(line.IsFault ? "=>" : "  ")} {line.Address:x16}  {line.Bytes,-20} {line.Text}",
+            _document.Add(new LineBlock(
+                [new Span($"{(line.IsFault ? "=>" : "  ")} {line.Address:x16}  {line.Bytes,-20} {line.Text}",
                 line.IsFault ? Tone.Bad : Tone.Normal)], [], 2));
         if (StopWords.Instruction(stop) is { } instruction)
             _document.Add(new LineBlock([instruction], [], LabelWidth, 2));
@@ -177,9 +182,11 @@ internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool
                 continue;
             string text = TaintFlags.Describe(module.Taints) ?? "built with the kernel";
             if (module.State is not (null or LinuxModuleState.Live))
-                text += module.State == LinuxModuleState.Coming ? "; its init function had not returned" : "; it was being removed";
+                text += module.State == LinuxModuleState.Coming ? "; its init function had not returned"
+                    : "; it was being removed";
             AddLabelled(start, new Span(module.Name, isOnStack && module.Taints.Length > 0 ? Tone.Bad : Tone.Normal,
-                $"!mods {module.Name}"), $"{(module.Version is null ? "" : $" {module.Version}")}: {text}{(isOnStack ? "; on the stack" : "")}");
+                $"!mods {module.Name}"),
+                    $"{(module.Version is null ? "" : $" {module.Version}")}: {text}{(isOnStack ? "; on the stack" : "")}");
             start = "";
         }
         if (system.Identity.Taints is { Length: > 0 } taints)
@@ -200,7 +207,8 @@ internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool
             LogRecord record = system.Log.Records[index];
             bool isBefore = index < (stop!.Oops?.First ?? stop.Panic?.Index ?? 0) && !stop.Facts.IsForced;
             _document.Add(new LineBlock([new Span(record.TimeText, Tone.Muted), " ",
-                new Span(record.Text, isBefore ? Tone.Muted : Tone.Normal)], [], 2, record.TimeText.Length + 1));
+                new Span(record.Text.Replace('\t', ' '), isBefore ? Tone.Muted : Tone.Normal)], [], 2,
+                    record.TimeText.Length + 1));
         }
         if (!isVerbose && !isFirst)
             _document.Add(new LineBlock([new Span("… more of it: !crashwhy -v", Tone.Muted, "!crashwhy -v")], [], 2));
@@ -212,7 +220,8 @@ internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool
         foreach (OopsReport report in Others())
         {
             AddLabelled(start, new Span($"[#{report.Count}] {report.Headline ?? report.Die.Text.Trim()}", Tone.Caution,
-                $"!crashwhy -o {report.Count}"), $" in {report.Instruction ?? "an unknown function"}, {report.Task} {report.Pid}");
+                $"!crashwhy -o {report.Count}"),
+                    $" in {report.Instruction ?? "an unknown function"}, {report.Task} {report.Pid}");
             start = "";
         }
     }

@@ -57,7 +57,8 @@ internal sealed class LogCommand : ICommand
         int level = Array.FindIndex(s_levels, l => l.Equals(text, StringComparison.OrdinalIgnoreCase));
         return level >= 0 ? level
             : text.Length == 1 && text[0] is >= '0' and <= '7' ? text[0] - '0'
-            : throw new CommandUsageException($"!log: '{text}' is no level; there are {string.Join(", ", s_levels)}, or 0 to 7");
+            : throw new CommandUsageException(
+                $"!log: '{text}' is no level; there are {string.Join(", ", s_levels)}, or 0 to 7");
     }
 }
 
@@ -74,7 +75,8 @@ internal sealed class LogView(LinuxSystem system, Dictionary<int, LogEvent> even
         if (system.Log.Problem is { } problem)
             document.Add(new Span($"the log: {problem}", Tone.Caution));
         if (system.Log.Damaged > 0)
-            document.Add(new Span($"{ChainDocument.Count(system.Log.Damaged, "record")} of the log could not be read", Tone.Caution));
+            document.Add(new Span($"{ChainDocument.Count(system.Log.Damaged, "record")} of the log could not be read",
+                Tone.Caution));
         if (showsTimeOfDay && system.TimeOfDay(0) is null)
             document.Add(new Span("the time of day is not in the dump: times are seconds since start-up", Tone.Caution));
         if (hidden > 0 || lines.Count < all)
@@ -90,7 +92,8 @@ internal sealed class LogView(LinuxSystem system, Dictionary<int, LogEvent> even
     {
         List<ulong> tasks = [];
         foreach (int line in lines)
-            if (events.GetValueOrDefault(line) is { } found && system.FindTask(found) is { } task && !tasks.Contains(task.Address.Value))
+            if (events.GetValueOrDefault(line) is { } found && system.FindTask(found) is { } task
+                && !tasks.Contains(task.Address.Value))
                 tasks.Add(task.Address.Value);
         return tasks;
     }
@@ -105,10 +108,11 @@ internal sealed class LogView(LinuxSystem system, Dictionary<int, LogEvent> even
         {
             LogRecord record = _records[index];
             LogEvent? found = events.GetValueOrDefault(index);
-            string time = showsTimeOfDay && system.TimeOfDay(record.Nanoseconds) is { } utc ? TimeText.Format(utc) : record.TimeText;
+            string time = showsTimeOfDay && system.TimeOfDay(record.Nanoseconds) is { } utc ? TimeText.Format(utc)
+                : record.TimeText;
             string? command = found is not null && system.FindTask(found) is { } task ? Links.CommandFor(task) : null;
             bool isFirst = true;
-            foreach (string part in record.Text.Split('\n'))
+            foreach (string part in record.Text.Replace('\t', ' ').Split('\n'))
             {
                 yield return new LineBlock(
                     [new Span(isFirst ? time : new string(' ', time.Length), Tone.Muted), " ",
@@ -123,7 +127,8 @@ internal sealed class LogView(LinuxSystem system, Dictionary<int, LogEvent> even
         LogRecord record = _records[index];
         LogEvent? found = events.GetValueOrDefault(index);
         ThreadFacts? task = found is null ? null : system.FindTask(found);
-        return new LogRecordJson(record.Sequence, record.Nanoseconds / 1e9, system.TimeOfDay(record.Nanoseconds), record.Facility,
+        return new LogRecordJson(record.Sequence, record.Nanoseconds / 1e9, system.TimeOfDay(record.Nanoseconds),
+            record.Facility,
             record.Level, record.Caller?.ToString(), record.Text, found is null ? null : LogWords.Of(found.Kind),
             task is null ? null : VerdictJsonMapper.Hex(task.Address.Value), found?.Pid, found?.Task, found?.Processor);
     }

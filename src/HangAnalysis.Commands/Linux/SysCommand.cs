@@ -50,18 +50,22 @@ internal sealed class SysCommand : ICommand
         Add("COMMAND LINE", own.CommandLine);
         Add("TAINTS", own.Taints is not { } taints ? null : taints.Length == 0 ? "none"
             : $"{taints}: {string.Join("; ", taints.Select(t => TaintFlags.Meaning(t) ?? "unknown"))}");
-        Add("PANIC", system.StopDetails is { } stop ? stop.Panic?.Record.Text ?? stop.Facts.Title : "none: taken from outside");
+        Add("PANIC", system.StopDetails is { } stop ? stop.Panic?.Record.Text ?? stop.Facts.Title
+            : "none: taken from outside");
         return document;
 
         void Add(string label, string? text) => document.Add(new LineBlock(
-            [new Span(label.PadLeft(LabelWidth) + ": ", Tone.Strong), text ?? ThreadCells.NotRecorded], [], 0, LabelWidth + 2));
+            [new Span(label.PadLeft(LabelWidth) + ": ", Tone.Strong), text ?? ThreadCells.NotRecorded], [], 0,
+                LabelWidth + 2));
     }
 
     private static SystemJson ToJson(CommandSession session, LinuxSystem system, DateTimeOffset? time)
     {
         LinuxIdentity own = system.Identity;
-        return new SystemJson("hanganalysis-sys/1", own.Release, own.Version, own.Machine, own.NodeName, own.CommandLine, own.Taints,
-            own.LoadAverage, session.Description.ProcessorCount, own.OnlineProcessors, own.ProcessorModel, own.Hardware, time,
+        return new SystemJson("hanganalysis-sys/1", own.Release, own.Version, own.Machine, own.NodeName, own.CommandLine,
+            own.Taints,
+            own.LoadAverage, session.Description.ProcessorCount, own.OnlineProcessors, own.ProcessorModel, own.Hardware,
+                time,
             system.Uptime?.TotalSeconds, system.Threads.Count, system.StopDetails?.Facts.Title, system.Memory.Physical,
             system.KernelModuleCount);
     }

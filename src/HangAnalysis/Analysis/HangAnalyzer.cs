@@ -32,6 +32,9 @@ public static class HangAnalyzer
         if (judgements.Count == 0)
             return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system) : NoHang(system, roots));
         Judgement best = judgements[0];
+        // That a thread waits, and nobody for it, and nobody knows for what, says less than that there is no memory left.
+        if (best is { Class: VerdictClass.OwnerUnknown, Root.HasWaiters: false } && MemoryVerdict.Make(system) is { } exhausted)
+            return exhausted;
         List<Chain> chains = ChainCollapse.Collapse(judgements, new ChainBuilder(system, graph));
         Certainty weakest = Certainty.Proven;
         foreach (ChainLink link in chains[0].Links)

@@ -13,13 +13,16 @@ internal sealed class BlockDevices
     /// <summary>Hardware queues of one disk, and tags of one queue (BLK_MQ_MAX_DEPTH is 10,240).</summary>
     private const int MostQueues = 4096, MostTags = 10_240;
 
+    /// <summary>Bios of one request; a request has some hundred segments at most.</summary>
+    private const int MostBios = 1024;
+
     /// <summary>enum mq_rq_state of include/linux/blk-mq.h: 1 is MQ_RQ_IN_FLIGHT.</summary>
     private const ulong InFlight = 1;
 
     private readonly LinuxSession _session;
     private readonly LinuxClock _clock;
     private readonly FieldSlot _disk, _diskName, _superBlock, _superId, _superDevice, _bdevOfInode, _inodeInBdev, _number, _host,
-        _queue, _tagSet, _queueCount, _tags, _tagCount, _requests, _state, _started, _requestQueue, _tag, _type, _typeName,
+        _queue, _tagSet, _queueCount, _tags, _tagCount, _requests, _state, _started, _requestQueue, _tag, _bio, _nextBio, _type, _typeName,
         _inodes, _inodeNode;
 
     public BlockDevices(LinuxSession session, LinuxClock clock)
@@ -47,6 +50,8 @@ internal sealed class BlockDevices
         _state = session.Field("request", "state");
         _started = session.Field("request", "io_start_time_ns", "start_time_ns");
         _requestQueue = session.Field("request", "q");
+        _bio = session.Field("request", "bio");
+        _nextBio = session.Field("bio", "bi_next");
         // A tag's entry is not cleared when its request ends; the request may since be there under another tag too.
         _tag = session.Field("request", "tag");
     }
@@ -66,16 +71,23 @@ internal sealed class BlockDevices
     public ulong DiskOfInode(ulong inode, out string place)
     {
         ulong super = _session.Read(inode, _superBlock);
-        string id = super == 0 || !_superId.IsPresent ? "" : _session.ReadText(super + (ulong)_superId.Offset, 32) ?? "";
         // The inodes of block devices are of a file system of their own, named so (block/bdev.c).
-        if (id == "bdev" && _bdevOfInode.IsPresent && _inodeInBdev.IsPresent)
+        if (super != 0 && _superId.IsPresent && _session.ReadText(super + (ulong)_superId.Offset, 32) == "bdev" && _bdevOfInode.IsPresent && _inodeInBdev.IsPresent)
         {
-            place = "the block device itself";
-            return DiskOf(inode - (ulong)_inodeInBdev.Offset + (ulong)_bdevOfInode.Offset);
+            ulong disk = DiskOf(inode - (ulong)_inodeInBdev.Offset + (ulong)_bdevOfInode.Offset);
+            place = NameOf(disk) is { } name ? $"block device {name}" : "a block device";
+            return disk;
         }
-        string type = _session.ReadText(_session.Read(_session.Read(super, _type), _typeName), 32) ?? "a file system";
-        place = $"inode {NumberOf(inode)} of {type}{(id.Length == 0 ? "" : $" on {id}")}";
+        place = $"inode {NumberOf(inode)} of {PlaceOf(super)}";
         return DiskOf(_session.Read(super, _superDevice));
+    }
+
+    /// <summary>What is known of a super block, such as <c>ext4 on sda1</c>. Text from the dump.</summary>
+    public string PlaceOf(ulong super)
+    {
+        string id = super == 0 || !_superId.IsPresent ? "" : _session.ReadText(super + (ulong)_superId.Offset, 32) ?? "";
+        string type = _session.ReadText(_session.Read(_session.Read(super, _type), _typeName), 32) ?? "a file system";
+        return id.Length == 0 ? type : $"{type} on {id}";
     }
 
     /// <summary>Name of a disk, such as <c>sda</c>; null where it has none. Text from the dump.</summary>
@@ -117,14 +129,41 @@ internal sealed class BlockDevices
     /// <summary>Requests that the disk's driver has; null where the disk does not count them so (drivers without blk-mq).</summary>
     public RequestsInFlight? CountInFlight(ulong disk)
     {
+        if (InFlightOf(disk) is not { } requests)
+            return null;
+        TimeSpan? oldest = null;
+        foreach (ulong request in requests)
+            if (AgeOf(request) is { } age && !(age < oldest))
+                oldest = age;
+        return new RequestsInFlight(requests.Count, oldest);
+    }
+
+    /// <summary>How long a disk's driver has the request that a bio is part of; null where it has none with it.</summary>
+    public TimeSpan? AgeOfBio(ulong disk, ulong bio)
+    {
+        foreach (ulong request in InFlightOf(disk) ?? [])
+        {
+            ulong part = _session.Read(request, _bio);
+            for (int i = 0; i < MostBios && LinuxSession.IsObject(part); i++, part = _session.Read(part, _nextBio))
+                if (part == bio)
+                    return AgeOf(request);
+        }
+        return null;
+    }
+
+    /// <summary>How long a driver has a request; null where that is not recorded.</summary>
+    public TimeSpan? AgeOf(ulong request) =>
+        _session.Read(request, _started) is not 0 and var started ? _clock.Since(started) : null;
+
+    private List<ulong>? InFlightOf(ulong disk)
+    {
         ulong queue = _session.Read(disk, _queue);
         ulong set = _session.Read(queue, _tagSet);
         ulong tags = _session.Read(set, _tags);
         if (!LinuxSession.IsObject(tags) || !_state.IsPresent || !_requests.IsPresent)
             return null;
         int queues = (int)Math.Min(_session.Read(set, _queueCount), MostQueues);
-        int count = 0;
-        TimeSpan? oldest = null;
+        List<ulong> found = [];
         for (int i = 0; i < queues; i++)
         {
             ulong one = _session.ReadPointer(tags + (ulong)(i * 8));
@@ -133,15 +172,12 @@ internal sealed class BlockDevices
             for (int tag = 0; tag < most && LinuxSession.IsObject(requests); tag++)
             {
                 ulong request = _session.ReadPointer(requests + (ulong)(tag * 8));
-                if (!LinuxSession.IsObject(request) || _session.Read(request, _state) != InFlight
-                    || _session.Read(request, _requestQueue) != queue
-                    || (_tag.IsPresent && (int)_session.Read(request, _tag) != tag))
-                    continue;
-                count++;
-                if (_clock.Since(_session.Read(request, _started)) is { } age && !(age < oldest))
-                    oldest = age;
+                if (LinuxSession.IsObject(request) && _session.Read(request, _state) == InFlight
+                    && _session.Read(request, _requestQueue) == queue
+                    && (!_tag.IsPresent || (int)_session.Read(request, _tag) == tag))
+                    found.Add(request);
             }
         }
-        return new RequestsInFlight(count, oldest);
+        return found;
     }
 }

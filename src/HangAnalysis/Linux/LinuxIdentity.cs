@@ -40,7 +40,8 @@ public sealed record LinuxIdentity
 
     internal static LinuxIdentity Read(LinuxSession session, KernelLog log)
     {
-        ulong names = session.Target.Info.TryGetSymbol("init_uts_ns", out ulong variable) ? variable : session.AddressOf("init_uts_ns");
+        ulong names = session.Target.Info.TryGetSymbol("init_uts_ns", out ulong variable) ? variable
+            : session.AddressOf("init_uts_ns");
         if (session.Target.Info.TryGetOffset("uts_namespace.name", out int offset))
             names += (ulong)offset;
         return new LinuxIdentity
@@ -49,13 +50,16 @@ public sealed record LinuxIdentity
             Release = Name(session, names, 2) ?? session.Target.Info.OsRelease,
             Version = Name(session, names, 3),
             Machine = Name(session, names, 4),
-            CommandLine = Text(session, session.ReadPointer(session.AddressOf("saved_command_line"))) ?? Line(log, "Command line: "),
-            Taints = session.AddressOf("tainted_mask") is not 0 and var taints && session.Memory.TryReadUInt64(taints, out ulong mask)
+            CommandLine = Text(session, session.ReadPointer(session.AddressOf("saved_command_line")))
+                ?? Line(log, "Command line: "),
+            Taints = session.AddressOf("tainted_mask") is not 0 and var taints
+                && session.Memory.TryReadUInt64(taints, out ulong mask)
                 ? TaintFlags.Letters(mask)
                 : null,
             LoadAverage = Load(session),
             OnlineProcessors = session.AddressOf("__num_online_cpus") is not 0 and var count
-                && session.Memory.TryReadUInt32(count, out uint online) && online is > 0 and <= SymbolLimits.Processors ? (int)online : null,
+                && session.Memory.TryReadUInt32(count, out uint online) && online is > 0 and <= SymbolLimits.Processors
+                    ? (int)online : null,
             ProcessorModel = Model(session),
             Hardware = Line(log, "DMI: ") ?? Line(log, "Hardware name: "),
         };
@@ -94,7 +98,8 @@ public sealed record LinuxIdentity
         double[] load = new double[3];
         for (int i = 0; i < load.Length; i++)
         {
-            if (address == 0 || !session.Memory.TryReadUInt64(address + (ulong)i * 8, out ulong value) || value >> Fraction > Most)
+            if (address == 0 || !session.Memory.TryReadUInt64(address + (ulong)i * 8, out ulong value)
+                || value >> Fraction > Most)
                 return null;
             load[i] = ((value + Half) * 100 >> Fraction) / 100.0;
         }

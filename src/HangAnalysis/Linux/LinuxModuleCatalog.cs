@@ -61,7 +61,7 @@ internal sealed class LinuxModuleCatalog
                 Origin = module.Taints.AsSpan().ContainsAny(ForeignTaints) ? ModuleOrigin.ThirdParty : ModuleOrigin.System,
                 Notation = SymbolNotation.Behind,
                 Version = module.Version,
-                Remark = TaintFlags.Describe(module.Taints) ?? "built with the kernel",
+                Remark = TaintFlags.Describe(module.Taints),
             };
         return facts;
     }

@@ -3,7 +3,9 @@ using HangAnalysis.Model;
 
 namespace HangAnalysis.Linux;
 
-/// <summary>What the kernel wrote down itself: its log and its clocks, and whom the log's lines name. Read when asked for.</summary>
+/// <summary>
+/// What the kernel wrote down itself: its log and its clocks, and whom the log's lines name. Read when asked for.
+/// </summary>
 internal sealed class LinuxRecords(LinuxSystem system, LinuxSession session)
 {
     private KernelLog? _log;
@@ -24,15 +26,15 @@ internal sealed class LinuxRecords(LinuxSystem system, LinuxSession session)
         get
         {
             if (!_isWallRead)
-                _wall = WallClock.Read(session);
+                _wall = WallClock.Read(session, system.Clock);
             _isWallRead = true;
             return _wall;
         }
     }
 
     /// <summary>
-    /// Time since start-up, that spent asleep included: by the clocks of the time of day, else by the scheduler's, else by the
-    /// last line of the log.
+    /// Time since start-up, that spent asleep included: by the clocks of the time of day, else by the scheduler's, else by
+    /// the last line of the log.
     /// </summary>
     public TimeSpan? Uptime
     {

@@ -5,7 +5,9 @@ using HangAnalysis.Model;
 
 namespace HangAnalysis.Linux;
 
-/// <summary>What the kernel wrote down itself: its log, its clocks, and how it came to its end. Read when asked for.</summary>
+/// <summary>
+/// What the kernel wrote down itself: its log, its clocks, and how it came to its end. Read when asked for.
+/// </summary>
 public sealed partial class LinuxSystem : ILogSource, IDumpMoment
 {
     private LinuxRecords? _records;
@@ -65,7 +67,9 @@ public sealed partial class LinuxSystem : ILogSource, IDumpMoment
         IReadOnlyCollection<ThreadFacts> threads, IReadOnlyCollection<int> processors, IReadOnlyCollection<string> names) =>
         new LogEvidence(this).Find(threads, processors, names);
 
-    /// <summary>The task that a line of the log names; null where it names none, or one that is not there any more.</summary>
+    /// <summary>
+    /// The task that a line of the log names; null where it names none, or one that is not there any more.
+    /// </summary>
     public ThreadFacts? FindTask(LogEvent line) => Records.FindTask(line.Pid, line.Task);
 
     /// <summary>The task that a death names; null where it has ended.</summary>
@@ -85,7 +89,7 @@ public sealed partial class LinuxSystem : ILogSource, IDumpMoment
     internal bool HoldsInStop(LogRecord record)
     {
         foreach ((string _, Phrase text) in Stop?.Evidence ?? [])
-            if (text.ToString() == record.ToString())
+            if (text.ToString() == record.Line)
                 return true;
         return false;
     }
@@ -98,8 +102,8 @@ public sealed partial class LinuxSystem : ILogSource, IDumpMoment
     internal ulong? PerCpuBase(int cpu) => PerCpu.AddressOf(0, cpu);
 
     /// <summary>
-    /// The address that a line of the log means by <c>nullptr_poke+0x5/0x1000 [nullptr]</c>, or by a bare number; 0 where nothing
-    /// has the name.
+    /// The address that a line of the log means by <c>nullptr_poke+0x5/0x1000 [nullptr]</c>, or by a bare number; 0 where
+    /// nothing has the name.
     /// </summary>
     internal ulong FindCode(string? text)
     {

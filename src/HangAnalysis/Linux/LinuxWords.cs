@@ -13,7 +13,6 @@ internal static class LinuxWords
         HasDecimalIds = true,
         ThreadTitle = "TASK",
         IdTitles = ("PID", "TGID"),
-        ForeignModule = "not built with the kernel",
         DeferredCall = "softirq",
         DeferredCalls = "softirqs",
         NoRequest = "no disk's driver has a request",

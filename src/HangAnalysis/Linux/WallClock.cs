@@ -6,7 +6,7 @@ namespace HangAnalysis.Linux;
 /// <remarks>
 /// kernel/time/timekeeping.c: the timekeeper stands in tk_core behind a sequence count (struct tk_data since 6.13). Its
 /// offs_real is the time of day less the monotonic clock, offs_boot the time spent asleep. Times of the log are those of the
-/// scheduler's clock, which the kernel keeps next to the monotonic one.
+/// scheduler's clock, which the kernel keeps next to the monotonic one: where the two are far apart, this one is damaged.
 /// </remarks>
 internal sealed class WallClock
 {
@@ -15,8 +15,8 @@ internal sealed class WallClock
 
     private const long Second = 1_000_000_000;
 
-    /// <summary>Reads the clocks; null where they cannot be found.</summary>
-    public static WallClock? Read(LinuxSession session)
+    /// <summary>Reads the clocks; null where they cannot be found, or cannot be right.</summary>
+    public static WallClock? Read(LinuxSession session, LinuxClock clock)
     {
         FieldSlot seconds = session.Field("timekeeper", "xtime_sec"), toReal = session.Field("timekeeper", "offs_real");
         ulong core = session.AddressOf("tk_core");
@@ -33,7 +33,10 @@ internal sealed class WallClock
         long part = (long)Math.Min(fraction >> shift, (ulong)Second - 1);
         long awake = now is > Earliest and < Latest ? (long)now * Second + part - offset : -1;
         const long Century = 100L * 365 * 24 * 3600 * Second;
-        return awake is > 0 and < Century && asleep is >= 0 and < Century
+        const long Hour = 3600 * Second;
+        long scheduler = (long)Math.Min(clock.Now, (ulong)Century);
+        bool agrees = scheduler == 0 || (awake > scheduler / 2 - Hour && awake < scheduler * 2 + Hour);
+        return agrees && awake is > 0 and < Century && asleep is >= 0 and < Century
             ? new WallClock
             {
                 Time = DateTimeOffset.FromUnixTimeSeconds((long)now).AddTicks(part / TimeSpan.NanosecondsPerTick),

@@ -16,12 +16,6 @@ public sealed record SystemWords
     public string Origin { get; init; } = "system";
 
     /// <summary>
-    /// What is said of a module that is not a part of the system, where modules do not record whose they are; null where
-    /// they do.
-    /// </summary>
-    public string? ForeignModule { get; init; }
-
-    /// <summary>
     /// Whether people write identifiers of processes and threads in decimal: then a short decimal number is an identifier
     /// and never an address.
     /// </summary>

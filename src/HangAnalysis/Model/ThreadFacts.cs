@@ -65,8 +65,11 @@ public sealed class ThreadFacts
     /// <summary>What kind of thing it waits for, by that reason.</summary>
     public WaitGroup WaitGroup { get; init; }
 
-    /// <summary>How long it has been in this state; null where the dump does not tell.</summary>
-    public TimeSpan? Age { get; init; }
+    /// <summary>
+    /// How long it has been in this state; null where the dump does not tell. What it waits for may tell of a longer wait, from
+    /// which the thread awakes now and then.
+    /// </summary>
+    public TimeSpan? Age { get; set; }
 
     /// <summary>Current priority.</summary>
     public int Priority { get; init; }
@@ -87,7 +90,7 @@ public sealed class ThreadFacts
     /// Whether it has been in a wait that nothing but its object ends for longer than its system holds for healthy: then it is
     /// worth a line also where nobody waits for it.
     /// </summary>
-    public bool IsOverdue { get; init; }
+    public bool IsOverdue { get; set; }
 
     /// <summary>Whether somebody has asked for its end and it has not ended yet.</summary>
     public bool IsEnding { get; init; }

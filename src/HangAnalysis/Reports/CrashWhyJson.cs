@@ -6,7 +6,9 @@ public sealed record CrashWhyJson
     /// <summary>Name and version of this shape.</summary>
     public string Schema { get; init; } = "hanganalysis-crashwhy/1";
 
-    /// <summary>Kind of the end, such as oops, panic, hung-task, sysrq; null where the system had not come to its end.</summary>
+    /// <summary>
+    /// Kind of the end, such as oops, panic, hung-task, sysrq; null where the system had not come to its end.
+    /// </summary>
     public string? Kind { get; init; }
 
     /// <summary>What people call it.</summary>
@@ -94,5 +96,6 @@ public sealed record SuspectModuleJson(string Name, string Taints, string? Meani
 /// <summary>The JSON of <c>!sys</c>. What is not recorded is null.</summary>
 public sealed record SystemJson(
     string Schema, string? Release, string? Version, string? Machine, string? NodeName, string? CommandLine, string? Taints,
-    IReadOnlyList<double>? LoadAverage, int? Processors, int? Online, string? ProcessorModel, string? Hardware, DateTimeOffset? Time,
+    IReadOnlyList<double>? LoadAverage, int? Processors, int? Online, string? ProcessorModel, string? Hardware,
+        DateTimeOffset? Time,
     double? UptimeSeconds, int Tasks, string? Panic, ulong? Memory, int? Modules);

@@ -26,6 +26,15 @@ public class OverdueWaitTests
     }
 
     [Test]
+    public void Memory_that_is_exhausted_says_more_than_a_wait_of_which_nothing_is_known()
+    {
+        FakeSystem system = new() { Memory = new MemoryFacts(1_000_000, 1, null, null) };
+        system.AddThread(1, overdue: true);
+
+        Assert.That(HangAnalyzer.Analyze(system).Class, Is.EqualTo(VerdictClass.MemoryExhausted));
+    }
+
+    [Test]
     public void A_wait_that_is_not_overdue_is_no_evidence_by_itself()
     {
         FakeSystem system = new();

@@ -41,7 +41,9 @@ internal sealed class ForgedLog : IMemory
 
     public byte[] Bytes => _bytes;
 
-    /// <summary>Adds a record; where its text would pass the end of the ring, it goes to the start, as before 6.18.</summary>
+    /// <summary>
+    /// Adds a record; where its text would pass the end of the ring, it goes to the start, as before 6.18.
+    /// </summary>
     public ForgedLog Add(string text, int level = 6, ulong nanoseconds = 0)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
@@ -55,7 +57,8 @@ internal sealed class ForgedLog : IMemory
         Put(TextTable + (int)(begin % size), _id);
         Put(TextTable + (int)start, _id);
         bytes.CopyTo(_bytes, TextTable + (int)start + 8);
-        int index = (int)(_id % (1UL << _countBits)), desc = DescTable + index * DescSize, info = InfoTable + index * InfoSize;
+        int index = (int)(_id % (1UL << _countBits)), desc = DescTable + index * DescSize,
+            info = InfoTable + index * InfoSize;
         Put(desc, 2UL << 62 | _id);
         Put(desc + 8, begin);
         Put(desc + 16, next);

@@ -5,18 +5,24 @@ using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Linux;
 
-/// <summary>Reports of deaths as kernels write them, error codes by the processor's manual, and operands by the registers.</summary>
+/// <summary>
+/// Reports of deaths as kernels write them, error codes by the processor's manual, and operands by the registers.
+/// </summary>
 public class OopsTests
 {
-    /// <summary>Intel's manual, volume 3, figure "Page-Fault Error Code"; 0002 is the published one of the article.</summary>
+    /// <summary>
+    /// Intel's manual, volume 3, figure "Page-Fault Error Code"; 0002 is the published one of the article.
+    /// </summary>
     [TestCase(0x0000UL, "a read in kernel mode; no page is there")]
     [TestCase(0x0002UL, "a write in kernel mode; no page is there")]
     [TestCase(0x0003UL, "a write in kernel mode; the page that is there forbids it")]
     [TestCase(0x0007UL, "a write in user mode; the page that is there forbids it")]
     [TestCase(0x0010UL, "an instruction fetch in kernel mode; no page is there")]
-    [TestCase(0x0009UL, "a read in kernel mode; the page that is there forbids it; reserved bits of a page table are set: it is damaged")]
+    [TestCase(0x0009UL, "a read in kernel mode; the page that is there forbids it; "
+        + "reserved bits of a page table are set: it is damaged")]
     [TestCase(0x8007UL, "a write in user mode; the page that is there forbids it; an enclave forbids it")]
-    public void An_error_code_in_words(ulong code, string words) => Assert.That(PageFaultCode.Describe(code), Is.EqualTo(words));
+    public void An_error_code_in_words(ulong code, string words) =>
+        Assert.That(PageFaultCode.Describe(code), Is.EqualTo(words));
 
     [Test]
     public void The_five_bits_that_every_fault_has_are_told_and_others_where_they_are_set()
@@ -45,11 +51,14 @@ public class OopsTests
     }
 
     /// <summary>With five levels 57 bits are translated, and what begins ff1 is an address.</summary>
-    [TestCase(0xff1c283482288000UL, 5, false), TestCase(0xff1c283482288000UL, 4, true), TestCase(0xffff888000000000UL, 4, false)]
+    [TestCase(0xff1c283482288000UL, 5, false), TestCase(0xff1c283482288000UL, 4, true),
+        TestCase(0xffff888000000000UL, 4, false)]
     public void Canonical_depends_on_the_levels(ulong address, int levels, bool isNot) =>
         Assert.That(BadAddress.IsNonCanonical(address, levels), Is.EqualTo(isNot));
 
-    /// <summary>The report of a published article on a 2.6.32 kernel, with addresses in brackets and the code at the end.</summary>
+    /// <summary>
+    /// The report of a published article on a 2.6.32 kernel, with addresses in brackets and the code at the end.
+    /// </summary>
     [Test]
     public void A_report_of_2_6_32()
     {
@@ -68,23 +77,27 @@ public class OopsTests
             "RIP  [<ffffffffa001903e>] init_module+0x1e/0x28 [null_pointer]",
             "---[ end trace 0123456789abcdef ]---",
             "Kernel panic - not syncing: Fatal exception");
-        Assert.That((report.First, report.Last, report.ErrorCode, report.Count, report.IsPageFault), Is.EqualTo((0, 12, 2UL, 1, true)));
+        Assert.That((report.First, report.Last, report.ErrorCode, report.Count, report.IsPageFault),
+            Is.EqualTo((0, 12, 2UL, 1, true)));
         Assert.That((report.Pid, report.Task, report.Instruction),
             Is.EqualTo(((int?)6951, "insmod", "init_module+0x1e/0x28 [null_pointer]")));
         Assert.That(report.Registers!.Value.InstructionPointer, Is.EqualTo(0xffffffffa001903e));
         Assert.That(report.Registers!.Value.StackPointer, Is.EqualTo(0xffff88007b23bf18));
         Assert.That(report.Registers!.Value.Registers[8], Is.EqualTo(0x1394a));
-        Assert.That((report.Code[report.CodeIndex], report.CodeIndex, report.Flags), Is.EqualTo(((byte)0xc6, 11, 0x10292UL)));
+        Assert.That((report.Code[report.CodeIndex], report.CodeIndex, report.Flags),
+            Is.EqualTo(((byte)0xc6, 11, 0x10292UL)));
     }
 
-    /// <summary>Since 6.10 every such line begins with Oops, and the user is named; another processor writes between.</summary>
+    /// <summary>
+    /// Since 6.10 every such line begins with Oops, and the user is named; another processor writes between.
+    /// </summary>
     [Test]
     public void A_report_of_6_12_among_lines_of_others()
     {
         LogRecord[] records =
         [
-            Line("Oops: general protection fault, probably for non-canonical address 0xdead000000000108: 0000 [#2] PREEMPT SMP NOPTI"),
-            Line("RAX: 1111111111111111 RBX: 1111111111111111 RCX: 1111111111111111") with { Caller = new LogCaller(0x80000001) },
+            Line("Oops: general protection fault, probably for non-canonical address 0xdead000000000108: 0000 [#2] SMP NOPTI"),
+            Line("RAX: 1111111111111111 RBX: 1111111111111111") with { Caller = new LogCaller(0x80000001) },
             Line("CPU: 3 UID: 0 PID: 812 Comm: my job:1 Kdump: loaded Tainted: G OE 6.12.0 #1"),
             Line("RIP: 0010:__list_del_entry_valid+0x2a/0x90"),
             Line("Code: Unable to access opcode bytes at 0xffffffffc0595fdb."),
@@ -97,7 +110,8 @@ public class OopsTests
         ];
         OopsReport report = OopsReader.ReadAll(records, LogEvents.Find(records)).Single();
         Assert.That((report.Exception, report.Address, report.Count, report.IsPageFault), Is.EqualTo((
-            "general protection fault, probably for non-canonical address 0xdead000000000108", (ulong?)0xdead000000000108, 2, false)));
+            "general protection fault, probably for non-canonical address 0xdead000000000108", (ulong?)0xdead000000000108, 2,
+                false)));
         Assert.That((report.Processor, report.Pid, report.Task), Is.EqualTo(((int?)3, (int?)812, "my job:1")));
         Assert.That(report.Registers!.Value.Registers[0], Is.EqualTo(0xdead000000000100));
         Assert.That(report.Code, Is.Empty, "the only code is the program's");
@@ -105,7 +119,8 @@ public class OopsTests
 
     [Test]
     public void A_failed_check_has_its_file_and_line() => Assert.That(
-        Read("------------[ cut here ]------------", "kernel BUG at fs/ext4/inode.c:2721!", "invalid opcode: 0000 [#1] SMP PTI").Place,
+        Read("------------[ cut here ]------------", "kernel BUG at fs/ext4/inode.c:2721!",
+            "invalid opcode: 0000 [#1] SMP PTI").Place,
         Is.EqualTo("fs/ext4/inode.c:2721"));
 
     [TestCase("hung_task: blocked tasks", StopKind.HungTask, true)]
@@ -146,17 +161,20 @@ public class OopsTests
             Is.EqualTo(size < 0 ? [] : new CodeAccess[] { new(address, isWrite, size) }));
     }
 
-    /// <summary>push %rbp; mov %rsp,%rbp; call; xor %eax,%eax; movb $0x1,(%rax); ret: the code of the article's module.</summary>
+    /// <summary>
+    /// push %rbp; mov %rsp,%rbp; call; xor %eax,%eax; movb $0x1,(%rax); ret: the code of the article's module.
+    /// </summary>
     [Test]
     public void Code_is_shown_from_before_the_instruction_on_and_calls_are_named()
     {
         byte[] code = Convert.FromHexString("554889e5e80b00000031c0c60001c3");
         const ulong At = 0xffffffffa0019020;
-        IReadOnlyList<CodeLine> lines = new Disassembly(a => a == At + 0x14 ? "printk" : null).Around(code, At, At + 11, 2, 1);
+        IReadOnlyList<CodeLine> lines = new Disassembly(a => a == At + 0x14 ? "printk" : null).Around(code, At, At + 11, 2,
+            1);
         Assert.That(lines.Select(l => (l.Address - At, l.Bytes, l.Text, l.IsFault)), Is.EqualTo(new[]
         {
-            (4UL, "e80b000000", "callq printk", false), (9UL, "31c0", "xor %eax,%eax", false),
-            (11UL, "c60001", "movb $0x1,(%rax)", true), (14UL, "c3", "retq", false),
+            (4UL, "e80b000000", "call printk", false), (9UL, "31c0", "xor %eax,%eax", false),
+            (11UL, "c60001", "movb $0x1,(%rax)", true), (14UL, "c3", "ret", false),
         }));
     }
 

@@ -27,7 +27,8 @@ public class PrintkRingTests
             ring.Add($"line {i}");
         // Of 1,024 bytes with 16 each all 16 last texts are there.
         KernelLog log = ring.SetTail(unchecked(IdMask - 8 + Count - Kept)).Read();
-        Assert.That(log.Records.Select(r => r.Text), Is.EqualTo(Enumerable.Range(Count - Kept, Kept).Select(i => $"line {i}")));
+        Assert.That(log.Records.Select(r => r.Text),
+            Is.EqualTo(Enumerable.Range(Count - Kept, Kept).Select(i => $"line {i}")));
         Assert.That(log.Damaged, Is.Zero);
     }
 

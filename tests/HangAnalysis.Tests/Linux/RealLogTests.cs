@@ -27,7 +27,8 @@ public class RealLogTests
     {
         RealVmcore core = RealVmcore.Open("c-null-oops");
         KernelLog log = KernelLog.Read(core.Memory, core.Target.Info, core.Symbols);
-        // show_fault_oops() uses pr_alert, die() printk(KERN_DEFAULT ...) and panic() pr_emerg; insmod has PID 97 (NOTES.md).
+        // show_fault_oops() uses pr_alert, die() printk(KERN_DEFAULT ...) and panic() pr_emerg; insmod has PID 97
+        // (NOTES.md).
         LogRecord fault = log.Records.First(r => r.Text.StartsWith("BUG: kernel NULL", StringComparison.Ordinal));
         LogRecord panic = log.Records.First(r => r.Text.StartsWith("Kernel panic", StringComparison.Ordinal));
         Assert.That((fault.Level, fault.Facility, fault.Caller?.Pid), Is.EqualTo((1, 0, (int?)97)));
@@ -39,11 +40,13 @@ public class RealLogTests
     {
         RealVmcore core = RealVmcore.Open("f-kdump-hungtask-panic");
         List<LogEvent> events = LogEvents.Find(KernelLog.Read(core.Memory, core.Target.Info, core.Symbols).Records);
-        Assert.That(events.Where(e => e.Kind == LogEventKind.HungTask).Select(e => (e.Task, e.Pid)), Is.EqualTo(new (string?, int?)[]
+        Assert.That(events.Where(e => e.Kind == LogEventKind.HungTask).Select(e => (e.Task, e.Pid)),
+            Is.EqualTo(new (string?, int?)[]
         {
             ("rwhold-writer", 99), ("rw-reader1", 100), ("rw-reader2", 102), ("rw-reader3", 104), ("rw-reader4", 106),
             ("rw-reader5", 108),
         }));
-        Assert.That(events[^1], Has.Property("Kind").EqualTo(LogEventKind.Panic).And.Property("Subject").EqualTo("hung_task: blocked tasks"));
+        Assert.That(events[^1],
+            Has.Property("Kind").EqualTo(LogEventKind.Panic).And.Property("Subject").EqualTo("hung_task: blocked tasks"));
     }
 }

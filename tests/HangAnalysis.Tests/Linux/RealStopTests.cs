@@ -17,7 +17,8 @@ public class RealStopTests
     {
         LinuxSystem system = new(RealVmcore.Open("c-null-oops").Target);
         LinuxStop stop = system.StopDetails!;
-        Assert.That((stop.Kind, stop.Facts.IsForced, stop.Facts.Title), Is.EqualTo((StopKind.Oops, false, "Oops 0002: NULL pointer dereference")));
+        Assert.That((stop.Kind, stop.Facts.IsForced, stop.Facts.Title),
+            Is.EqualTo((StopKind.Oops, false, "Oops 0002: NULL pointer dereference")));
         Assert.That((stop.ErrorCode, stop.BadAddress, stop.Processor, stop.Thread?.Id, stop.Thread?.Process.Name),
             Is.EqualTo(((ulong?)2, (ulong?)0, (int?)0, (ulong?)97, "insmod")));
         // crash bt: [exception RIP: nullptr_poke+5], and the registers below it.
@@ -33,6 +34,24 @@ public class RealStopTests
         Assert.That(stop.Accesses, Is.EqualTo(new CodeAccess[] { new(0, true, 4) }));
         Assert.That(stop.Stack.Frames.Select(f => f.Function).Take(4),
             Is.EqualTo(["nullptr_poke [nullptr]", "nullptr_init [nullptr]", "do_one_initcall", "do_init_module"]));
+    }
+
+    /// <summary>A death that the kernel survived is told by its log alone: here it must say what the stack says.</summary>
+    [Test]
+    public void The_log_alone_tells_the_same()
+    {
+        LinuxSystem system = new(RealVmcore.Open("c-null-oops").Target);
+        LinuxStop stop = system.StopDetails!;
+        LinuxStop logged = system.DescribeOops(system.Oopses.Single());
+        Assert.That((logged.ErrorCode, logged.BadAddress, logged.FaultAddress, logged.Processor, logged.Thread?.Id),
+            Is.EqualTo((stop.ErrorCode, stop.BadAddress, stop.FaultAddress, stop.Processor, stop.Thread?.Id)));
+        for (int i = 0; i < 16; i++)
+            Assert.That(logged.Registers!.Value.Context.Registers[i],
+                Is.EqualTo(stop.Registers!.Value.Context.Registers[i]), $"{i}");
+        Assert.That(logged.Accesses, Is.EqualTo(stop.Accesses));
+        Assert.That(logged.Stack.Frames.Select(f => f.Text),
+            Is.EqualTo(stop.Stack.Frames.Where(f => f.Module is { IsUserMode: false }).Select(f => f.Text)));
+        Assert.That(logged.Stack.Frames.Select(f => f.Certainty), Is.All.EqualTo(Certainty.Inferred));
     }
 
     [Test]
@@ -85,13 +104,17 @@ public class RealStopTests
             Is.EqualTo((crash["NODENAME"], crash["RELEASE"], crash["VERSION"], crash["MACHINE"].Split(' ')[0])));
         Assert.That(string.Join(", ", own.LoadAverage!.Select(l => l.ToString("0.00", CultureInfo.InvariantCulture))),
             Is.EqualTo(crash["LOAD AVERAGE"]));
-        Assert.That((core.Target.Description.Time ?? system.Time)!.Value.ToString("ddd MMM dd HH:mm:ss 'UTC' yyyy", CultureInfo.InvariantCulture),
+        Assert.That((core.Target.Description.Time ?? system.Time)!.Value.ToString("ddd MMM dd HH:mm:ss 'UTC' yyyy",
+            CultureInfo.InvariantCulture),
             Is.EqualTo(crash["DATE"]));
         // crash reckons the other one from jiffies without knowing their frequency: 3:49 where the log ends after 12 s.
         if (name != "k612-a-abba-mutex-la57")
-            Assert.That(system.Uptime!.Value.ToString(@"hh\:mm\:ss", CultureInfo.InvariantCulture), Is.EqualTo(crash["UPTIME"]));
-        Assert.That(system.Uptime!.Value.TotalSeconds, Is.GreaterThanOrEqualTo(system.Log.Records[^1].Nanoseconds / 1e9 - 0.1).And.LessThan(60));
-        string commandLine = File.ReadLines(Path.Combine(core.Folder, "crash-log.txt")).First(l => l.Contains("Command line: ", StringComparison.Ordinal));
+            Assert.That(system.Uptime!.Value.ToString(@"hh\:mm\:ss", CultureInfo.InvariantCulture),
+                Is.EqualTo(crash["UPTIME"]));
+        Assert.That(system.Uptime!.Value.TotalSeconds,
+            Is.GreaterThanOrEqualTo(system.Log.Records[^1].Nanoseconds / 1e9 - 0.1).And.LessThan(60));
+        string commandLine = File.ReadLines(Path.Combine(core.Folder, "crash-log.txt")).First(l =>
+            l.Contains("Command line: ", StringComparison.Ordinal));
         Assert.That(own.CommandLine, Is.EqualTo(Regex.Replace(commandLine, ".*Command line: ", "").Trim()));
     }
 }

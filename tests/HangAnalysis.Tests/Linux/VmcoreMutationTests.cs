@@ -20,7 +20,8 @@ public class VmcoreMutationTests
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(10);
 
     private static readonly string[] s_commands =
-        ["!hangwhy", "!us", "!lt", "!mods", "!log", "!mem", "!running", "!owners", "!t", "!tl", "!workers -v"];
+        ["!hangwhy", "!us", "!lt", "!mods", "!log", "!mem", "!running", "!owners", "!t", "!tl", "!workers -v", "!crashwhy",
+            "!sys"];
 
     // Pages that are not packed are hit where it hurts; packed ones only break their check sum.
     private static readonly string[] s_scenarios = ["mutex-deadlock", "stuck-disk", "null-oops", "fuse-server-dead"];

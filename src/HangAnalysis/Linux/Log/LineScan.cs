@@ -28,7 +28,8 @@ internal static class LineScan
     {
         text = text.TrimStart();
         int digits = text.IndexOfAnyExceptInRange('0', '9');
-        return int.TryParse(digits < 0 ? text : text[..digits], NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+        return int.TryParse(digits < 0 ? text : text[..digits], NumberStyles.None, CultureInfo.InvariantCulture,
+            out int number)
             ? number
             : null;
     }
@@ -40,7 +41,8 @@ internal static class LineScan
         if (text.StartsWith("0x"))
             text = text[2..];
         int digits = text.IndexOfAnyExcept(s_hexDigits);
-        return ulong.TryParse(digits < 0 ? text : text[..digits], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+        return ulong.TryParse(digits < 0 ? text : text[..digits], NumberStyles.AllowHexSpecifier,
+            CultureInfo.InvariantCulture,
             out ulong number) ? number : null;
     }
 

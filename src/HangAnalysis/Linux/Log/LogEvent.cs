@@ -15,7 +15,9 @@ public enum LogEventKind
     /// <summary>RCU: a processor, or a task, keeps a grace period from ending.</summary>
     RcuStall,
 
-    /// <summary>An access to memory that failed: <c>BUG: unable to handle …</c>, <c>BUG: kernel NULL pointer dereference</c>.</summary>
+    /// <summary>
+    /// An access to memory that failed: <c>BUG: unable to handle …</c>, <c>BUG: kernel NULL pointer dereference</c>.
+    /// </summary>
     BadAccess,
 
     /// <summary>The kernel died at an instruction: <c>Oops: 0002 [#1]</c>, <c>invalid opcode: 0000 [#1]</c>.</summary>
@@ -61,6 +63,8 @@ public sealed record LogEvent(LogEventKind Kind, LogRecord Record, int Index)
     /// <summary>Number of the processor; null where it names none.</summary>
     public int? Processor { get; init; }
 
-    /// <summary>What it is about besides: the disk of a disk error, the file and line of a BUG, the words of a panic.</summary>
+    /// <summary>
+    /// What it is about besides: the disk of a disk error, the file and line of a BUG, the words of a panic.
+    /// </summary>
     public string? Subject { get; init; }
 }

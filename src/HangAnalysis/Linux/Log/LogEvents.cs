@@ -2,13 +2,15 @@ namespace HangAnalysis.Linux.Log;
 
 /// <summary>Finds the lines of a log that report something, and whom they name.</summary>
 /// <remarks>
-/// The lines are those of the kernel's source: kernel/hung_task.c, kernel/watchdog.c, kernel/rcu/tree_stall.h, mm/oom_kill.c,
-/// arch/x86/mm/fault.c, arch/x86/kernel/{dumpstack,traps,nmi}.c, block/blk-core.c, kernel/panic.c; with the prefixes of
-/// different versions.
+/// The lines are those of the kernel's source: kernel/hung_task.c, kernel/watchdog.c, kernel/rcu/tree_stall.h,
+/// mm/oom_kill.c, arch/x86/mm/fault.c, arch/x86/kernel/{dumpstack,traps,nmi}.c, block/blk-core.c, kernel/panic.c; with the
+/// prefixes of different versions.
 /// </remarks>
 internal static class LogEvents
 {
-    /// <summary>The events in the order of the log. Programs may write to the log too: only the kernel's own lines count.</summary>
+    /// <summary>
+    /// The events in the order of the log. Programs may write to the log too: only the kernel's own lines count.
+    /// </summary>
     public static List<LogEvent> Find(IReadOnlyList<LogRecord> records)
     {
         List<LogEvent> events = [];
@@ -30,7 +32,8 @@ internal static class LogEvents
     {
         ReadOnlySpan<char> line = record.Text;
         LogEvent of = new(LogEventKind.Panic, record, index);
-        if (LineScan.TryAfter(line, "Kernel panic - not syncing: ", out ReadOnlySpan<char> rest) && !line.StartsWith("---[ end"))
+        if (LineScan.TryAfter(line, "Kernel panic - not syncing: ", out ReadOnlySpan<char> rest)
+            && !line.StartsWith("---[ end"))
             return of with { Subject = rest.TrimEnd().ToString() };
         if (line.StartsWith("INFO: task ") && line.IndexOf(" blocked ") is > 0 and int blocked)
         {
@@ -74,7 +77,8 @@ internal static class LogEvents
             };
         if (line.StartsWith("sysrq: ") || line.StartsWith("SysRq : "))
             return of with { Kind = LogEventKind.SysRq, Subject = line[(line.IndexOf(':') + 1)..].Trim().ToString() };
-        bool isHardware = line.Contains("[Hardware Error]", StringComparison.Ordinal) || line.StartsWith("NMI: PCI system error")
+        bool isHardware = line.Contains("[Hardware Error]", StringComparison.Ordinal)
+            || line.StartsWith("NMI: PCI system error")
             || line.StartsWith("NMI: memory parity error") || line.StartsWith("NMI: IOCK error");
         return isHardware ? of with { Kind = LogEventKind.HardwareError } : null;
     }
@@ -114,7 +118,8 @@ internal static class LogEvents
     }
 
     /// <summary>
-    /// The lines below name who stalls: <c>rcu: 	3-...!: (1 GPs behind)</c> a processor, <c>P123</c> a task that was preempted.
+    /// The lines below name who stalls: <c>rcu:        3-...!: (1 GPs behind)</c> a processor, <c>P123</c> a task that was
+    /// preempted.
     /// </summary>
     private static void AddStalled(IReadOnlyList<LogRecord> records, int index, List<LogEvent> events)
     {

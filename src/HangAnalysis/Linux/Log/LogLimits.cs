@@ -6,7 +6,9 @@ internal static class LogLimits
     /// <summary>Records that are read: the last ones. A log of 32 MB, the most that people set, has some 400,000.</summary>
     public const int Records = 1 << 20;
 
-    /// <summary>Bits of the number of descriptors: log_buf_len is at most 2 GB, with a descriptor for each 32 bytes.</summary>
+    /// <summary>
+    /// Bits of the number of descriptors: log_buf_len is at most 2 GB, with a descriptor for each 32 bytes.
+    /// </summary>
     public const int DescriptorBits = 26;
 
     /// <summary>Bits of the size of the texts: log_buf_len is at most 2 GB.</summary>

@@ -4,7 +4,9 @@ namespace HangAnalysis.Linux.Log;
 
 /// <summary>Who wrote a record of the log: a task, or a processor that was in an interrupt.</summary>
 /// <param name="Raw">As recorded: an identifier of a task, or with the top bit the number of a processor.</param>
-/// <remarks>kernel/printk/printk.c, printk_caller_id(); recorded since 5.1 where the kernel is built for it, always since 5.10.</remarks>
+/// <remarks>
+/// kernel/printk/printk.c, printk_caller_id(); recorded since 5.1 where the kernel is built for it, always since 5.10.
+/// </remarks>
 public readonly record struct LogCaller(uint Raw)
 {
     private const uint ProcessorBit = 0x8000_0000;
@@ -34,6 +36,9 @@ public sealed record LogRecord(ulong Sequence, ulong Nanoseconds, int Facility, 
     /// <summary>Its time as <c>dmesg</c> prints it: <c>[   16.303941]</c>.</summary>
     public string TimeText => string.Create(CultureInfo.InvariantCulture,
         $"[{Nanoseconds / 1_000_000_000,5}.{Nanoseconds / 1_000 % 1_000_000:000000}]");
+
+    /// <summary>Time and text on one line.</summary>
+    public string Line => ToString().Replace('\t', ' ').Replace('\n', ' ');
 
     /// <summary>Time and text as <c>dmesg</c> prints them.</summary>
     public override string ToString() => $"{TimeText} {Text}";

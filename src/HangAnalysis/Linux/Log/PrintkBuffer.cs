@@ -7,8 +7,8 @@ namespace HangAnalysis.Linux.Log;
 /// <summary>Reads the log of kernels from 3.5 to 5.9: records of changing length, one behind the other.</summary>
 /// <remarks>
 /// kernel/printk.c, struct printk_log (struct log before 3.11): ts_nsec, len of the whole record, text_len, dict_len,
-/// facility, five bits of flags and three of level, the caller since 5.1; behind it the text. A length of 0 means that the next
-/// record is at the buffer's start.
+/// facility, five bits of flags and three of level, the caller since 5.1; behind it the text. A length of 0 means that the
+/// next record is at the buffer's start.
 /// </remarks>
 internal static class PrintkBuffer
 {
@@ -22,7 +22,8 @@ internal static class PrintkBuffer
         int textLength = layout.Offset(type, "text_len"), dictionary = layout.Offset(type, "dict_len");
         if (!layout.IsWhole || header < Math.Max(dictionary + 4, time + 8))
             return KernelLog.Missing("neither VMCOREINFO nor BTF describes its records");
-        if (!memory.TryReadUInt64(variable, out ulong buffer) || !memory.TryReadUInt32(layout.AddressOf("log_buf_len"), out uint size)
+        if (!memory.TryReadUInt64(variable, out ulong buffer)
+            || !memory.TryReadUInt32(layout.AddressOf("log_buf_len"), out uint size)
             || !memory.TryReadUInt32(layout.AddressOf("log_first_idx"), out uint first)
             || !memory.TryReadUInt32(layout.AddressOf("log_next_idx"), out uint next))
             return KernelLog.Missing("its buffer is not in the dump");
@@ -59,7 +60,8 @@ internal static class PrintkBuffer
             byte[] bytes = new byte[text];
             int flags = record[dictionary + 3] & 0x1f;
             if (memory.TryRead(buffer + (ulong)(at + header), bytes))
-                Add(records, new LogRecord((ulong)records.Count, BinaryPrimitives.ReadUInt64LittleEndian(record.AsSpan(time)),
+                Add(records, new LogRecord((ulong)records.Count,
+                    BinaryPrimitives.ReadUInt64LittleEndian(record.AsSpan(time)),
                     record[dictionary + 2], record[dictionary + 3] >> 5,
                     caller >= 0 && caller + 4 <= header
                         ? new LogCaller(BinaryPrimitives.ReadUInt32LittleEndian(record.AsSpan(caller)))

@@ -6,9 +6,10 @@ namespace HangAnalysis.Linux.Log;
 
 /// <summary>Reads the log of kernels since 5.10: a ring of descriptors, one of records' facts, and one of texts.</summary>
 /// <remarks>
-/// kernel/printk/printk_ringbuffer.c. Descriptors are numbered from tail_id to head_id; one is valid where its state word has
-/// its own number and the state committed (1) or finalized (2). Its text lies from begin to next, both counted on without end,
-/// behind a word with the descriptor's number. A text that would go over the end of the ring begins at its start.
+/// kernel/printk/printk_ringbuffer.c. Descriptors are numbered from tail_id to head_id; one is valid where its state word
+/// has its own number and the state committed (1) or finalized (2). Its text lies from begin to next, both counted on
+/// without end, behind a word with the descriptor's number. A text that would go over the end of the ring begins at its
+/// start.
 /// </remarks>
 internal sealed class PrintkRing
 {
@@ -47,18 +48,26 @@ internal sealed class PrintkRing
     public static KernelLog Read(IMemory memory, LogLayout layout, ulong variable)
     {
         PrintkRing reader = new(memory, layout);
-        int descriptors = layout.Offset("printk_ringbuffer", "desc_ring"), texts = layout.Offset("printk_ringbuffer", "text_data_ring");
+        int descriptors = layout.Offset("printk_ringbuffer", "desc_ring"),
+            texts = layout.Offset("printk_ringbuffer", "text_data_ring");
         int countBits = descriptors + layout.Offset("prb_desc_ring", "count_bits");
-        int descs = descriptors + layout.Offset("prb_desc_ring", "descs"), infos = descriptors + layout.Offset("prb_desc_ring", "infos");
-        int head = descriptors + layout.Offset("prb_desc_ring", "head_id"), tail = descriptors + layout.Offset("prb_desc_ring", "tail_id");
-        int sizeBits = texts + layout.Offset("prb_data_ring", "size_bits"), data = texts + layout.Offset("prb_data_ring", "data");
-        int descSize = layout.Size("prb_desc"), infoSize = layout.Size("printk_info"), state = layout.Offset("prb_desc", "state_var");
+        int descs = descriptors + layout.Offset("prb_desc_ring", "descs"),
+            infos = descriptors + layout.Offset("prb_desc_ring", "infos");
+        int head = descriptors + layout.Offset("prb_desc_ring", "head_id"),
+            tail = descriptors + layout.Offset("prb_desc_ring", "tail_id");
+        int sizeBits = texts + layout.Offset("prb_data_ring", "size_bits"),
+            data = texts + layout.Offset("prb_data_ring", "data");
+        int descSize = layout.Size("prb_desc"), infoSize = layout.Size("printk_info"),
+            state = layout.Offset("prb_desc", "state_var");
         if (!layout.IsWhole || descSize < Math.Max(reader._next, state) + 8 || infoSize < reader._length + 4)
             return KernelLog.Missing("neither VMCOREINFO nor BTF describes its ring");
         if (!memory.TryReadUInt64(variable, out ulong ring) || !memory.TryReadUInt32(ring + (ulong)countBits, out uint count)
-            || !memory.TryReadUInt64(ring + (ulong)descs, out ulong descTable) || !memory.TryReadUInt64(ring + (ulong)infos, out ulong infoTable)
-            || !memory.TryReadUInt64(ring + (ulong)head, out ulong last) || !memory.TryReadUInt64(ring + (ulong)tail, out ulong first)
-            || !memory.TryReadUInt32(ring + (ulong)sizeBits, out uint bits) || !memory.TryReadUInt64(ring + (ulong)data, out reader._data))
+            || !memory.TryReadUInt64(ring + (ulong)descs, out ulong descTable)
+                || !memory.TryReadUInt64(ring + (ulong)infos, out ulong infoTable)
+            || !memory.TryReadUInt64(ring + (ulong)head, out ulong last)
+                || !memory.TryReadUInt64(ring + (ulong)tail, out ulong first)
+            || !memory.TryReadUInt32(ring + (ulong)sizeBits, out uint bits)
+                || !memory.TryReadUInt64(ring + (ulong)data, out reader._data))
             return KernelLog.Missing("its ring is not in the dump");
         if (count is 0 or > LogLimits.DescriptorBits || bits is 0 or > LogLimits.TextBits)
             return KernelLog.Missing($"its ring is damaged: it would have 2^{count} records and 2^{bits} bytes");
@@ -123,7 +132,8 @@ internal sealed class PrintkRing
         // Both ends odd mean that there is no text: 3 for an empty line, 1 for a text for which there was no room.
         const ulong EmptyLine = 3;
         bool isEmpty = (begin & next & 1) != 0;
-        if (info.Length == 0 || !(isEmpty ? begin == EmptyLine && next == EmptyLine : TryReadText(begin, next, id, ref length)))
+        if (info.Length == 0 || !(isEmpty ? begin == EmptyLine && next == EmptyLine
+            : TryReadText(begin, next, id, ref length)))
         {
             _damaged++;
             return;

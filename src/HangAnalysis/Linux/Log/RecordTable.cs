@@ -2,7 +2,9 @@ using HangAnalysis.Targets;
 
 namespace HangAnalysis.Linux.Log;
 
-/// <summary>An array of structures in memory that is read in blocks; a page that is absent costs only its own entries.</summary>
+/// <summary>
+/// An array of structures in memory that is read in blocks; a page that is absent costs only its own entries.
+/// </summary>
 internal sealed class RecordTable(IMemory memory, ulong address, int size)
 {
     private const int BlockEntries = 256;
@@ -21,6 +23,7 @@ internal sealed class RecordTable(IMemory memory, ulong address, int size)
             _read = memory.Read(unchecked(address + (ulong)(first * size)), _bytes);
         }
         Span<byte> entry = _bytes.AsSpan((int)(index - first) * size, size);
-        return (index - first + 1) * size <= _read || memory.TryRead(unchecked(address + (ulong)(index * size)), entry) ? entry : [];
+        return (index - first + 1) * size <= _read || memory.TryRead(unchecked(address + (ulong)(index * size)), entry)
+            ? entry : [];
     }
 }

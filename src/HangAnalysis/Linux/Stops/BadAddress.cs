@@ -3,7 +3,9 @@ namespace HangAnalysis.Linux.Stops;
 /// <summary>What the number of an address that failed says.</summary>
 internal static class BadAddress
 {
-    /// <summary>The first page is never mapped: an address in it is a NULL pointer, or a member of what one points to.</summary>
+    /// <summary>
+    /// The first page is never mapped: an address in it is a NULL pointer, or a member of what one points to.
+    /// </summary>
     public const ulong NullPage = 4096;
 
     /// <summary>Whether it is a NULL pointer, or a member of what one points to.</summary>
@@ -35,7 +37,7 @@ internal static class BadAddress
         if (HasByte(address, 0x5a))
             return "memory that was never written (POISON_INUSE)";
         if (IsNonCanonical(address, levels))
-            return "no address at all: its upper bits are not alike (not canonical), as of text or of other data taken for a pointer";
+            return "no address at all: its upper bits are not alike (not canonical), as of text or other data taken for a pointer";
         return address >> 63 == 0 ? "an address of user programs: the kernel must not use it so" : null;
     }
 

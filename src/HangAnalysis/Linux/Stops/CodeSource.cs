@@ -5,7 +5,9 @@ namespace HangAnalysis.Linux.Stops;
 /// <summary>The code around an instruction: from memory, or from the log where memory does not have it.</summary>
 internal sealed class CodeSource
 {
-    /// <summary>Bytes of a function that are read to find where its instructions begin; longer ones are met within.</summary>
+    /// <summary>
+    /// Bytes of a function that are read to find where its instructions begin; longer ones are met within.
+    /// </summary>
     private const int MostBefore = 4096;
 
     private const int Behind = 64;
@@ -14,7 +16,8 @@ internal sealed class CodeSource
     public CodeSource(LinuxSession session, ulong fault, OopsReport? oops)
     {
         Fault = fault;
-        ulong start = session.Symbols.TryFindFunction(fault, out LinuxSymbol function) && fault - function.Address <= MostBefore
+        ulong start = session.Symbols.TryFindFunction(fault, out LinuxSymbol function)
+            && fault - function.Address <= MostBefore
             ? function.Address
             : fault - 64;
         byte[] bytes = new byte[(int)(fault - start) + Behind];

@@ -41,15 +41,18 @@ internal sealed class Disassembly : ISymbolResolver
     public bool TryGetSymbol(in Instruction instruction, int operand, int instructionOperand, ulong address, int addressSize,
         out SymbolResult symbol)
     {
-        string? name = instruction.FlowControl is FlowControl.UnconditionalBranch or FlowControl.ConditionalBranch or FlowControl.Call
-            || instruction.IsIPRelativeMemoryOperand ? _nameOf(address) : null;
+        bool isCode = instruction.FlowControl
+            is FlowControl.UnconditionalBranch or FlowControl.ConditionalBranch or FlowControl.Call;
+        string? name = isCode || instruction.IsIPRelativeMemoryOperand ? _nameOf(address) : null;
         symbol = name is null ? default : new SymbolResult(address, name);
         return name is not null;
     }
 
     /// <summary>The instructions around one, itself among them; empty where its bytes make none.</summary>
     /// <param name="code">Bytes around it.</param>
-    /// <param name="start">Address of the first of them. Where it is the start of a function, what is before is certain.</param>
+    /// <param name="start">
+    /// Address of the first of them. Where it is the start of a function, what is before is certain.
+    /// </param>
     /// <param name="fault">Address of the instruction.</param>
     /// <param name="before">Instructions before it at most.</param>
     /// <param name="after">Instructions behind it at most.</param>
@@ -64,7 +67,8 @@ internal sealed class Disassembly : ISymbolResolver
         for (int i = Math.Max(0, index - before); i < instructions.Count; i++)
         {
             Instruction one = instructions[i];
-            lines.Add(new CodeLine(one.IP, Convert.ToHexStringLower(code, (int)(one.IP - start), one.Length), Format(one), one.IP == fault));
+            lines.Add(new CodeLine(one.IP, Convert.ToHexStringLower(code, (int)(one.IP - start), one.Length), Format(one),
+                one.IP == fault));
         }
         return lines;
     }
@@ -120,8 +124,8 @@ internal sealed class Disassembly : ISymbolResolver
     }
 
     /// <summary>
-    /// Where to begin so that the instruction is met: at the start where that leads to it, else as early as possible. x86 code
-    /// soon falls into step wherever one begins.
+    /// Where to begin so that the instruction is met: at the start where that leads to it, else as early as possible. x86
+    /// code soon falls into step wherever one begins.
     /// </summary>
     private static int FindBeginning(byte[] code, ulong start, int at)
     {
@@ -143,7 +147,8 @@ internal sealed class Disassembly : ISymbolResolver
 
     private static List<Instruction> Decode(byte[] code, ulong start, int begin, int at, int after)
     {
-        Decoder decoder = Decoder.Create(Bits, new ByteArrayCodeReader(code, begin, code.Length - begin), start + (ulong)begin);
+        Decoder decoder = Decoder.Create(Bits, new ByteArrayCodeReader(code, begin, code.Length - begin),
+            start + (ulong)begin);
         List<Instruction> instructions = [];
         for (int behind = 0; behind <= after && decoder.IP < start + (ulong)code.Length;)
         {

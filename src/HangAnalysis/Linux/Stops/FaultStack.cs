@@ -10,11 +10,15 @@ internal static class FaultStack
     /// <summary>Functions between an instruction that failed and the end of the system.</summary>
     private static readonly HashSet<string> s_deaths =
     [
-        "oops_end", "die", "__die", "__die_body", "die_addr", "page_fault_oops", "no_context", "pgtable_bad", "kernelmode_fixup_or_oops",
-        "do_trap_no_signal", "exc_double_fault", "do_double_fault", "handle_stack_overflow", "df_debug", "rewind_stack_and_make_dead",
+        "oops_end", "die", "__die", "__die_body", "die_addr", "page_fault_oops", "no_context", "pgtable_bad",
+            "kernelmode_fixup_or_oops",
+        "do_trap_no_signal", "exc_double_fault", "do_double_fault", "handle_stack_overflow", "df_debug",
+            "rewind_stack_and_make_dead",
     ];
 
-    /// <summary>Number of the frame that was interrupted by a fault of which the kernel died; -1 where there is none.</summary>
+    /// <summary>
+    /// Number of the frame that was interrupted by a fault of which the kernel died; -1 where there is none.
+    /// </summary>
     public static int FindFault(KernelStack stack, LinuxStacks names)
     {
         bool isDeath = false;
@@ -23,7 +27,8 @@ internal static class FaultStack
             LinuxFrame frame = stack.Frames[i];
             if (isDeath && frame is { IsInterrupted: true, RegistersIndex: >= 0 })
                 return frame.Kind == LinuxFrameKind.User ? -1 : i;
-            isDeath |= frame.Kind != LinuxFrameKind.User && s_deaths.Contains(LinuxFunctions.Plain(names.FunctionOf(stack, i)).ToString());
+            isDeath |= frame.Kind != LinuxFrameKind.User
+                && s_deaths.Contains(LinuxFunctions.Plain(names.FunctionOf(stack, i)).ToString());
         }
         return -1;
     }
@@ -39,8 +44,8 @@ internal static class FaultStack
     }
 
     /// <summary>
-    /// The stack as the log has it, for a task whose stack was given up: the kernel begins it anew before the task ends. Lines
-    /// with a question mark are words that may be left over.
+    /// The stack as the log has it, for a task whose stack was given up: the kernel begins it anew before the task ends.
+    /// Lines with a question mark are words that may be left over.
     /// </summary>
     public static StackFacts FromLog(IReadOnlyList<LogRecord> records, OopsReport oops, LinuxSystem system)
     {

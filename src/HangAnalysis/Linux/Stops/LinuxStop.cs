@@ -22,7 +22,9 @@ public sealed class LinuxStop
     /// <summary>The task that was on it; null where not known.</summary>
     public ThreadFacts? Thread { get; init; }
 
-    /// <summary>The registers at the instruction that failed; null where it is none, or where they are not recorded.</summary>
+    /// <summary>
+    /// The registers at the instruction that failed; null where it is none, or where they are not recorded.
+    /// </summary>
     public PtRegs? Registers { get; init; }
 
     /// <summary>The instruction that failed; 0 where it is none, or where it is not recorded.</summary>

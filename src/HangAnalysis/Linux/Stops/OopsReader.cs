@@ -6,8 +6,8 @@ namespace HangAnalysis.Linux.Stops;
 
 /// <summary>Reads what the log says of deaths of the kernel.</summary>
 /// <remarks>
-/// arch/x86/kernel/dumpstack.c, process_64.c (__show_regs) and mm/fault.c (show_fault_oops). Kernels before 4.11 write addresses
-/// in brackets and the code behind the trace. Lines of other processors may stand between.
+/// arch/x86/kernel/dumpstack.c, process_64.c (__show_regs) and mm/fault.c (show_fault_oops). Kernels before 4.11 write
+/// addresses in brackets and the code behind the trace. Lines of other processors may stand between.
 /// </remarks>
 internal static class OopsReader
 {
@@ -44,7 +44,8 @@ internal static class OopsReader
 
     private static OopsReport TakeHeadline(IReadOnlyList<LogRecord> records, OopsReport report)
     {
-        ulong? address = LineScan.TryAfter(report.Exception, "address ", out ReadOnlySpan<char> rest) ? LineScan.Hex(rest) : null;
+        ulong? address = LineScan.TryAfter(report.Exception, "address ", out ReadOnlySpan<char> rest) ? LineScan.Hex(rest)
+            : null;
         for (int i = report.First - 1; i >= 0 && i >= report.Last - MostBefore; i--)
         {
             LogRecord record = records[i];
@@ -96,16 +97,20 @@ internal static class OopsReader
         return report with { Registers = hasRegisters ? registers : null };
     }
 
-    /// <summary><c>CPU: 0 PID: 97 Comm: insmod Tainted: G</c>; before 3.10 <c>Pid: 97, comm: insmod Tainted: P</c>.</summary>
+    /// <summary>
+    /// <c>CPU: 0 PID: 97 Comm: insmod Tainted: G</c>; before 3.10 <c>Pid: 97, comm: insmod Tainted: P</c>.
+    /// </summary>
     private static OopsReport TakeTask(OopsReport report, ReadOnlySpan<char> line)
     {
-        int pid = line.IndexOf("PID: ", StringComparison.OrdinalIgnoreCase), name = line.IndexOf("Comm: ", StringComparison.OrdinalIgnoreCase);
+        int pid = line.IndexOf("PID: ", StringComparison.OrdinalIgnoreCase),
+            name = line.IndexOf("Comm: ", StringComparison.OrdinalIgnoreCase);
         ReadOnlySpan<char> task = name < 0 ? [] : line[(name + "Comm: ".Length)..];
         foreach (string end in (ReadOnlySpan<string>)[" Kdump: ", " Tainted: ", " Not tainted"])
             task = LineScan.Before(task, end);
         return report with
         {
-            Processor = LineScan.TryAfter(line, "CPU: ", out ReadOnlySpan<char> cpu) ? LineScan.Number(cpu) : report.Processor,
+            Processor = LineScan.TryAfter(line, "CPU: ", out ReadOnlySpan<char> cpu) ? LineScan.Number(cpu)
+                : report.Processor,
             Pid = LineScan.Number(line[(pid + "PID: ".Length)..]),
             Task = task.Length == 0 ? null : task.Trim().ToString(),
         };

@@ -12,7 +12,9 @@ namespace HangAnalysis.Linux.Stops;
 /// <param name="Count">How often the kernel had died then, this time included.</param>
 public sealed record OopsReport(LogRecord Die, int First, int Last, string Exception, ulong ErrorCode, int Count)
 {
-    /// <summary>The line before it that says more: <c>BUG: kernel NULL pointer dereference, address: …</c>; null for none.</summary>
+    /// <summary>
+    /// The line before it that says more: <c>BUG: kernel NULL pointer dereference, address: …</c>; null for none.
+    /// </summary>
     public string? Headline { get; init; }
 
     /// <summary>The address that could not be accessed; null where none is told.</summary>
@@ -30,7 +32,9 @@ public sealed record OopsReport(LogRecord Die, int First, int Last, string Excep
     /// <summary>Name of the task. Text from the dump.</summary>
     public string? Task { get; init; }
 
-    /// <summary>The instruction as the log names it: <c>nullptr_poke+0x5/0x1000 [nullptr]</c>; null where it does not.</summary>
+    /// <summary>
+    /// The instruction as the log names it: <c>nullptr_poke+0x5/0x1000 [nullptr]</c>; null where it does not.
+    /// </summary>
     public string? Instruction { get; init; }
 
     /// <summary>Bytes around the instruction; empty where the log has none.</summary>
@@ -39,7 +43,9 @@ public sealed record OopsReport(LogRecord Die, int First, int Last, string Excep
     /// <summary>Which of those is the instruction's first.</summary>
     public int CodeIndex { get; init; }
 
-    /// <summary>Integer registers; null where the log has none. The instruction pointer is 0 where only its name is told.</summary>
+    /// <summary>
+    /// Integer registers; null where the log has none. The instruction pointer is 0 where only its name is told.
+    /// </summary>
     public X64Context? Registers { get; init; }
 
     /// <summary>Flags of the processor.</summary>

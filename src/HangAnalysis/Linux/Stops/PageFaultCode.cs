@@ -9,8 +9,8 @@ public readonly record struct FaultBit(int Bit, string Name, bool IsSet, string 
 
 /// <summary>The error code that x86 processors push on a page fault.</summary>
 /// <remarks>
-/// Intel's manual, volume 3, "Page-Fault Exceptions" (PF error code); enum x86_pf_error_code of arch/x86/include/asm/trap_pf.h,
-/// which has RMP from AMD's manual.
+/// Intel's manual, volume 3, "Page-Fault Exceptions" (PF error code); enum x86_pf_error_code of
+/// arch/x86/include/asm/trap_pf.h, which has RMP from AMD's manual.
 /// </remarks>
 public static class PageFaultCode
 {

@@ -1,14 +1,17 @@
 namespace HangAnalysis.Linux.Stops;
 
 /// <summary>What the words of panics mean.</summary>
-/// <remarks>The arguments of panic() and nmi_panic() in the kernel's source: what they say has been stable since 2.6.</remarks>
+/// <remarks>
+/// The arguments of panic() and nmi_panic() in the kernel's source: what they say has been stable since 2.6.
+/// </remarks>
 internal static class PanicWords
 {
     private static readonly (string Words, StopKind Kind)[] s_kinds =
     [
         ("hung_task", StopKind.HungTask),
         ("softlockup", StopKind.SoftLockup),
-        ("hard LOCKUP", StopKind.HardLockup), ("Hard LOCKUP", StopKind.HardLockup), ("NMI Watchdog detected LOCKUP", StopKind.HardLockup),
+        ("hard LOCKUP", StopKind.HardLockup), ("Hard LOCKUP", StopKind.HardLockup),
+            ("NMI Watchdog detected LOCKUP", StopKind.HardLockup),
         ("RCU Stall", StopKind.RcuStall), ("RCU panic", StopKind.RcuStall),
         ("sysrq", StopKind.SysRq), ("SysRq", StopKind.SysRq),
         ("NMI: Not continuing", StopKind.Nmi), ("An NMI occurred", StopKind.Nmi), ("NMI IOCK error", StopKind.Hardware),
@@ -27,7 +30,8 @@ internal static class PanicWords
         ("watchdog_hardlockup_check", StopKind.HardLockup), ("watchdog_timer_fn", StopKind.SoftLockup),
         ("panic_on_rcu_stall", StopKind.RcuStall), ("check_hung_uninterruptible_tasks", StopKind.HungTask),
         ("mce_panic", StopKind.Hardware), ("ghes_panic", StopKind.Hardware), ("pci_serr_error", StopKind.Hardware),
-        ("mem_parity_error", StopKind.Hardware), ("unknown_nmi_error", StopKind.Nmi), ("out_of_memory", StopKind.OutOfMemory),
+        ("mem_parity_error", StopKind.Hardware), ("unknown_nmi_error", StopKind.Nmi),
+            ("out_of_memory", StopKind.OutOfMemory),
     ];
 
     /// <summary>The kind of a panic by its message.</summary>
@@ -64,7 +68,8 @@ internal static class PanicWords
         StopKind.OutOfMemory => "there was no memory left",
         StopKind.Hardware => "the hardware reported an error",
         StopKind.Warning => "a warning ended it, because panic_on_warn is set",
-        _ when message.StartsWith("VFS: Unable to mount root", StringComparison.Ordinal) => "the root file system could not be mounted",
+        _ when message.StartsWith("VFS: Unable to mount root", StringComparison.Ordinal) =>
+            "the root file system could not be mounted",
         _ when message.StartsWith("stack-protector", StringComparison.Ordinal) => "a function's stack frame was overwritten",
         _ when message.StartsWith("Attempted to kill init", StringComparison.Ordinal) => "the first program (init) ended",
         _ => null,

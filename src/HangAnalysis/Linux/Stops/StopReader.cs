@@ -36,7 +36,8 @@ internal sealed class StopReader
         foreach (ProcessorFacts processor in system.Processors)
             if (processor.Number == _processor)
                 _thread = processor.Current;
-        _stack = _thread is null ? KernelStack.Missing("which task ended the system is not recorded") : system.GetKernelStack(_thread);
+        _stack = _thread is null ? KernelStack.Missing("which task ended the system is not recorded")
+            : system.GetKernelStack(_thread);
         _fault = FaultStack.FindFault(_stack, stacks);
     }
 
@@ -68,8 +69,8 @@ internal sealed class StopReader
     }
 
     /// <summary>
-    /// The processor that ended the system: panic_cpu, which is -1 until then (since 3.6; crash_kexec() sets it too, since 4.5),
-    /// else the one that writes the dump.
+    /// The processor that ended the system: panic_cpu, which is -1 until then (since 3.6; crash_kexec() sets it too, since
+    /// 4.5), else the one that writes the dump.
     /// </summary>
     private int? FindProcessor()
     {
@@ -87,7 +88,8 @@ internal sealed class StopReader
     private StopKind Classify()
     {
         if (_fault >= 0)
-            return LinuxFunctions.Plain(_stacks.FunctionOf(_stack, _fault)).SequenceEqual("sysrq_handle_crash") ? StopKind.SysRq : StopKind.Oops;
+            return LinuxFunctions.Plain(_stacks.FunctionOf(_stack, _fault)).SequenceEqual("sysrq_handle_crash")
+                ? StopKind.SysRq : StopKind.Oops;
         StopKind kind = _panic?.Subject is { } message ? PanicWords.Classify(message) : StopKind.Panic;
         if (kind == StopKind.Panic)
             for (int i = 0; i < _stack.Frames.Length; i++)
@@ -102,7 +104,8 @@ internal sealed class StopReader
     {
         const int MostLines = 8;
         foreach (LogEvent found in _system.LogEvents)
-            if (found.Kind == LogEventKind.HardwareError && found.Index < panic.Index && found.Index >= panic.Index - MostLines)
+            if (found.Kind == LogEventKind.HardwareError && found.Index < panic.Index
+                && found.Index >= panic.Index - MostLines)
                 return true;
         return false;
     }
@@ -183,8 +186,8 @@ internal sealed class StopReader
         : null;
 
     /// <summary>
-    /// The error code that the task keeps of its last fault: only where the vector of a page fault stands beside it, which most
-    /// kernels do not set for faults of their own.
+    /// The error code that the task keeps of its last fault: only where the vector of a page fault stands beside it, which
+    /// most kernels do not set for faults of their own.
     /// </summary>
     private ulong? ThreadErrorCode()
     {

@@ -41,14 +41,15 @@ public static class StopWords
         List<(string, Phrase)> evidence = [];
         foreach (LogEvent found in system.LogEvents)
             if (stop.Panic is { } panic && found.Index < panic.Index && found.Index >= panic.Index - 8
-                && found.Kind is LogEventKind.SysRq or LogEventKind.UnknownNmi or LogEventKind.HardwareError or LogEventKind.Warning)
+                && found.Kind is LogEventKind.SysRq or LogEventKind.UnknownNmi or LogEventKind.HardwareError
+                    or LogEventKind.Warning)
                 AddLog(evidence, found.Record);
         AddLog(evidence, stop.Panic?.Record);
         string by = WhoOf(stop);
         string record = stop.Kind switch
         {
-            StopKind.SysRq => $"forced by sysrq c{by}: here is the hang",
-            StopKind.Nmi => $"forced by an NMI{by}: here is the hang",
+            StopKind.SysRq => $"forced by sysrq c, written or pressed{by}: here is the hang",
+            StopKind.Nmi => $"forced by an NMI{(stop.Processor is { } cpu ? $" on CPU {cpu}" : "")}: here is the hang",
             _ when isForced => $"panic{by}: {message}; here is the hang",
             _ => $"panic{by}: {message}",
         };
@@ -71,9 +72,10 @@ public static class StopWords
         string text = line.Text;
         if (stop.Inputs.Count > 0)
             text += $" with {string.Join(", ", stop.Inputs.Select(i => $"{i.Name} {i.Value:x}"))}";
-        if (Access(stop) is { } access)
-            text += $": {(access.IsWrite ? "writes" : "reads")} {(access.Bytes > 0 ? $"{access.Bytes} byte{(access.Bytes == 1 ? "" : "s")} " : "")}at 0x{access.Address:x}";
-        return text;
+        if (Access(stop) is not { } access)
+            return text;
+        string size = access.Bytes switch { <= 0 => "", 1 => "1 byte ", _ => $"{access.Bytes} bytes " };
+        return $"{text}: {(access.IsWrite ? "writes" : "reads")} {size}at 0x{access.Address:x}";
     }
 
     /// <summary>The access that failed: the one to the address that is recorded, else the only one.</summary>
@@ -129,6 +131,6 @@ public static class StopWords
     private static void AddLog(List<(string, Phrase)> evidence, LogRecord? record)
     {
         if (record is not null)
-            evidence.Add(("Log", Phrase.Of(record.ToString())));
+            evidence.Add(("Log", Phrase.Of(record.Line)));
     }
 }

@@ -6,15 +6,21 @@ namespace HangAnalysis.Linux.Waits;
 /// <summary>Follows tasks that wait for a bit of a word: buffers, inodes, remote procedure calls.</summary>
 /// <remarks>
 /// wait_bit_queue_entry.key.flags is the address of the word. Which structure it is part of is told by the function that
-/// waits: wait_on_bit takes any word. Buffers are known by what they look like too: __wait_on_buffer ends with a jump into the
-/// waiting function, so that it is on no stack (seen in 6.1), and jbd2 and file systems wait for their bits directly.
+/// waits: wait_on_bit takes any word. Buffers are known by what they look like too: __wait_on_buffer ends with a jump into
+/// the waiting function, so that it is on no stack (seen in 6.1), and jbd2 and file systems wait for their bits directly.
 /// </remarks>
 internal sealed class BitWaits : IQueueOwner
 {
+    /// <summary>What wakes those in wait_var_event, who wait for a word to have another value: they name no bit.</summary>
+    private const string VariableWaker = "var_wake_function";
+
+    /// <summary>Bit 0 of rw_semaphore.count: a writer has it; the lowest bits of owner are flags (kernel/locking/rwsem.c).</summary>
+    private const ulong WriterLocked = 1, OwnerFlags = 7;
+
     private readonly WaitContext _context;
     private readonly DiskWaits _disks;
-    private readonly FieldSlot _entry, _word, _bit, _bufferState, _bufferDevice, _bufferBlock, _bufferBytes, _bufferNext, _inodeState, _rpcState, _rpcClient,
-        _rpcTransport, _serverName;
+    private readonly FieldSlot _entry, _word, _bit, _bufferState, _bufferDevice, _bufferBlock, _bufferBytes, _bufferNext,
+        _inodeState, _rpcState, _rpcClient, _rpcTransport, _serverName, _superFlags, _superLock, _superLockCount, _superLockOwner;
 
     public BitWaits(WaitContext context, DiskWaits disks)
     {
@@ -33,12 +39,16 @@ internal sealed class BitWaits : IQueueOwner
         _rpcClient = session.ModuleField("sunrpc", "rpc_task", "tk_client");
         _rpcTransport = session.ModuleField("sunrpc", "rpc_clnt", "cl_xprt");
         _serverName = session.ModuleField("sunrpc", "rpc_xprt", "servername");
+        _superFlags = session.Field("super_block", "s_flags");
+        _superLock = session.Field("super_block", "s_umount");
+        _superLockCount = session.Field("super_block", "s_umount.count");
+        _superLockOwner = session.Field("super_block", "s_umount.owner");
     }
 
     /// <inheritdoc/>
     public bool TryAdd(ThreadFacts thread, KernelStack stack, in QueuedWaiter waiter)
     {
-        if (waiter.Waker is not ("wake_bit_function" or "var_wake_function") || !_entry.IsPresent || !_word.IsPresent)
+        if (waiter.Waker is not ("wake_bit_function" or VariableWaker) || !_entry.IsPresent || !_word.IsPresent)
             return false;
         ulong start = waiter.Entry - (ulong)_entry.Offset;
         ulong word = _context.Session.Read(start, _word);
@@ -51,17 +61,25 @@ internal sealed class BitWaits : IQueueOwner
         if (_rpcState.IsPresent && Has(stack, f => f.StartsWith("rpc_wait_bit", StringComparison.Ordinal)
                 || f is "__rpc_execute" or "rpc_wait_for_completion_task"))
             return AddRemote(thread, word - (ulong)_rpcState.Offset, evidence);
+        bool isVariable = waiter.Waker == VariableWaker;
+        if (isVariable && _superFlags.IsPresent && Has(stack, f => f.Contains("super_lock", StringComparison.Ordinal)
+                || f.Contains("iterate_supers", StringComparison.Ordinal)))
+            return AddSuperBlock(thread, word - (ulong)_superFlags.Offset, evidence);
         bool isInode = _inodeState.IsPresent && Has(stack, f => f.Contains("wait_on_inode", StringComparison.Ordinal)
             || f.Contains("inode_wait_for_writeback", StringComparison.Ordinal) || f is "find_inode_fast" or "iget_locked" or "ilookup");
         ulong address = isInode ? word - (ulong)_inodeState.Offset : word;
         ObjectReference reference = new(ObjectKind.Event, address);
-        string title = isInode ? "inode" : "bit of a word";
+        string title = isInode ? "inode" : isVariable ? "value of a word" : "bit of a word";
         string? name = _context.VariableAt(address);
-        _context.AddWait(thread, reference, Phrase.Of($"{title} {reference}, bit {(int)_context.Session.Read(start, _bit)}"), Certainty.Proven, evidence);
+        _context.AddWait(thread, reference, isVariable
+            ? Phrase.Of($"{title} {reference}")
+            : Phrase.Of($"{title} {reference}, bit {(int)_context.Session.Read(start, _bit)}"), Certainty.Proven, evidence);
         string? place = null;
         if (isInode)
             _disks.Devices.DiskOfInode(address, out place);
-        _context.Graph.Describe(new ObjectFacts(reference, title, place ?? name, Phrase.Of("who will clear the bit is not recorded")));
+        _context.Graph.Describe(new ObjectFacts(reference, title, place ?? name, Phrase.Of(isVariable
+            ? "who will change it is not recorded"
+            : "who will clear the bit is not recorded")));
         return true;
     }
 
@@ -94,12 +112,33 @@ internal sealed class BitWaits : IQueueOwner
         ulong disk = _disks.Devices.DiskOf(_context.Session.Read(buffer, _bufferDevice));
         ulong block = _context.Session.Read(buffer, _bufferBlock);
         ObjectReference reference = new(ObjectKind.Request, buffer);
-        Phrase what = Phrase.Of($"buffer {reference} of block {block}");
+        string of = _disks.Devices.NameOf(disk) is { } name ? $" of {name}" : "";
+        Phrase what = Phrase.Of($"buffer {reference} of block {block}{of}");
         // The lock bit of a buffer is held by its I/O, but any task may take it.
         if (_disks.TryAdd(ObjectReference.To(thread.Address), disk, what, Certainty.Inferred, evidence))
             return true;
         _context.AddWait(thread, reference, what, Certainty.Proven, evidence);
         _context.Graph.Describe(new ObjectFacts(reference, "buffer", null, Phrase.Of("the disk that it is of is not in the dump")));
+        return true;
+    }
+
+    /// <summary>
+    /// Since 6.6 who needs a file system that is being mounted waits until its super block is born, or has died (super_lock
+    /// of fs/super.c). Who mounts or unmounts it has its s_umount to write all the while.
+    /// </summary>
+    private bool AddSuperBlock(ThreadFacts thread, ulong super, string evidence)
+    {
+        LinuxSession session = _context.Session;
+        ObjectReference reference = new(ObjectKind.Event, super);
+        string place = _disks.Devices.PlaceOf(super);
+        _context.AddWait(thread, reference, Phrase.Of($"super block {reference} of {place}, to be mounted or gone"),
+            Certainty.Proven, evidence);
+        if ((session.Read(super, _superLockCount) & WriterLocked) != 0
+            && _context.System.FindThread(session.Read(super, _superLockOwner) & ~OwnerFlags) is { } owner && owner != thread)
+            _context.AddOwner(reference, owner, Certainty.Inferred,
+                CrashCommands.Field("rw_semaphore", "count,owner", super + (ulong)_superLock.Offset), "mounted or unmounted");
+        _context.Graph.Describe(new ObjectFacts(reference, "super block", place,
+            Phrase.Of("who mounts or unmounts it is not recorded")));
         return true;
     }
 

@@ -44,7 +44,11 @@ internal sealed class DiskWaits(WaitContext context, BlockDevices devices)
 }
 
 /// <summary>Completions of a bio or a request that a task sent itself and waits for.</summary>
-/// <remarks>submit_bio_wait keeps its completion in bio.bi_private, blk_execute_rq in request.end_io_data: both point back.</remarks>
+/// <remarks>
+/// submit_bio_wait keeps its completion in bio.bi_private, blk_execute_rq in request.end_io_data: both point back. Both awake
+/// each half of the time after which a task counts as hung (blk_wait_io; kernel.hung_task_timeout_secs), so that it is never
+/// reported, and wait on: how long they wait is told by the request.
+/// </remarks>
 internal sealed class BioCompletions : ICompletionOwner
 {
     private readonly WaitContext _context;
@@ -77,6 +81,11 @@ internal sealed class BioCompletions : ICompletionOwner
             : isBio ? _disks.Devices.DiskOf(_context.Session.Read(found, _device))
             : _requestDisk.IsPresent ? _context.Session.Read(found, _requestDisk)
             : _context.Session.Read(_context.Session.Read(found, _requestQueue), _queueDisk);
+        if ((isBio ? _disks.Devices.AgeOfBio(disk, found) : _disks.Devices.AgeOf(found)) is { } age && !(age <= waiter.Age))
+        {
+            waiter.Age = age;
+            waiter.IsOverdue |= waiter.WaitsInKernelMode == true && age >= LinuxWaitRoles.OverdueAge;
+        }
         string what = isBio ? "bio" : "request";
         return _disks.TryAdd(completion, disk, Phrase.Of($"completed when {what} {found:x16} is done by disk {_disks.Devices.NameOf(disk)}"),
             Certainty.Proven, CrashCommands.Structure(what, found))

@@ -49,6 +49,8 @@ public sealed class ForgedVmcore
     {
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, name + ".vmcore");
+        // Who has an older file of this name open keeps it.
+        File.Delete(path);
         using FileStream stream = File.Create(path);
         VmcoreFile.Write(Machine, stream, Form);
         return path;

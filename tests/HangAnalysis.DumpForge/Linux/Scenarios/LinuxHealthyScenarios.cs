@@ -43,6 +43,33 @@ internal static class LinuxHealthyScenarios
         return machine;
     }
 
+    /// <summary>
+    /// Memory and swap are used up: programs are in direct reclaim, where they sleep for a second at most and try again,
+    /// and the log says who was killed.
+    /// </summary>
+    public static LinuxMachine OutOfMemory(LinuxOptions options)
+    {
+        const string Reclaim = "schedule schedule_timeout throttle_direct_reclaim try_to_free_pages "
+            + "__alloc_pages_slowpath.constprop.0 __alloc_pages __handle_mm_fault handle_mm_fault";
+        LinuxMachine machine = LinuxPopulation.Create(options);
+        ulong total = machine.Identity.Memory.Total;
+        machine.Identity.Memory = new MemoryFigures(total, 310, 240, 60, 1900)
+        {
+            Anonymous = total - 6000, SwapFree = 0, Committed = 2 * total + 262144,
+        };
+        LinuxTask eater = machine.Tasks.AddProcess(3400, "eater", null, 900_000).Sleep('D', Reclaim, 0.9);
+        LinuxTask[] tasks = [.. Enumerable.Range(1, 6).Select(i =>
+            machine.Tasks.AddProcess(3400 + (uint)i, $"app{i}", null, 20_000).Sleep('D', Reclaim, 0.9 - 0.1 * i))];
+        double now = options.Uptime.TotalSeconds;
+        machine.Log.Add(now - 3, "app3 invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0", 4)
+            .Add(now - 3, "Out of memory: Killed process 2999 (victim) total-vm:812000kB, anon-rss:198000kB", 3);
+        machine.Truth = new LinuxTruth("memory-exhausted", null, [])
+        {
+            Owners = [eater.Pid], Victims = [.. tasks.Select(task => task.Pid)],
+        };
+        return machine;
+    }
+
     /// <summary>Tasks in D for long with nothing on their stacks that is known, and one short one.</summary>
     public static LinuxMachine UnknownWait(LinuxOptions options)
     {

@@ -63,7 +63,7 @@ internal static class LinuxProcessorScenarios
         double now = options.Uptime.TotalSeconds;
         machine.Log.Add(now - 5, "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", 3)
             .Add(now - 5, "rcu: \t1-...!: (15001 ticks this GP) idle=1a4c/1/0x4000000000000000 softirq=611/611 fqs=7001 ", 3)
-            .Add(now - 5, "\t(detected by 0, t=15002 jiffies, g=1521, q=22 ncpus=2)", 4);
+            .Add(now - 5, "\t(detected by 0, t=15002 jiffies, g=6085, q=22 ncpus=2)", 4);
         machine.Truth = new LinuxTruth("processor-stuck", "loopdrv",
             [LinuxTruth.Link(waiter), LinuxTruth.Link("lock", done.Address, "rcu"), LinuxTruth.Link(hog)])
         {

@@ -12,6 +12,7 @@ public static class LinuxScenarioSet
         ["rwsem-readers"] = LinuxSemaphoreScenarios.Readers,
         ["semaphore"] = LinuxSemaphoreScenarios.Counting,
         ["percpu-rwsem"] = LinuxSemaphoreScenarios.Frozen,
+        ["percpu-rwsem-writer"] = LinuxSemaphoreScenarios.PerCpuWriter,
         ["stuck-disk"] = LinuxStorageScenarios.StuckDisk,
         ["stuck-request"] = LinuxStorageScenarios.StuckRequest,
         ["workqueue-flush"] = LinuxWorkScenarios.Flush,
@@ -32,6 +33,7 @@ public static class LinuxScenarioSet
         ["sysrq-forced"] = LinuxCrashScenarios.Sysrq,
         ["nmi-forced"] = LinuxCrashScenarios.Nmi,
         ["unknown-wait"] = LinuxHealthyScenarios.UnknownWait,
+        ["memory-exhausted"] = LinuxHealthyScenarios.OutOfMemory,
         ["healthy-idle"] = LinuxHealthyScenarios.Idle,
         ["many-tasks"] = LinuxHealthyScenarios.Many,
     };

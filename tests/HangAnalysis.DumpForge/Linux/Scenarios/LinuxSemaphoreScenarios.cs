@@ -99,6 +99,37 @@ internal static class LinuxSemaphoreScenarios
     }
 
     /// <summary>
+    /// A writer waits until the readers of a per-CPU semaphore have left; a reader and a second writer wait behind it. The
+    /// semaphore names the writer, who is in no queue of it: he does not wait for himself.
+    /// </summary>
+    public static LinuxMachine PerCpuWriter(LinuxOptions options)
+    {
+        const ulong Exclusive = 1, Custom = 0x20;
+        LinuxMachine machine = LinuxPopulation.Create(options);
+        LinuxModule module = machine.Modules.Add("pcdrv", LinuxMutexScenarios.Foreign);
+        LinuxObject semaphore = module.Variable("gate", "percpu_rw_semaphore").Set("block", 1).Lists("waiters.head");
+        LinuxTask writer = machine.Tasks.AddProcess(1550, "pc-writer", null)
+            .Sleep('D', "schedule percpu_down_write pcdrv:pc_close vfs_write ksys_write", 400);
+        LinuxTask[] behind = [.. Enumerable.Range(1, 2).Select(i =>
+            machine.Tasks.AddProcess(1550 + (uint)i, $"pc-behind{i}", null)
+            .Sleep('D', i == 1
+                ? "schedule percpu_rwsem_wait __percpu_down_read pcdrv:pc_enter vfs_read ksys_read"
+                : "schedule percpu_rwsem_wait percpu_down_write pcdrv:pc_close vfs_write ksys_write", 400 - i, 1))];
+        semaphore.Set("writer.task", writer.Object);
+        machine.Memory.Space.WriteUInt64(writer.Frames.Local("percpu_down_write", 8), semaphore.Address);
+        foreach (LinuxTask task in behind)
+            machine.WaitQueues.Wait(semaphore.At("waiters"), task, "percpu_rwsem_wait", "percpu_rwsem_wake_function",
+                Exclusive | Custom);
+        machine.Truth = new LinuxTruth("owner-unknown", null,
+            [LinuxTruth.Link(behind[0]), LinuxTruth.Link("lock", semaphore.Address, "gate"), LinuxTruth.Link(writer)])
+        {
+            Owners = [writer.Pid], Victims = [.. behind.Select(task => task.Pid)],
+            Waits = [.. LinuxTruth.WaitsOf("percpu-rwsem", semaphore.Address, writer, "gate", behind)],
+        };
+        return machine;
+    }
+
+    /// <summary>
     /// A file system was frozen and is not thawed (fsfreeze -f): those who write wait for its per-CPU semaphore. No
     /// task holds it; the super block says that it is frozen.
     /// </summary>

@@ -36,6 +36,10 @@ internal static class LinuxStorageScenarios
         LinuxTask buffer = machine.Tasks.AddProcess(1651, "ls", null)
             .Sleep('D', BufferWait + "ext4_bread ext4_find_entry ext4_lookup lookup_slow walk_component "
                 + "path_lookupat vfs_statx", 80, 332);
+        // The function that waits for a buffer may end with a jump, so that it is on no stack.
+        LinuxTask jumped = machine.Tasks.AddProcess(1652, "find", null)
+            .Sleep('D', "schedule io_schedule bit_wait_io __wait_on_bit out_of_line_wait_on_bit ext4_bread ext4_find_entry "
+                + "ext4_lookup lookup_slow walk_component path_lookupat vfs_statx", 79, 332);
         LinuxObject folio = machine.Storage.AddFolio(inode, 12), page = machine.Storage.AddFolio(disk.Inode, 99);
         machine.WaitQueues.WaitFolio(folio, owner);
         foreach (LinuxTask task in readers)
@@ -43,22 +47,26 @@ internal static class LinuxStorageScenarios
         machine.WaitQueues.WaitFolio(page, device);
         LinuxObject head = machine.Storage.AddBuffer(disk, 8231);
         machine.WaitQueues.WaitBuffer(head, buffer);
+        LinuxObject second = machine.Storage.AddBuffer(disk, 8240);
+        machine.WaitQueues.WaitBuffer(second, jumped);
         LinuxObject semaphore = machine.Locks.WriteLocked(inode.Inner("i_rwsem", "rw_semaphore"), owner);
         foreach (LinuxTask task in victims)
             machine.Locks.WaitSemaphore(semaphore, task);
         for (int tag = 0; tag < 15; tag++)
             machine.Storage.AddRequest(disk, tag, 4096 + 8 * (ulong)tag, 184 - tag);
+        machine.Storage.LeaveStale(disk, 14, 20);
         machine.Truth = new LinuxTruth("stuck-io", "sdb",
             [LinuxTruth.Link(victims[0]), LinuxTruth.Link("lock", semaphore.Address), LinuxTruth.Link(owner),
             LinuxTruth.Link("request", folio.Address, "sdb")])
         {
             Owners = [owner.Pid],
-            Victims = [.. readers.Concat(victims).Select(task => task.Pid), device.Pid, buffer.Pid],
+            Victims = [.. readers.Concat(victims).Select(task => task.Pid), device.Pid, buffer.Pid, jumped.Pid],
             Waits =
             [
                 new TruthWait("folio", owner.Pid, folio.Address, 0, "sdb1"),
                 new TruthWait("folio", device.Pid, page.Address, 0, "sdb"),
                 new TruthWait("buffer", buffer.Pid, head.Address, 0, "sdb"),
+                new TruthWait("buffer", jumped.Pid, second.Address, 0, "sdb"),
                 .. LinuxTruth.WaitsOf("rwsem-write", semaphore.Address, owner, "", victims),
             ],
         };

@@ -101,10 +101,17 @@ public sealed class LinuxIdentity
         ulong at = _machine.Data("jiffies_64", 8, 64);
         _machine.Symbols.Add("jiffies", at, 'D');
         _machine.Memory.Space.WriteUInt64(at, jiffies);
-        // tk_core: a sequence counter and the timekeeper behind it.
-        ulong core = _machine.Data("tk_core", _machine.Layout.SizeOf("timekeeper") + 8, 64, 'd');
-        _machine.Object("timekeeper", core + 8).Set("xtime_sec", CrashTime).Set("ktime_sec", (ulong)uptime.TotalSeconds)
-            .Set("wall_to_monotonic.tv_sec", (long)uptime.TotalSeconds - CrashTime);
+        const int Shift = 24;
+        // tk_core: a sequence counter and the timekeeper behind it; without a type of its own before 6.13.
+        bool isTyped = _machine.Layout.Has("tk_data", "timekeeper");
+        int size = isTyped ? _machine.Layout.SizeOf("tk_data") : _machine.Layout.SizeOf("timekeeper") + 8;
+        ulong core = _machine.Data("tk_core", size, 64, 'd');
+        long real = CrashTime * 1_000_000_000 - (long)(uptime.TotalSeconds * 1e9), wall = -real;
+        _machine.Object("timekeeper", core + (isTyped ? (ulong)_machine.Layout.OffsetOf("tk_data", "timekeeper") : 8))
+            .Set("xtime_sec", CrashTime).Set("ktime_sec", (ulong)uptime.TotalSeconds).Set("offs_real", real)
+            .Set("tkr_mono.shift", Shift).Set("tkr_mono.mult", 1 << Shift).Set("tkr_mono.base_real", real)
+            .Set("wall_to_monotonic.tv_sec", (long)Math.Floor(wall / 1e9))
+            .Set("wall_to_monotonic.tv_nsec", (wall % 1_000_000_000 + 1_000_000_000) % 1_000_000_000);
         Number64("sysctl_hung_task_timeout_secs", 120);
     }
 
@@ -135,6 +142,7 @@ public sealed class LinuxIdentity
         pgdat.Set("nr_zones", 3).Set("node_start_pfn", 1).Set("node_present_pages", Memory.Total + 3000)
             .Set("node_spanned_pages", (ulong)_machine.Options.RamMegabytes * 256);
         pgdat.Inner("node_zones[2]", "zone").Set("name", _machine.String("Normal")).Set("managed_pages", Memory.Total)
+            .Set("_watermark[0]", 704).Set("_watermark[1]", 880).Set("_watermark[2]", 1056)
             .Set("present_pages", Memory.Total + 3000).Set("spanned_pages", (ulong)_machine.Options.RamMegabytes * 256)
             .Set("vm_stat[0]", Memory.Free);
         Number64("max_pfn", (ulong)_machine.Options.RamMegabytes * 256);

@@ -98,6 +98,14 @@ public sealed class LinuxStorage
         return request;
     }
 
+    /// <summary>Lets the entry of a tag, whose request has ended, still lead to what is now the request of another tag.</summary>
+    public void LeaveStale(LinuxDisk disk, int tag, int stale)
+    {
+        ulong entries = disk.Tags.Get("rqs");
+        _machine.Memory.Space.WriteUInt64(entries + 8 * (ulong)stale,
+            _machine.Memory.Space.ReadUInt64(entries + 8 * (ulong)tag));
+    }
+
     private static LinuxObject Fill(LinuxObject inode, LinuxObject block, ulong number) =>
         inode.Set("i_sb", block).Set("i_ino", number).Set("i_mapping", inode.At("i_data")).Set("i_data.host", inode)
             .Set("i_count", 1)

@@ -40,7 +40,8 @@ internal sealed class PageDecoder(int pageSize)
             // Asking for more than a page makes the stream compare its check sum.
             return stream.ReadAtLeast(page, page.Length, throwOnEndOfStream: false) == page.Length && stream.ReadByte() < 0;
         }
-        catch (InvalidDataException)
+        // Damage to the header is invalid data; to what follows, an exception of zlib's own, which is one of reading.
+        catch (Exception failure) when (failure is InvalidDataException or IOException)
         {
             return false;
         }
