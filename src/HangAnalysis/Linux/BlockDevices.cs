@@ -21,13 +21,15 @@ internal sealed class BlockDevices
 
     private readonly LinuxSession _session;
     private readonly LinuxClock _clock;
+    private readonly FlushQueues _flushes;
     private readonly FieldSlot _disk, _diskName, _superBlock, _superId, _superDevice, _bdevOfInode, _inodeInBdev, _number, _host,
-        _queue, _tagSet, _queueCount, _tags, _tagCount, _requests, _state, _started, _requestQueue, _tag, _bio, _nextBio, _type, _typeName,
+        _queue, _tagSet, _queueCount, _tags, _tagCount, _requests, _state, _started, _requestQueue, _tag, _made, _bio, _nextBio, _type, _typeName,
         _inodes, _inodeNode;
 
     public BlockDevices(LinuxSession session, LinuxClock clock)
     {
         (_session, _clock) = (session, clock);
+        _flushes = new FlushQueues(session);
         _disk = session.Field("block_device", "bd_disk");
         _diskName = session.Field("gendisk", "disk_name");
         _superBlock = session.Field("inode", "i_sb");
@@ -50,6 +52,7 @@ internal sealed class BlockDevices
         _state = session.Field("request", "state");
         _started = session.Field("request", "io_start_time_ns", "start_time_ns");
         _requestQueue = session.Field("request", "q");
+        _made = session.Field("request", "start_time_ns");
         _bio = session.Field("request", "bio");
         _nextBio = session.Field("bio", "bi_next");
         // A tag's entry is not cleared when its request ends; the request may since be there under another tag too.
@@ -138,7 +141,10 @@ internal sealed class BlockDevices
         return new RequestsInFlight(requests.Count, oldest);
     }
 
-    /// <summary>How long a disk's driver has the request that a bio is part of; null where it has none with it.</summary>
+    /// <summary>
+    /// How long a disk's driver has the request that a bio is part of, or how long that waits for a flush that the driver has;
+    /// null where it has none with it.
+    /// </summary>
     public TimeSpan? AgeOfBio(ulong disk, ulong bio)
     {
         foreach (ulong request in InFlightOf(disk) ?? [])
@@ -147,6 +153,8 @@ internal sealed class BlockDevices
             for (int i = 0; i < MostBios && LinuxSession.IsObject(part); i++, part = _session.Read(part, _nextBio))
                 if (part == bio)
                     return AgeOf(request);
+            if (_flushes.FindWaiting(request, bio) is not 0 and var waiting)
+                return _session.Read(waiting, _made) is not 0 and var made ? _clock.Since(made) : null;
         }
         return null;
     }
