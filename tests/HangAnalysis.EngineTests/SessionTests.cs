@@ -1,5 +1,7 @@
 using System.Text.RegularExpressions;
 using HangAnalysis.Commands;
+using HangAnalysis.DumpForge.Linux.Files;
+using HangAnalysis.DumpForge.Linux.Layouts;
 using HangAnalysis.Targets.Dumps;
 using NUnit.Framework;
 
@@ -37,6 +39,29 @@ public partial class SessionTests
             Assert.That(answers["unloaded"], Does.Contain("No export hangwhy found"));
             Assert.That(answers["second"], Is.EqualTo(expected));
             Assert.That(answers["both"], Does.EndWith(expected));
+        });
+    }
+
+    [Test]
+    public void A_vmcore_is_told_of_inside_the_debugger_and_its_own_dump_after_it()
+    {
+        Engine.Require();
+        string vmcore = ForgedVmcore.Make("mutex-deadlock", LinuxLayout.Linux61).Write(_folder.FullName, "linux");
+        EngineScript script = new();
+        script.Add("vmcore", $"!hangwhy -file {Engine.WindowsPath(vmcore)}");
+        script.Add("tasks", $"!hangwhy -file {Engine.WindowsPath(vmcore)} !lt -s D /q");
+        script.Add("own", Verdict);
+
+        Dictionary<string, string> answers = script.Run(ForgedCase.SampleDump);
+
+        using CommandSession own = new(KernelDumpTarget.Open(ForgedCase.SampleDump));
+        using CommandSession linux = new(DumpFiles.Open(vmcore));
+        Assert.Multiple(() =>
+        {
+            Assert.That(answers["vmcore"], Is.EqualTo(Expectation.Text(linux, Verdict)));
+            Assert.That(answers["tasks"].Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(5),
+                "two in the circle and three behind it");
+            Assert.That(answers["own"], Is.EqualTo(Expectation.Text(own, Verdict)));
         });
     }
 

@@ -9,8 +9,12 @@ public static class ByteText
 
     private static readonly string[] s_units = ["B", "KB", "MB", "GB", "TB", "PB", "EB"];
 
-    /// <summary>Gigabytes (2^30) with one decimal, such as <c>13.3 GB</c>.</summary>
-    public static string Gigabytes(ulong bytes) => $"{bytes / (double)(1UL << 30):0.0} GB";
+    /// <summary>
+    /// Gigabytes (2^30) with one decimal, such as <c>13.3 GB</c>; of what is less than one, megabytes: <c>126.4 MB</c>.
+    /// </summary>
+    public static string Gigabytes(ulong bytes) => bytes >= 1UL << 30
+        ? $"{bytes / (double)(1UL << 30):0.0} GB"
+        : $"{bytes / (double)(1UL << 20):0.0} MB";
 
     /// <summary>
     /// In the largest unit of which there is one, with at most two decimals: <c>2 TB</c>, <c>145.94 MB</c>, <c>91.5 KB</c>; a
