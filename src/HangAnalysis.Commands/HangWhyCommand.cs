@@ -92,9 +92,12 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
             AddStack(document, verdict, session.System, verbose);
         AddEvidence(document, verdict.Evidence, session.System);
         AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
-        List<(string, string)> unknown = [.. verdict.Unknown.Select(u => (u.What, u.Why))];
-        foreach (string damage in session.Description.Damage)
-            unknown.Add(($"the {session.Description.Form} file", damage));
+        // What the file lacks is the reason of most that follows.
+        List<(string, string)> unknown =
+        [
+            .. session.Description.Damage.Select(damage => ($"the {session.Description.Form} file", damage)),
+            .. verdict.Unknown.Select(u => (u.What, u.Why)),
+        ];
         AddLabelled(document, "Not known", unknown, verbose ? int.MaxValue : MostUnknown);
         AddNext(document, NextSteps.Of(verdict, session));
         return document;

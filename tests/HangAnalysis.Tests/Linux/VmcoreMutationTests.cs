@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using HangAnalysis.Cli;
 using HangAnalysis.DumpForge.Linux.Files;
 using HangAnalysis.DumpForge.Linux.Layouts;
 using HangAnalysis.Tests.Scenarios;
@@ -17,7 +15,6 @@ public class VmcoreMutationTests
     private const int Mutations = 2000;
     private const int TruncationSteps = 200;
     private const int Batches = 8;
-    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(10);
 
     private static readonly string[] s_commands =
         ["!hangwhy", "!us", "!lt", "!mods", "!log", "!mem", "!running", "!owners", "!t", "!tl", "!workers -v", "!crashwhy",
@@ -72,33 +69,9 @@ public class VmcoreMutationTests
     }
 
     private static byte[] Forge(string folder, string scenario, bool isPacked) =>
-        File.ReadAllBytes(ForgedVmcore.Make(scenario, LinuxLayout.All[0], new VmcoreForm { Pages = isPacked ? VmcorePages.Zlib : VmcorePages.Raw })
-            .Write(folder, "whole"));
+        File.ReadAllBytes(ForgedVmcore.Make(scenario, LinuxLayout.All[0],
+            new VmcoreForm { Pages = isPacked ? VmcorePages.Zlib : VmcorePages.Raw }).Write(folder, "whole"));
 
-    private static void AssertAnswered(string dump, string what, int seed)
-    {
-        using StringWriter output = new();
-        using StringWriter error = new();
-        long start = Stopwatch.GetTimestamp();
-        int exitCode;
-        try
-        {
-            string command = s_commands[seed / Batches % s_commands.Length];
-            exitCode = CommandLine.RunAsync([dump, "!hangwhy", command], new ConsoleStreams(output, error, true, true))
-                .GetAwaiter().GetResult();
-        }
-        catch (Exception exception)
-        {
-            Assert.Fail($"{what}: {exception}");
-            return;
-        }
-        Assert.That(Stopwatch.GetElapsedTime(start), Is.LessThan(s_longest), what);
-        if (exitCode == CommandLine.ExitUnreadable)
-            Assert.That(error.ToString().Trim(), Is.Not.Empty.And.Not.Contain("\n"), what);
-        else
-        {
-            Assert.That(exitCode, Is.EqualTo(CommandLine.ExitAnalysed), $"{what}: {error}");
-            Assert.That(output.ToString(), Is.Not.Empty, what);
-        }
-    }
+    private static void AssertAnswered(string dump, string what, int seed) =>
+        MutationTests.AssertAnswered(dump, what, "!hangwhy", s_commands[seed / Batches % s_commands.Length]);
 }

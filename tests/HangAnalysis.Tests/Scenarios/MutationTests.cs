@@ -83,7 +83,10 @@ public class MutationTests
         }
     }
 
-    private static void AssertAnswered(string dump, string what)
+    private static void AssertAnswered(string dump, string what) => AssertAnswered(dump, what, "!hangwhy", "!us -k");
+
+    /// <summary>Runs commands on a damaged dump: they answer soon, or it is refused in one line.</summary>
+    internal static void AssertAnswered(string dump, string what, params string[] commands)
     {
         using StringWriter output = new();
         using StringWriter error = new();
@@ -91,7 +94,7 @@ public class MutationTests
         int exitCode;
         try
         {
-            exitCode = CommandLine.RunAsync([dump, "!hangwhy", "!us -k"], new ConsoleStreams(output, error, true, true))
+            exitCode = CommandLine.RunAsync([dump, .. commands], new ConsoleStreams(output, error, true, true))
                 .GetAwaiter().GetResult();
         }
         catch (Exception exception)
@@ -104,7 +107,7 @@ public class MutationTests
             Assert.That(error.ToString().Trim(), Is.Not.Empty.And.Not.Contain("\n"), what);
         else
         {
-            Assert.That(exitCode, Is.EqualTo(CommandLine.ExitAnalysed), what);
+            Assert.That(exitCode, Is.EqualTo(CommandLine.ExitAnalysed), $"{what}: {error}");
             Assert.That(output.ToString(), Is.Not.Empty, what);
         }
     }
