@@ -107,7 +107,7 @@ internal sealed class ProcessorSurvey
         return first;
     }
 
-    /// <summary>The lock for which a processor spins: RDI, the first argument, which those functions keep there.</summary>
+    /// <summary>The lock for which a processor spins, from its registers; where they do not tell, the processor stands for it.</summary>
     private SpinFacts? FindSpin(int cpu, KernelStack stack, int first)
     {
         const int MostFrames = 3;
@@ -119,11 +119,11 @@ internal sealed class ProcessorSurvey
             string function = _stacks.FunctionOf(stack, i);
             if (!LinuxFunctions.IsSpin(function))
                 continue;
-            const int Rdi = 7;
-            ulong address = i == 0 && RegistersOf(cpu) is { } own ? own.Context.Registers[Rdi]
-                : frame is { IsInterrupted: true, RegistersIndex: >= 0 } ? stack.Registers[frame.RegistersIndex].Context.Registers[Rdi]
-                : 0;
-            return new SpinFacts(LinuxSession.IsKernelAddress(address) && (address & 3) == 0
+            X64Context? context = i == 0 && RegistersOf(cpu) is { } own ? own.Context
+                : frame is { IsInterrupted: true, RegistersIndex: >= 0 } ? stack.Registers[frame.RegistersIndex].Context
+                : null;
+            ulong address = context is { } known ? SpinLockAddress.Find(_session, known, function, Count) : 0;
+            return new SpinFacts(address != 0
                 ? new ObjectReference(ObjectKind.Lock, address)
                 : new ObjectReference(ObjectKind.Processor, (ulong)cpu), function);
         }

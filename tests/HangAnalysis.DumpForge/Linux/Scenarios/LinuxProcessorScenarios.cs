@@ -6,7 +6,12 @@ namespace HangAnalysis.DumpForge.Linux.Scenarios;
 internal static class LinuxProcessorScenarios
 {
     /// <summary>CPU 1 spins for a lock; CPU 0 has it and loops in the module. The watchdog has said so.</summary>
-    public static LinuxMachine SpinLock(LinuxOptions options)
+    public static LinuxMachine SpinLock(LinuxOptions options) => SpinLock(options, false);
+
+    /// <summary>The same; the trace points of locks are on, so that only RBX still has the lock.</summary>
+    public static LinuxMachine TracedSpinLock(LinuxOptions options) => SpinLock(options, true);
+
+    private static LinuxMachine SpinLock(LinuxOptions options, bool isTraced)
     {
         LinuxMachine machine = LinuxPopulation.Create(options);
         LinuxModule module = machine.Modules.Add("spinhog", LinuxMutexScenarios.Foreign);
@@ -18,6 +23,8 @@ internal static class LinuxProcessorScenarios
                 "native_queued_spin_lock_slowpath _raw_spin_lock spinhog:hog_write vfs_write ksys_write", 1);
         LinuxRegisters registers = machine.Processors[1].Registers;
         (registers.Di, registers.Ax, registers.Cx) = (spin.Address, 1, 0);
+        if (isTraced)
+            (registers.Di, registers.Bx) = (waiter.Address, spin.Address);
         // Locked; the first waiter is pending but where a hypervisor makes the kernel spin simply (virt_spin_lock).
         machine.Memory.Space.WriteUInt32(spin.Address, machine.Layout.Is61 ? 1u : 0x101);
         double now = options.Uptime.TotalSeconds;

@@ -19,6 +19,7 @@ public static class LinuxScenarioSet
         ["fuse-server-stopped"] = LinuxFuseScenarios.Stopped,
         ["fuse-server-dead"] = LinuxFuseScenarios.Dead,
         ["spinlock-cpu"] = LinuxProcessorScenarios.SpinLock,
+        ["spinlock-traced"] = LinuxProcessorScenarios.TracedSpinLock,
         ["rcu-stall"] = LinuxProcessorScenarios.RcuStall,
         ["rt-mutex-pi"] = LinuxFutexScenarios.PriorityChain,
         ["futex-pi-deadlock"] = LinuxFutexScenarios.Deadlock,
