@@ -5,15 +5,15 @@ namespace HangAnalysis.Linux.Waits;
 
 /// <summary>Follows tasks that wait for a <c>struct mutex</c> to the task that owns it.</summary>
 /// <remarks>
-/// The lowest three bits of mutex.owner are flags (kernel/locking/mutex.c: waiters, hand-off, pick-up). A mutex that is being
-/// handed over names the task that shall have it next.
+/// The lowest three bits of mutex.owner are flags (kernel/locking/mutex.c: waiters, hand-off, pick-up). With the last of them
+/// nobody has the mutex: it names the waiter that it was handed to, who has not taken it yet.
 /// </remarks>
 internal sealed class MutexWaits
 {
     /// <summary>What the wait graph calls it.</summary>
     public const string TypeName = "mutex";
 
-    private const ulong OwnerFlags = 7;
+    private const ulong OwnerFlags = 7, PickUp = 4;
 
     private readonly WaitContext _context;
     private readonly FieldSlot _waiterTask, _waiterList, _waitList, _owner;
@@ -57,10 +57,13 @@ internal sealed class MutexWaits
 
     private void AddOwner(ObjectReference mutex, string? name)
     {
-        ulong owner = _context.Session.Read(mutex.Address, _owner) & ~OwnerFlags;
+        ulong value = _context.Session.Read(mutex.Address, _owner);
+        ulong owner = value & ~OwnerFlags;
         Phrase? state;
         bool isOrphaned = false;
-        if (_context.System.FindThread(owner) is { } thread)
+        if ((value & PickUp) != 0)
+            state = Phrase.Of($"it was handed to task {new ObjectReference(ObjectKind.Thread, owner)}, which has not taken it yet");
+        else if (_context.System.FindThread(owner) is { } thread)
             state = _context.AddOwner(mutex, thread, Certainty.Proven, CrashCommands.Field("mutex", "owner", mutex.Address));
         else
             (state, isOrphaned) = WaitContext.WithoutOwner(owner);

@@ -46,6 +46,27 @@ internal static class LinuxOwnerScenarios
         return machine;
     }
 
+    /// <summary>A mutex was handed to the first of its waiters, who has not run since: nobody has it, and no circle is there.</summary>
+    public static LinuxMachine HandedOver(LinuxOptions options)
+    {
+        // MUTEX_FLAG_WAITERS and MUTEX_FLAG_PICKUP.
+        const ulong Flags = 1 | 4;
+        LinuxMachine machine = LinuxPopulation.Create(options);
+        LinuxModule module = machine.Modules.Add("lockdrv", LinuxMutexScenarios.Foreign);
+        LinuxTask[] tasks = Waiters(machine, 2);
+        LinuxObject mutex = machine.Locks.Mutex(module.Variable("drv_lock", "mutex"));
+        foreach (LinuxTask task in tasks)
+            machine.Locks.WaitMutex(mutex, task);
+        mutex.Set("owner", tasks[0].Address | Flags);
+        machine.Truth = new LinuxTruth("owner-unknown", null,
+            [LinuxTruth.Link(tasks[0]), LinuxTruth.Link("lock", mutex.Address, "drv_lock")])
+        {
+            Victims = [.. tasks.Select(task => task.Pid)],
+            Waits = [.. LinuxTruth.WaitsOf("mutex", mutex.Address, null, "drv_lock", tasks)],
+        };
+        return machine;
+    }
+
     /// <summary>The owner of a mutex could run, but a task of real-time priority has its processor.</summary>
     public static LinuxMachine Starved(LinuxOptions options)
     {

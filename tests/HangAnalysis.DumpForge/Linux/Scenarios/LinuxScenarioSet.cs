@@ -27,6 +27,7 @@ public static class LinuxScenarioSet
         ["jbd2-commit"] = LinuxServerScenarios.Journal,
         ["nfs-server"] = LinuxServerScenarios.RemoteFile,
         ["mutex-orphan"] = LinuxOwnerScenarios.Orphan,
+        ["mutex-handed-over"] = LinuxOwnerScenarios.HandedOver,
         ["mutex-self"] = LinuxOwnerScenarios.Self,
         ["mutex-starved"] = LinuxOwnerScenarios.Starved,
         ["null-oops"] = LinuxCrashScenarios.NullPointer,
