@@ -4,7 +4,8 @@
  *   mutex | mutex-pi             two threads, one keeps a mutex of the C library
  *   circle                       two threads and two mutexes of the C library, in opposite orders
  *   vfork                        a parent whose child neither ends nor calls exec
- *   serve DIRECTORY stop|leave   serves a file system (FUSE) and stops answering; the server stays, or leaves a child that has its device
+ *   serve DIRECTORY stop|leave|go-on   serves a file system (FUSE) and stops answering; the server stays, or leaves a child that has its
+ *                                device, or reads further requests
  *   stat PATH SERVER             asks a file system for a file, which the process SERVER should answer
  *   read|direct|sync PATH KIND SURE   reads, reads past the cache, or writes and flushes
  *   inner PATH FLAG KIND SURE    writes into a block that is not cached, once FLAG begins with Y
@@ -140,7 +141,7 @@ static int answer(int device, const struct fuse_in_header *request)
 	return 0;
 }
 
-static int run_server(const char *directory, int leaves)
+static int run_server(const char *directory, int leaves, int goes_on)
 {
 	static char request[1 << 17];
 	char options[128];
@@ -149,7 +150,7 @@ static int run_server(const char *directory, int leaves)
 
 	if (device < 0)
 		return fail("/dev/fuse");
-	prctl(PR_SET_NAME, leaves ? "fuse-left" : "fuse-stopped");
+	prctl(PR_SET_NAME, leaves ? "fuse-left" : goes_on ? "fuse-reads" : "fuse-stopped");
 	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
 	if (mount("actor", directory, "fuse.actor", 0, options) != 0)
 		return fail(directory);
@@ -158,7 +159,7 @@ static int run_server(const char *directory, int leaves)
 			pause();
 	printf("SERVER %d\n", leaves ? child : own_id());
 	fflush(stdout);
-	while (read(device, request, sizeof request) > 0 && answer(device, (struct fuse_in_header *)request))
+	while (read(device, request, sizeof request) > 0 && (answer(device, (struct fuse_in_header *)request) || goes_on))
 		;
 	while (!leaves)
 		pause();
@@ -241,7 +242,7 @@ int main(int count, char **words)
 	if (count == 2 && !strcmp(words[1], "vfork"))
 		return run_vfork();
 	if (count == 4 && !strcmp(words[1], "serve"))
-		return run_server(words[2], words[3][0] == 'l');
+		return run_server(words[2], words[3][0] == 'l', words[3][0] == 'g');
 	if (count == 4 && !strcmp(words[1], "stat")) {
 		truth("FUSE", NULL, atoi(words[3]), "proven");
 		return stat(words[2], &found);
