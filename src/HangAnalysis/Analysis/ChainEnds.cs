@@ -17,6 +17,7 @@ internal static class ChainEnds
             { HasExited: true } => "the process has ended",
             _ => "which of its threads should act is not recorded",
         }),
+        ObjectKind.Device when system.FindObject(end) is { State: { } state } => state,
         ObjectKind.Driver or ObjectKind.Device => Phrase.Of("what the driver waits for is private to it"),
         ObjectKind.Processor => Phrase.Of("the processor is at work"),
         _ => system.FindObject(end)?.State ?? Phrase.Of(end.Kind switch

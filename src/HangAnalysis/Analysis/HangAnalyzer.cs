@@ -30,7 +30,8 @@ public static class HangAnalyzer
         Judges judges = new(graph, roots, system);
         (List<Judgement> judgements, int left) = judges.Judge(judgesAll ? int.MaxValue : MostEnds);
         if (judgements.Count == 0)
-            return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system) : NoHang(system, roots));
+            return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system)
+                : system.MissingThreads > 0 ? Incomplete(system) : NoHang(system, roots));
         Judgement best = judgements[0];
         // That a thread waits, and nobody for it, and nobody knows for what, says less than that there is no memory left.
         if (best is { Class: VerdictClass.OwnerUnknown, Root.HasWaiters: false } && MemoryVerdict.Make(system) is { } exhausted)
@@ -104,6 +105,17 @@ public static class HangAnalyzer
         Confidence = Confidence.High,
         Summary = $"reading was interrupted; nothing that hangs is among what was read of {system.Threads.Count:N0} threads",
         Evidence = RecordedEvidence.Collect(system, null),
+        RuledOut = RuledOutFacts.Collect(system),
+        Unknown = system.Unknowns,
+    };
+
+    private static Verdict Incomplete(ISystemFacts system) => new()
+    {
+        Class = VerdictClass.NotEnoughData,
+        Confidence = ConfidenceRules.OfNotEnoughData,
+        Summary = $"{system.MissingThreads:N0} threads of {system.Threads.Count + system.MissingThreads:N0} are not in the dump; " +
+            "nothing that hangs is among the others",
+        Evidence = system.Stop?.Evidence ?? [],
         RuledOut = RuledOutFacts.Collect(system),
         Unknown = system.Unknowns,
     };

@@ -67,7 +67,9 @@ internal static class VerdictSentences
         ObjectReference end = judgement.Root.Ends[0];
         ObjectFacts? facts = system.FindObject(end);
         if (end.Kind == ObjectKind.Device)
-            return "a page that its disk does not deliver";
+            return end.Address != 0 && facts is { Name: { } disk }
+                ? $"{facts.Title} {disk}, which does not answer"
+                : "a page that its disk does not deliver";
         if (end.Kind == ObjectKind.Request)
             return $"a request that does not come back: {facts?.State?.ToString() ?? "who has it is not recorded"}";
         string age = judgement.Thread?.Age is { } a ? $" for {AgeText.Format(a)}" : "";

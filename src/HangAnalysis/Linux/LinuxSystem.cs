@@ -68,6 +68,9 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
     public bool HoldsWholeSystem => _threads.Count > 0;
 
     /// <inheritdoc/>
+    public int MissingThreads { get; private set; }
+
+    /// <inheritdoc/>
     public bool WasInterrupted { get; }
 
     /// <inheritdoc/>
@@ -243,6 +246,7 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
             if (tasks.Count % 1024 == 0)
                 progress?.Report(tasks.Count);
         }
+        MissingThreads = unread;
         if (unread > 0)
             Session.AddUnknown($"{unread:N0} task{(unread == 1 ? "" : "s")}", "their task_structs are not in the dump");
         for (int cpu = 0; cpu < _survey.Count; cpu++)

@@ -55,6 +55,9 @@ public interface ISystemFacts : IStackSource
     /// <summary>Whether the system's processes and threads could be read.</summary>
     bool HoldsWholeSystem { get; }
 
+    /// <summary>Threads that the system has and the dump does not: nothing is known of them.</summary>
+    int MissingThreads => 0;
+
     /// <summary>Whether reading was broken off: what these facts do not have may be in the system all the same.</summary>
     bool WasInterrupted { get; }
 

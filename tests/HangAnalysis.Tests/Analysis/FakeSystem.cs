@@ -18,6 +18,8 @@ internal sealed class FakeSystem : ISystemFacts
 
     public bool WasInterrupted { get; set; }
 
+    public int MissingThreads { get; set; }
+
     public StopFacts? Stop { get; set; }
 
     public IReadOnlyList<ProcessFacts> Processes => _processes;

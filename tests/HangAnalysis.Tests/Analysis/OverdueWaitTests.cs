@@ -35,6 +35,18 @@ public class OverdueWaitTests
     }
 
     [Test]
+    public void A_dump_that_lacks_threads_does_not_say_that_nothing_hangs()
+    {
+        FakeSystem system = new() { MissingThreads = 34 };
+        system.AddThread(1);
+
+        Verdict verdict = HangAnalyzer.Analyze(system);
+
+        Assert.That(verdict.Class, Is.EqualTo(VerdictClass.NotEnoughData));
+        Assert.That(verdict.Summary, Does.StartWith("34 threads of 35"));
+    }
+
+    [Test]
     public void A_wait_that_is_not_overdue_is_no_evidence_by_itself()
     {
         FakeSystem system = new();
