@@ -17,7 +17,8 @@ internal sealed class FolioWaits : IQueueOwner
     private readonly WaitContext _context;
     private readonly DiskWaits _disks;
     private readonly FieldSlot _wait, _page, _bit, _mapping, _index;
-    private readonly long? _locked, _writeback;
+    private readonly long _locked;
+    private readonly long? _writeback;
 
     public FolioWaits(WaitContext context, DiskWaits disks)
     {
@@ -30,7 +31,8 @@ internal sealed class FolioWaits : IQueueOwner
         _index = session.Field("folio", "index");
         if (!_mapping.IsPresent)
             (_mapping, _index) = (session.Field("page", "mapping"), session.Field("page", "index"));
-        _locked = session.Symbols.Types.FindEnumValue("PG_locked", "pageflags");
+        // The first of the page flags since there are any; the others have moved.
+        _locked = session.Symbols.Types.FindEnumValue("PG_locked", "pageflags") ?? 0;
         _writeback = session.Symbols.Types.FindEnumValue("PG_writeback", "pageflags");
     }
 
