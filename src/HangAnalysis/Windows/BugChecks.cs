@@ -18,7 +18,7 @@ internal static class BugChecks
         string? name = Name(code);
         string named = name is null ? "" : $" {name}";
         string parameters = string.Join(", ", bugCheck.Parameters.Select(p => $"{p:x}"));
-        return new StopFacts($"stop 0x{code:x}{named}", forced, Meaning(code, bugCheck.Parameters),
+        return new StopFacts($"stop 0x{code:x}{named}", forced, BugCheckMeanings.Of(code, bugCheck.Parameters),
             FaultAddress(code, bugCheck.Parameters))
         {
             Name = name,
@@ -26,44 +26,14 @@ internal static class BugChecks
         };
     }
 
-    /// <summary>Name of an NTSTATUS that exceptions carry, in words.</summary>
-    public static string DescribeException(uint status) => status switch
-    {
-        0xc0000005 => "access violation",
-        0xc000001d => "illegal instruction",
-        0xc0000094 => "integer division by zero",
-        0xc0000096 => "privileged instruction",
-        0xc00000fd => "stack overflow",
-        0xc0000006 => "in-page I/O error",
-        0xc0000409 => "stack buffer overrun or fast fail",
-        0x80000003 => "breakpoint",
-        0x80000004 => "single step",
-        _ => $"exception 0x{status:x8}",
-    };
-
-    private static string? Meaning(uint code, IReadOnlyList<ulong> p) => code switch
-    {
-        0x1e or 0x3b or 0x7e or 0x8e => $"{DescribeException((uint)p[0])} at {p[1]:x16}",
-        0x0a or 0xd1 => $"{AccessWord(p[2])} {p[0]:x16} at IRQL {p[1]:x} by the instruction at {p[3]:x16}",
-        0x50 => $"{AccessWord(p[1])} {p[0]:x16} by the instruction at {p[2]:x16}",
-        PowerButton => $"somebody held the power button for {p[0]:N0} ms",
-        0xe2 => "somebody forced the dump by keyboard or debugger",
-        0x80 => "a non-maskable interrupt: an operator's, or hardware's",
-        0x161 => "a live dump: the system went on",
-        _ => null,
-    };
-
     /// <summary>Which parameter holds the address of the faulting instruction (public bug check reference).</summary>
     private static ulong FaultAddress(uint code, IReadOnlyList<ulong> p) => code switch
     {
         0x1e or 0x3b or 0x7e or 0x8e => p[1],
-        0x0a or 0xd1 => p[3],
-        0x50 => p[2],
+        0x0a or 0xc5 or 0xd1 => p[3],
+        0x50 or 0xce or 0xd5 => p[2],
         _ => 0,
     };
-
-    private static string AccessWord(ulong operation) => (operation & 1) != 0 || operation == 2 ? "write to"
-        : (operation & 0x18) != 0 ? "execution of" : "read of";
 
     /// <summary>Names as the public bug check reference has them.</summary>
     private static string? Name(uint code) => code switch
