@@ -16,7 +16,12 @@ internal static class VerdictJsonMapper
             Dump = MapDump(session.Description, session.System),
             Verdict = new VerdictJson(VerdictWords.Of(verdict.Class), VerdictWords.Of(verdict.Confidence), verdict.Summary,
                 verdict.Culprit is { } c ? new CulpritJson(c.Module.FileName, c.Module.Company, c.Module.Version, c.Evidence) : null,
-                verdict.BlockedThreads),
+                verdict.BlockedThreads)
+            {
+                Signature = VerdictSignature.Of(verdict, VerdictWords.Of(verdict.Class), session.System) is { } signature
+                    ? new SignatureJson(signature.Hash, signature.Title)
+                    : null,
+            },
             Chains = [.. verdict.Chains.Select(Map)],
             Stacks = [.. verdict.Stacks.Select(s => new StackJson(
                 s.Title, s.Thread is null ? null : Hex(s.Thread.Address.Value), [.. s.Stack.Frames.Select(Map)]))],

@@ -57,7 +57,14 @@ public sealed record EvidenceJson(string Label, string Text);
 public sealed record BugCheckJson(string Code, string RawCode, string? Name, IReadOnlyList<string> Parameters);
 
 /// <summary>The answer.</summary>
-public sealed record VerdictJson(string Class, string Confidence, string Summary, CulpritJson? Culprit, int BlockedThreads);
+public sealed record VerdictJson(string Class, string Confidence, string Summary, CulpritJson? Culprit, int BlockedThreads)
+{
+    /// <summary>What is the same in every dump of the problem; null where nothing is wrong, or nothing can be said.</summary>
+    public SignatureJson? Signature { get; init; }
+}
+
+/// <summary>A bucket: a short hash, and what it is made of in one line.</summary>
+public sealed record SignatureJson(string Hash, string Title);
 
 /// <summary>The module that is named, and the frame that shows it.</summary>
 public sealed record CulpritJson(string Module, string? Company, string? Version, string Frame);

@@ -41,7 +41,7 @@ public class CommandLineTests
             }));
             Assert.That(Names(report.GetProperty("verdict")), Is.EqualTo(new[]
             {
-                "class", "confidence", "summary", "culprit", "blockedThreads",
+                "class", "confidence", "summary", "culprit", "blockedThreads", "signature",
             }));
             Assert.That(Names(report.GetProperty("verdict").GetProperty("culprit")), Is.EqualTo(new[]
             {
