@@ -115,7 +115,7 @@ public static class HangAnalyzer
         Confidence = ConfidenceRules.OfNotEnoughData,
         Summary = $"{system.MissingThreads:N0} threads of {system.Threads.Count + system.MissingThreads:N0} are not in the dump; " +
             "nothing that hangs is among the others",
-        Evidence = system.Stop?.Evidence ?? [],
+        Evidence = RecordedEvidence.Collect(system, null),
         RuledOut = RuledOutFacts.Collect(system),
         Unknown = system.Unknowns,
     };

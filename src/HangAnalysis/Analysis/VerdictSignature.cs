@@ -30,10 +30,11 @@ public sealed record VerdictSignature(string Hash, string Title)
         List<string> parts = [];
         if (verdict.Class == VerdictClass.Crash && system.Stop is { } stop)
             parts.Add(stop.Name ?? stop.Title);
-        List<string> functions = Functions(verdict);
-        if (verdict.Culprit is { } culprit && !functions.Exists(f => f.Contains(culprit.Module.Name, StringComparison.Ordinal)))
+        if (verdict.Culprit is { } culprit)
             parts.Add(culprit.Module.Name);
-        parts.AddRange(functions);
+        foreach (string function in Functions(verdict))
+            if (!parts.Contains(function))
+                parts.Add(function);
         if (verdict.Chains.Count > 0)
             parts.AddRange(Objects(verdict.Chains[0], system));
         byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', parts.Prepend(className))));
