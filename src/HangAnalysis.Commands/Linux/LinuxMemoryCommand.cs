@@ -42,21 +42,6 @@ internal sealed class LinuxMemoryCommand : ICommand
             [.. largest.Select(d => d.Thread.Address.Value)]);
     }
 
-    /// <summary>What is wrong, in sentences.</summary>
-    public static IEnumerable<string> Warnings(MemoryFigures figures)
-    {
-        foreach (ZoneFigures zone in figures.Zones)
-            if (zone.IsShort)
-                yield return $"zone {zone.Name} of node {zone.Node} has {zone.Free:N0} pages free, " +
-                    $"and {zone.Minimum:N0} are its minimum: " +
-                    "who asks for memory has to free some first, and waits for disks meanwhile";
-        if (figures is { SwapTotal: { } swap and > 0, SwapFree: { } left } && left < swap / 50)
-            yield return "swap is full";
-        if (figures is { IsCommitStrict: true, CommitLimit: { } limit, CommittedExact: { } used }
-            && used >= limit / 100 * 99)
-            yield return "the commit limit is reached, and vm.overcommit_memory is 2: programs get no more memory";
-    }
-
     private static List<TaskDetails> Largest(LinuxSystem system, int most)
     {
         HashSet<ulong> seen = [];
@@ -112,7 +97,7 @@ internal sealed class LinuxMemoryCommand : ICommand
         }
         document.Blank();
         bool isShort = false;
-        foreach (string warning in Warnings(m))
+        foreach (string warning in m.Warnings())
         {
             document.Add(new LineBlock([new Span("!! ", Tone.Bad), warning], [], 0, 3));
             isShort = true;
@@ -167,5 +152,5 @@ internal sealed class LinuxMemoryCommand : ICommand
         [.. m.Zones.Select(z => new LinuxZoneJson(z.Node, z.Name, z.Managed, z.Free, z.Minimum, z.Low, z.High, z.IsShort))],
         [.. largest.Select(d => new LinuxMemoryUserJson(VerdictJsonMapper.Hex(d.Thread.Address.Value), d.Thread.Id, d.Name,
             d.Memory!.Resident, d.Memory.Virtual))],
-        [.. Warnings(m)]);
+        [.. m.Warnings()]);
 }

@@ -4,8 +4,7 @@ namespace HangAnalysis.Linux;
 
 /// <summary>
 /// The figures of <c>crash kmem -i</c>, in pages of 4 KB; null where the kernel's symbols or types do not have one. They are
-/// the
-/// global counters, as in <c>/proc/meminfo</c>: what a processor has not yet added to one is not in it.
+/// the global counters, as in <c>/proc/meminfo</c>: what a processor has not yet added to one is not in it.
 /// </summary>
 public sealed record MemoryFigures
 {
@@ -68,10 +67,24 @@ public sealed record MemoryFigures
     /// <summary>The zones, by node.</summary>
     public IReadOnlyList<ZoneFigures> Zones { get; init; } = [];
 
+    /// <summary>What is short, in sentences.</summary>
+    public IEnumerable<string> Warnings()
+    {
+        const ulong SwapParts = 50;
+        const double CommitReached = 0.99;
+        foreach (ZoneFigures zone in Zones)
+            if (zone.IsShort)
+                yield return $"zone {zone.Name} of node {zone.Node} has {zone.Free:N0} pages free, and {zone.Minimum:N0} are its " +
+                    "minimum: who asks for memory has to free some first, and waits for disks meanwhile";
+        if (SwapTotal is { } swap and > 0 && SwapFree is { } left && left < swap / SwapParts)
+            yield return "swap is full";
+        if (IsCommitStrict == true && CommitLimit is { } limit && CommittedExact is { } used && used >= limit * CommitReached)
+            yield return "the commit limit is reached, and vm.overcommit_memory is 2: programs get no more memory";
+    }
+
     /// <summary>
     /// As every system has it. Programs may reserve what they like unless the kernel is told to be strict: only then there
-    /// is a
-    /// limit.
+    /// is a limit.
     /// </summary>
     internal MemoryFacts Facts => new(Total * LinuxMemory.PageBytes, Available * LinuxMemory.PageBytes,
         IsCommitStrict == true ? CommittedExact * LinuxMemory.PageBytes : null,
