@@ -41,12 +41,8 @@ internal sealed class TaskDetailsReader
         _blocked = session.Field(Task, "blocked");
         _mm = session.Field(Task, "mm");
         _arrival = session.Field(Task, "sched_info.last_arrival", "se.exec_start");
-        int length = 0;
-        foreach (FieldSlot slot in (ReadOnlySpan<FieldSlot>)[_flags, _cpu, _policy, _static, _realTime, _userTime,
-            _systemTime,
-            _delay, _voluntary, _involuntary, _start, _ioWait, _pending, _blocked, _mm, _arrival, _comm])
-            length = Math.Max(length, slot.Offset + slot.Size);
-        _bytes = new byte[Math.Min(length, Limits.StructureBytes)];
+        _bytes = new byte[FieldSlot.Span(_flags, _cpu, _policy, _static, _realTime, _userTime, _systemTime, _delay,
+            _voluntary, _involuntary, _start, _ioWait, _pending, _blocked, _mm, _arrival, _comm)];
     }
 
     /// <summary>Reads the memory of programs.</summary>

@@ -66,11 +66,8 @@ internal sealed class TaskReader
         _cpu = session.Field(Task, "thread_info.cpu", "cpu");
         _onCpu = session.Field(Task, "on_cpu");
         _piBlockedOn = session.Field(Task, "pi_blocked_on");
-        int length = 0;
-        foreach (FieldSlot slot in (ReadOnlySpan<FieldSlot>)[_state, _exitState, _flags, _pid, _tgid, _comm, _stack, _stackPointer,
-            _leader, _parent, _mm, _arrival, _priority, _cpu, _onCpu, _piBlockedOn])
-            length = Math.Max(length, slot.Offset + slot.Size);
-        _bytes = new byte[Math.Min(length, Limits.StructureBytes)];
+        _bytes = new byte[FieldSlot.Span(_state, _exitState, _flags, _pid, _tgid, _comm, _stack, _stackPointer, _leader,
+            _parent, _mm, _arrival, _priority, _cpu, _onCpu, _piBlockedOn)];
     }
 
     /// <summary>Whether the types have what no task can be read without.</summary>

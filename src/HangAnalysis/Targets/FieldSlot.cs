@@ -20,6 +20,15 @@ internal readonly struct FieldSlot(int offset, int size, int bitPosition = 0, in
     /// <summary>Whether the target's symbols have the field.</summary>
     public bool IsPresent { get; } = true;
 
+    /// <summary>Bytes from a structure's start to the end of the last of some fields: what one bulk read for them needs.</summary>
+    public static int Span(params ReadOnlySpan<FieldSlot> fields)
+    {
+        int length = 0;
+        foreach (FieldSlot field in fields)
+            length = Math.Max(length, field.Offset + field.Size);
+        return Math.Min(length, Limits.StructureBytes);
+    }
+
     /// <summary>The field's value, zero-extended; 0 where it is absent or the bytes end before it.</summary>
     public ulong Read(ReadOnlySpan<byte> structure)
     {
