@@ -19,7 +19,7 @@ internal sealed class WorkFlushes : ICompletionOwner
 
     private readonly WaitContext _context;
     private readonly Workers _workers;
-    private readonly FieldSlot _barrierDone, _barrierWork, _entry, _data, _flusherDone, _first, _queues, _queueList;
+    private readonly FieldSlot _barrierDone, _barrierWork, _entry, _data, _flusherDone, _first, _queues, _queueList, _workqueue;
 
     public WorkFlushes(WaitContext context, Workers workers)
     {
@@ -33,6 +33,7 @@ internal sealed class WorkFlushes : ICompletionOwner
         _first = session.Field("workqueue_struct", "first_flusher");
         _queueList = session.Field("workqueue_struct", "flusher_queue");
         _queues = session.Field("workqueue_struct", "list");
+        _workqueue = session.Field("pool_workqueue", "wq");
     }
 
     /// <inheritdoc/>
@@ -59,7 +60,7 @@ internal sealed class WorkFlushes : ICompletionOwner
         ulong data = _context.Session.Read(work, _data);
         if ((data & IsPool) == 0)
             return Phrase.Of("a work item is flushed; which worker does it is not recorded");
-        return AddPool(completion, data & PoolMask);
+        return AddWorkers(completion, pool => pool == (data & PoolMask));
     }
 
     private Phrase? FollowQueue(ObjectReference completion)
@@ -82,12 +83,10 @@ internal sealed class WorkFlushes : ICompletionOwner
                 isIts = waiting.Contains(flusher);
             }
             if (isIts)
-                return AddWorkers(completion, pool => _context.Session.Read(pool, _context.Session.Field("pool_workqueue", "wq")) == queue);
+                return AddWorkers(completion, pool => _context.Session.Read(pool, _workqueue) == queue);
         }
         return Phrase.Of("a workqueue is flushed; which one is not recorded");
     }
-
-    private Phrase AddPool(ObjectReference completion, ulong pool) => AddWorkers(completion, p => p == pool);
 
     /// <summary>Adds the workers that do items of some pool: one is who must act; of several each may be.</summary>
     private Phrase AddWorkers(ObjectReference completion, Func<ulong, bool> isIts)
