@@ -107,6 +107,9 @@ public sealed record SpinFacts(ObjectReference Lock, string Function)
     /// <summary>Whether the lock's address is known.</summary>
     public bool IsAddressKnown => Lock.Kind == ObjectKind.Lock;
 
+    /// <summary>Whether another spin is known to be for another lock; of two of which one has no address nothing is known.</summary>
+    public bool IsForOther(SpinFacts other) => IsAddressKnown && other.IsAddressKnown && Lock != other.Lock;
+
     /// <summary>The processor that holds the lock; null where not recorded, or where there are several possibilities.</summary>
     public int? Holder { get; set; }
 

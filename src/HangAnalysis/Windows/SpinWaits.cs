@@ -91,7 +91,7 @@ internal sealed class SpinWaits(WindowsSystem system, WaitGraphBuilder graph)
         List<ProcessorFacts> perhaps = [];
         foreach (ProcessorFacts other in system.Processors)
         {
-            if (other == waiter || !CanHold(other) || (other.Spin is { } own && !IsOther(own, spin)))
+            if (other == waiter || !CanHold(other) || (other.Spin is { } own && !own.IsForOther(spin)))
                 continue;
             if (other.IsAtDispatch)
                 fit.Add(other);
@@ -117,9 +117,6 @@ internal sealed class SpinWaits(WindowsSystem system, WaitGraphBuilder graph)
     private static bool CanHold(ProcessorFacts processor) =>
         processor is { Current: not null, WritesDump: false } && (!processor.IsIdle || processor.DpcActive)
         && processor.Doing?.Module is not { IsUserMode: true };
-
-    /// <summary>Whether two spins are known to be for different locks.</summary>
-    private static bool IsOther(SpinFacts a, SpinFacts b) => a.IsAddressKnown && b.IsAddressKnown && a.Lock != b.Lock;
 
     private void AddStep(ProcessorFacts waiter, SpinFacts spin, string evidence, Certainty certainty)
     {
