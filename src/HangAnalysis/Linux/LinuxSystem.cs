@@ -45,6 +45,9 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
 
     internal LinuxSession Session { get; }
 
+    /// <summary>Whether all tasks could be read: then an address that is none of them is no task any more.</summary>
+    internal bool AreTasksWhole { get; private set; }
+
     internal LinuxFrameNames Names { get; }
 
     internal LinuxClock Clock { get; }
@@ -233,7 +236,8 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
         }
         HashSet<ulong> seen = [];
         int unread = 0;
-        foreach (ulong address in new TaskList(Session).Collect())
+        TaskList list = new(Session);
+        foreach (ulong address in list.Collect())
         {
             if (Session.Cancellation.IsCancellationRequested)
                 break;
@@ -247,6 +251,7 @@ public sealed partial class LinuxSystem : ISystemFacts, IInterruptible, IThreadS
                 progress?.Report(tasks.Count);
         }
         MissingThreads = unread;
+        AreTasksWhole = list.IsWhole && unread == 0 && !Session.Cancellation.IsCancellationRequested;
         if (unread > 0)
             Session.AddUnknown($"{unread:N0} task{(unread == 1 ? "" : "s")}", "their task_structs are not in the dump");
         for (int cpu = 0; cpu < _survey.Count; cpu++)

@@ -45,6 +45,11 @@ public partial class LinuxVerdictTests
                 Assert.That(reached, Does.Contain(wait.Object), what);
             if (wait.OwnerPid != 0)
                 Assert.That(reached, Does.Contain(opened.Task(wait.OwnerPid)), what);
+            ObjectReference found = new(ObjectKind.Lock, wait.Object);
+            ulong owner = wait.OwnerPid == 0 ? 0 : opened.Task(wait.OwnerPid);
+            foreach (WaitEdge edge in opened.Session.System.Edges)
+                if (edge.From == found && edge.Certainty == Certainty.Proven)
+                    Assert.That((ulong)edge.To.Address, Is.EqualTo(owner), $"{what}: no other task is said to have it");
         }
         if (truth.Cycle.Count > 1)
             foreach (ulong task in truth.Cycle.Select(opened.Task))

@@ -37,7 +37,7 @@ internal sealed class CompletionWaits
         ulong address = head - (ulong)_head.Offset;
         ObjectReference completion = new(ObjectKind.Event, address);
         string? name = _context.VariableAt(address);
-        Phrase what = name is null ? Phrase.Of($"completion {completion}") : Phrase.Of($"completion {name} {completion}");
+        Phrase what = WaitContext.Name(TypeName, name, completion);
         if (!_known.TryGetValue(address, out Phrase? state))
         {
             foreach (ICompletionOwner owner in _owners)

@@ -16,42 +16,26 @@ internal sealed class MutexWaits
     private const ulong OwnerFlags = 7, PickUp = 4;
 
     private readonly WaitContext _context;
-    private readonly FieldSlot _waiterTask, _waiterList, _waitList, _owner;
-    private readonly LockWaiterCount _count = new(TypeName);
-    private readonly HashSet<ulong> _known = [];
+    private readonly ListedWaiter _waiters;
+    private readonly FieldSlot _owner;
 
     public MutexWaits(WaitContext context)
     {
         _context = context;
-        LinuxSession session = context.Session;
-        _waiterTask = session.Field("mutex_waiter", "task");
-        _waiterList = session.Field("mutex_waiter", "list");
-        _waitList = session.Field("mutex", "wait_list");
-        _owner = session.Field("mutex", "owner");
+        _waiters = new ListedWaiter(context, TypeName, "mutex_waiter");
+        _owner = context.Session.Field("mutex", "owner");
     }
 
     /// <summary>How many wait so.</summary>
-    public LockCount Count => _count.ToLockCount();
+    public LockCount Count => _waiters.Count;
 
     /// <summary>Adds the steps of a task, if a word on its stack is part of a mutex_waiter.</summary>
     public bool TryAdd(ThreadFacts thread, in StackWaiter waiter)
     {
-        if (!waiter.Function.Contains("mutex", StringComparison.Ordinal) || !_waiterTask.IsPresent || !_waitList.IsPresent)
+        if (!waiter.Function.Contains("mutex", StringComparison.Ordinal) || _waiters.TryAdd(thread, waiter) is not { } found)
             return false;
-        ulong node = waiter.Address - (ulong)_waiterTask.Offset + (ulong)_waiterList.Offset;
-        ulong head = ListRing.IsLinked(_context.Session.Memory, node)
-            ? _context.Rings.FindHead(node, _waiterTask.Offset - _waiterList.Offset)
-            : 0;
-        if (head == 0)
-            return false;
-        ulong address = head - (ulong)_waitList.Offset;
-        _count.Add(thread, address);
-        ObjectReference mutex = new(ObjectKind.Lock, address);
-        string? name = _context.VariableAt(address);
-        _context.AddWait(thread, mutex, name is null ? Phrase.Of($"mutex {mutex}") : Phrase.Of($"mutex {name} {mutex}"),
-            Certainty.Proven, CrashCommands.Structure("mutex_waiter", node - (ulong)_waiterList.Offset));
-        if (_known.Add(address))
-            AddOwner(mutex, name);
+        if (found.IsNew)
+            AddOwner(found.Lock, found.Name);
         return true;
     }
 
@@ -66,7 +50,7 @@ internal sealed class MutexWaits
         else if (_context.System.FindThread(owner) is { } thread)
             state = _context.AddOwner(mutex, thread, Certainty.Proven, CrashCommands.Field("mutex", "owner", mutex.Address));
         else
-            (state, isOrphaned) = WaitContext.WithoutOwner(owner);
+            (state, isOrphaned) = _context.WithoutOwner(owner);
         _context.Graph.Describe(new ObjectFacts(mutex, TypeName, name, state) { IsOrphaned = isOrphaned });
     }
 }

@@ -67,9 +67,7 @@ internal sealed class PerCpuRwSemaphoreWaits : IQueueOwner
         _count.Add(thread, address);
         ObjectReference semaphore = new(ObjectKind.Lock, address);
         string? name = _context.VariableAt(address);
-        _context.AddWait(thread, semaphore,
-            name is null ? Phrase.Of($"percpu_rw_semaphore {semaphore}") : Phrase.Of($"percpu_rw_semaphore {name} {semaphore}"),
-            Certainty.Proven, evidence);
+        _context.AddWait(thread, semaphore, WaitContext.Name(TypeName, name, semaphore), Certainty.Proven, evidence);
         if (!_known.Add(address))
             return;
         Phrase state;

@@ -50,8 +50,8 @@ internal sealed class RtMutexWaits
         _waiters.Add(thread, address);
         ObjectReference mutex = new(ObjectKind.Lock, address);
         string? name = _context.VariableAt(address);
-        _context.AddWait(thread, mutex, name is null ? Phrase.Of($"rt_mutex {mutex}") : Phrase.Of($"rt_mutex {name} {mutex}"),
-            Certainty.Proven, CrashCommands.Structure("rt_mutex_waiter", waiter));
+        _context.AddWait(thread, mutex, WaitContext.Name(TypeName, name, mutex), Certainty.Proven,
+            CrashCommands.Structure("rt_mutex_waiter", waiter));
         if (_known.Add(address))
             AddOwner(mutex, name);
         return true;
@@ -65,7 +65,7 @@ internal sealed class RtMutexWaits
         if (_context.System.FindThread(owner) is { } thread)
             state = _context.AddOwner(mutex, thread, Certainty.Proven, CrashCommands.Field("rt_mutex_base", "owner", mutex.Address));
         else
-            (state, isOrphaned) = WaitContext.WithoutOwner(owner);
+            (state, isOrphaned) = _context.WithoutOwner(owner);
         _context.Graph.Describe(new ObjectFacts(mutex, TypeName, name, state) { IsOrphaned = isOrphaned });
     }
 }

@@ -21,49 +21,35 @@ internal sealed class RwSemaphoreWaits
     private const ulong MostReaders = Limits.Threads;
 
     private readonly WaitContext _context;
-    private readonly FieldSlot _waiterTask, _waiterList, _waiterType, _waitList, _owner, _count;
-    private readonly LockWaiterCount _waiters = new(TypeName);
-    private readonly HashSet<ulong> _known = [];
+    private readonly ListedWaiter _waiters;
+    private readonly FieldSlot _waiterType, _owner, _count;
 
     public RwSemaphoreWaits(WaitContext context)
     {
         _context = context;
+        _waiters = new ListedWaiter(context, TypeName, "rwsem_waiter");
         LinuxSession session = context.Session;
-        _waiterTask = session.Field("rwsem_waiter", "task");
-        _waiterList = session.Field("rwsem_waiter", "list");
         _waiterType = session.Field("rwsem_waiter", "type");
-        _waitList = session.Field("rw_semaphore", "wait_list");
         _owner = session.Field("rw_semaphore", "owner");
         _count = session.Field("rw_semaphore", "count");
     }
 
     /// <summary>How many wait so.</summary>
-    public LockCount Count => _waiters.ToLockCount();
+    public LockCount Count => _waiters.Count;
 
     /// <summary>Adds the steps of a task, if a word on its stack is part of an rwsem_waiter.</summary>
     public bool TryAdd(ThreadFacts thread, in StackWaiter waiter)
     {
-        if (!IsAcquire(waiter.Function) || !_waiterTask.IsPresent || !_waitList.IsPresent)
+        if (!IsAcquire(waiter.Function) || _waiters.TryAdd(thread, waiter, PurposeOf) is not { } found)
             return false;
-        ulong start = waiter.Address - (ulong)_waiterTask.Offset;
-        ulong node = start + (ulong)_waiterList.Offset;
-        ulong head = ListRing.IsLinked(_context.Session.Memory, node)
-            ? _context.Rings.FindHead(node, _waiterTask.Offset - _waiterList.Offset)
-            : 0;
-        if (head == 0)
-            return false;
-        ulong address = head - (ulong)_waitList.Offset;
-        _waiters.Add(thread, address);
-        ObjectReference semaphore = new(ObjectKind.Lock, address);
-        string? name = _context.VariableAt(address);
-        string purpose = !_waiterType.IsPresent ? "" : _context.Session.Read(start, _waiterType) == 0 ? " to write" : " to read";
-        _context.AddWait(thread, semaphore,
-            name is null ? Phrase.Of($"rw_semaphore {semaphore}{purpose}") : Phrase.Of($"rw_semaphore {name} {semaphore}{purpose}"),
-            Certainty.Proven, CrashCommands.Structure("rwsem_waiter", start));
-        if (_known.Add(address))
-            AddOwner(semaphore, name);
+        if (found.IsNew)
+            AddOwner(found.Lock, found.Name);
         return true;
     }
+
+    /// <summary>enum rwsem_waiter_type: the first is RWSEM_WAITING_FOR_WRITE.</summary>
+    private string PurposeOf(ulong waiter) =>
+        !_waiterType.IsPresent ? "" : _context.Session.Read(waiter, _waiterType) == 0 ? " to write" : " to read";
 
     private void AddOwner(ObjectReference semaphore, string? name)
     {
@@ -71,14 +57,18 @@ internal sealed class RwSemaphoreWaits
         ulong count = _context.Session.Read(semaphore.Address, _count);
         string evidence = CrashCommands.Field("rw_semaphore", "count,owner", semaphore.Address);
         ThreadFacts? owner = _context.System.FindThread(value & ~OwnerFlags);
-        Phrase? state = null;
+        Phrase? state;
         bool isOrphaned = false;
         if ((count & WriterLocked) != 0)
         {
-            if (owner is not null)
+            // The second field has to agree: a writer takes the count first and writes its name after that, and kernels before
+            // 5.3 counted otherwise and marked readers in the same way.
+            if ((value & ReaderOwned) != 0)
+                state = Phrase.Of("a writer has it by its count, and a reader by its owner: which task that is is not recorded");
+            else if (owner is not null)
                 state = _context.AddOwner(semaphore, owner, Certainty.Proven, evidence, "held to write");
             else
-                (state, isOrphaned) = WaitContext.WithoutOwner(value & ~OwnerFlags);
+                (state, isOrphaned) = _context.WithoutOwner(value & ~OwnerFlags);
         }
         else
             state = AddReaders(semaphore, owner, (value & ReaderOwned) != 0, count >> ReaderShift, evidence);
@@ -87,8 +77,10 @@ internal sealed class RwSemaphoreWaits
 
     private Phrase AddReaders(ObjectReference semaphore, ThreadFacts? last, bool isReader, ulong readers, string evidence)
     {
-        if (readers is 0 or > MostReaders)
+        if (readers == 0)
             return Phrase.Of("nobody has it, by its count");
+        if (readers > MostReaders)
+            return Phrase.Of("its count is damaged: who has it is not known");
         string many = readers == 1 ? "1 reader has it" : $"{readers:N0} readers have it";
         if (last is null || !isReader)
             return Phrase.Of($"{many}; which is not recorded");

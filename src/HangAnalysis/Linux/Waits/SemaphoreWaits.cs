@@ -14,23 +14,19 @@ internal sealed class SemaphoreWaits
     public const string TypeName = "semaphore";
 
     private readonly WaitContext _context;
-    private readonly FieldSlot _waiterTask, _waiterList, _waitList, _count, _lastHolder;
-    private readonly LockWaiterCount _waiters = new(TypeName);
-    private readonly HashSet<ulong> _known = [];
+    private readonly ListedWaiter _waiters;
+    private readonly FieldSlot _count, _lastHolder;
 
     public SemaphoreWaits(WaitContext context)
     {
         _context = context;
-        LinuxSession session = context.Session;
-        _waiterTask = session.Field("semaphore_waiter", "task");
-        _waiterList = session.Field("semaphore_waiter", "list");
-        _waitList = session.Field("semaphore", "wait_list");
-        _count = session.Field("semaphore", "count");
-        _lastHolder = session.Field("semaphore", "last_holder");
+        _waiters = new ListedWaiter(context, TypeName, "semaphore_waiter");
+        _count = context.Session.Field("semaphore", "count");
+        _lastHolder = context.Session.Field("semaphore", "last_holder");
     }
 
     /// <summary>How many wait so.</summary>
-    public LockCount Count => _waiters.ToLockCount();
+    public LockCount Count => _waiters.Count;
 
     /// <summary>Adds the step of a task, if a word on its stack is part of a semaphore_waiter.</summary>
     public bool TryAdd(ThreadFacts thread, in StackWaiter waiter)
@@ -38,24 +34,10 @@ internal sealed class SemaphoreWaits
         ReadOnlySpan<char> name = waiter.Function.AsSpan().TrimStart('_');
         bool isDown = name.StartsWith("down", StringComparison.Ordinal)
             && !name.StartsWith("down_read", StringComparison.Ordinal) && !name.StartsWith("down_write", StringComparison.Ordinal);
-        if (!isDown || !_waiterTask.IsPresent || !_waitList.IsPresent)
+        if (!isDown || _waiters.TryAdd(thread, waiter) is not { } found)
             return false;
-        ulong start = waiter.Address - (ulong)_waiterTask.Offset;
-        ulong node = start + (ulong)_waiterList.Offset;
-        ulong head = ListRing.IsLinked(_context.Session.Memory, node)
-            ? _context.Rings.FindHead(node, _waiterTask.Offset - _waiterList.Offset)
-            : 0;
-        if (head == 0)
-            return false;
-        ulong address = head - (ulong)_waitList.Offset;
-        _waiters.Add(thread, address);
-        ObjectReference semaphore = new(ObjectKind.Lock, address);
-        string? variable = _context.VariableAt(address);
-        _context.AddWait(thread, semaphore,
-            variable is null ? Phrase.Of($"semaphore {semaphore}") : Phrase.Of($"semaphore {variable} {semaphore}"),
-            Certainty.Proven, CrashCommands.Structure("semaphore_waiter", start));
-        if (_known.Add(address))
-            Describe(semaphore, variable);
+        if (found.IsNew)
+            Describe(found.Lock, found.Name);
         return true;
     }
 

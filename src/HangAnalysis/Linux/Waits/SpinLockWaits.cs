@@ -23,15 +23,15 @@ internal sealed class SpinLockWaits(WaitContext context)
     private void Add(ProcessorFacts waiter, ThreadFacts thread, SpinFacts spin)
     {
         ObjectReference processor = new(ObjectKind.Processor, (ulong)waiter.Number);
-        string? name = context.VariableAt(spin.Lock.Address);
-        Phrase what = name is null
-            ? Phrase.Of($"spin lock {spin.Lock}, on processor {processor}")
-            : Phrase.Of($"spin lock {name} {spin.Lock}, on processor {processor}");
+        string? name = spin.IsAddressKnown ? context.VariableAt(spin.Lock.Address) : $"of processor {waiter.Number}";
+        Phrase what = spin.IsAddressKnown
+            ? Phrase.Of($"{WaitContext.Name(TypeName, name, spin.Lock)}, on processor {processor}")
+            : Phrase.Of($"a spin lock, on processor {processor}; its address is in no register");
         context.AddWait(thread, spin.Lock, what, Certainty.Inferred, CrashCommands.Processor(waiter.Number));
         context.Graph.Describe(new ObjectFacts(spin.Lock, TypeName, name, Phrase.Of("a spin lock does not record its owner")));
         List<ProcessorFacts> fit = [];
         foreach (ProcessorFacts other in context.System.Processors)
-            if (other != waiter && CanHold(other) && (other.Spin is null || other.Spin.Lock != spin.Lock))
+            if (other != waiter && CanHold(other) && (other.Spin is null || other.Spin.IsForOther(spin)))
                 fit.Add(other);
         // Where some that fit do not spin themselves, a holder among those explains everything; the others are left out.
         bool anyFree = fit.Exists(p => p.Spin is null);

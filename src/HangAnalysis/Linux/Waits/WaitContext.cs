@@ -22,15 +22,21 @@ internal sealed record WaitContext(
     }
 
     /// <summary>
-    /// What a lock's record of its owner says where it names no task of the system. A task that is gone never releases
-    /// anything; but a value that is no address at all is only damage.
+    /// What a lock's record of its owner says where it names no task that was read. A task that is gone never releases anything;
+    /// but a value that is no address at all is only damage, and where tasks are missing the owner may be one of them.
     /// </summary>
-    public static (Phrase State, bool IsOrphaned) WithoutOwner(ulong owner) =>
+    public (Phrase State, bool IsOrphaned) WithoutOwner(ulong owner) =>
         owner == 0
             ? (Phrase.Of("nobody is recorded as its owner"), false)
-            : LinuxSession.IsObject(owner)
-                ? (Phrase.Of($"its owner is recorded as task {owner:x16}, which is gone"), true)
-                : (Phrase.Of($"its owner is recorded as {owner:x16}, which is no task"), false);
+            : !LinuxSession.IsObject(owner)
+                ? (Phrase.Of($"its owner is recorded as {owner:x16}, which is no task"), false)
+                : System.AreTasksWhole
+                    ? (Phrase.Of($"its owner is recorded as task {owner:x16}, which is gone"), true)
+                    : (Phrase.Of($"its owner is recorded as task {owner:x16}, which is not among those that could be read"), false);
+
+    /// <summary>A lock in words: <c>mutex abba_lock_a [abba] ffffffffc04de0a0</c>.</summary>
+    public static Phrase Name(string type, string? name, ObjectReference found, string? purpose = null) =>
+        Phrase.Of($"{type}{(name is null ? "" : $" {name}")} {found}{purpose}");
 
     /// <summary>The variable at an address, such as <c>abba_lock_a [abba]</c>; null where the address is in no image.</summary>
     public string? VariableAt(ulong address) => System.NameVariable(address);
