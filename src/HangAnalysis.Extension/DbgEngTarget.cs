@@ -28,7 +28,7 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     private readonly ModuleSymbols _symbols;
     private readonly SymbolServerClient _client;
     private readonly ProcessorContexts _contexts;
-    private readonly X64Context? _headerContext;
+    private readonly CpuContext? _headerContext;
     private readonly ulong _moduleList;
     private int _levels;
 
@@ -40,7 +40,8 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
         _moduleList = engine.Spaces.ReadDebuggerData(LoadedModuleListAddress);
         string? path = engine.Client.GetDumpFile();
         List<string> damage = [];
-        DumpHeader? header = ReadHeader(path, out _headerContext);
+        DumpHeader? header = ReadHeader(path);
+        _headerContext = header?.Context;
         DebuggerData? data = header is null ? null : DebuggerData.Read(KernelMemory, header.KdDebuggerDataBlock);
         Description = header is null ? EngineDescription.Create(engine, path, KernelMemory, damage)
             : DumpDescription.Create(header, path!, data, KernelMemory, damage);
@@ -56,7 +57,7 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
             new KernelAnchors(_moduleList, engine.Spaces.ReadDebuggerData(ActiveProcessHeadAddress),
                 header?.KdDebuggerDataBlock ?? 0),
             cancellation, OpenedByEngine);
-        _contexts = new ProcessorContexts(KernelMemory, data, KernelModules, _symbols);
+        _contexts = new ProcessorContexts(KernelMemory, Description.Architecture, data, KernelModules, _symbols);
     }
 
     /// <inheritdoc/>
@@ -112,14 +113,10 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     public UnwindImage GetUnwindImage(TargetModule module) => _symbols.GetUnwindImage(module);
 
     /// <inheritdoc/>
-    public bool TryGetProcessorContext(int processor, out X64Context context)
-    {
-        context = default;
-        return Description.Architecture == Architecture.X64 && _contexts.TryGet(processor, out context);
-    }
+    public bool TryGetProcessorContext(int processor, out CpuContext context) => _contexts.TryGet(processor, out context);
 
     /// <inheritdoc/>
-    public bool TryGetHeaderContext(out X64Context context)
+    public bool TryGetHeaderContext(out CpuContext context)
     {
         context = _headerContext ?? default;
         return _headerContext is not null;
@@ -140,20 +137,14 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
             : MostPages;
     }
 
-    private static DumpHeader? ReadHeader(string? path, out X64Context? context)
+    private static DumpHeader? ReadHeader(string? path)
     {
-        const int ContextOffset = 0x348;
-        context = null;
         if (path is null)
             return null;
         try
         {
             using DumpFile file = DumpFile.Open(path);
-            DumpHeader header = DumpHeader.Read(file, path);
-            if (header.Architecture == Architecture.X64
-                && file.ReadBytes(ContextOffset, X64Context.ContextSize) is { Length: X64Context.ContextSize } record)
-                context = X64Context.FromContextRecord(record);
-            return header;
+            return DumpHeader.Read(file, path);
         }
         catch (DumpFormatException)
         {

@@ -4,6 +4,7 @@ using HangAnalysis.Linux.Stops;
 using HangAnalysis.Linux.Symbols;
 using HangAnalysis.Model;
 using HangAnalysis.Reports;
+using HangAnalysis.Targets.Code;
 
 namespace HangAnalysis.Commands.Linux;
 

@@ -2,6 +2,7 @@ using HangAnalysis.Linux;
 using HangAnalysis.Linux.Stops;
 using HangAnalysis.Linux.Symbols;
 using HangAnalysis.Reports;
+using HangAnalysis.Targets.Code;
 
 namespace HangAnalysis.Commands.Linux;
 

@@ -5,7 +5,7 @@ using HangAnalysis.Targets.Vmcores;
 namespace HangAnalysis.Commands.Linux;
 
 /// <summary>Registers as <c>crash bt</c> prints them, and the system call that they are of.</summary>
-internal readonly record struct LinuxRegisters(X64Context Context, ulong Flags, ushort Cs, ushort Ss, ulong? OriginalAx,
+internal readonly record struct LinuxRegisters(CpuContext Context, ulong Flags, ushort Cs, ushort Ss, ulong? OriginalAx,
     bool IsPartial)
 {
     // Rows of crash's block with the numbers of unwind codes: rax rcx rdx rbx rsp rbp rsi rdi r8 to r15.

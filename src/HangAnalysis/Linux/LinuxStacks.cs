@@ -31,7 +31,7 @@ internal sealed class LinuxStacks(LinuxSession session)
     }
 
     /// <summary>The stack of a task on a processor, from the registers of that.</summary>
-    public KernelStack Running(ThreadFacts thread, in X64Context context)
+    public KernelStack Running(ThreadFacts thread, in CpuContext context)
     {
         if (_kept.TryGetValue(thread.Address.Value, out KernelStack? stack))
             return stack;

@@ -119,7 +119,7 @@ internal sealed class ProcessorSurvey
             string function = _stacks.FunctionOf(stack, i);
             if (!LinuxFunctions.IsSpin(function))
                 continue;
-            X64Context? context = i == 0 && RegistersOf(cpu) is { } own ? own.Context
+            CpuContext? context = i == 0 && RegistersOf(cpu) is { } own ? own.Context
                 : frame is { IsInterrupted: true, RegistersIndex: >= 0 } ? stack.Registers[frame.RegistersIndex].Context
                 : null;
             ulong address = context is { } known ? SpinLockAddress.Find(_session, known, function, Count) : 0;

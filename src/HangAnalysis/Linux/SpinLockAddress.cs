@@ -13,7 +13,7 @@ internal static class SpinLockAddress
     private const int Rdi = 7, Rbx = 3;
 
     /// <summary>The lock's address; 0 where no register has one.</summary>
-    public static ulong Find(LinuxSession session, X64Context context, string function, int processors)
+    public static ulong Find(LinuxSession session, CpuContext context, string function, int processors)
     {
         ulong first = Checked(context.Registers[Rdi]);
         // Of locks for readers and writers the words are different ones.

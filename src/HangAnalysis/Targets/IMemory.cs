@@ -13,6 +13,9 @@ public interface IMemory
     /// the first byte is. Never throws for an address.
     /// </returns>
     int Read(ulong address, Span<byte> buffer);
+
+    /// <summary>Bytes of a pointer in it: 8, or 4 in memory of 32-bit systems and programs.</summary>
+    int PointerSize => sizeof(ulong);
 }
 
 /// <summary>Little-endian reads of single values: false, and a zero, where any byte of the value is absent.</summary>
@@ -44,6 +47,16 @@ public static class MemoryReading
         Span<byte> bytes = stackalloc byte[sizeof(uint)];
         bool read = memory.TryRead(address, bytes);
         value = read ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
+        return read;
+    }
+
+    /// <summary>Reads a pointer, zero-extended: addresses of 32-bit systems are kept so everywhere.</summary>
+    public static bool TryReadPointer(this IMemory memory, ulong address, out ulong value)
+    {
+        if (memory.PointerSize != sizeof(uint))
+            return memory.TryReadUInt64(address, out value);
+        bool read = memory.TryReadUInt32(address, out uint narrow);
+        value = narrow;
         return read;
     }
 

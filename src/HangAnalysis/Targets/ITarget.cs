@@ -55,10 +55,10 @@ public interface IProcessorSource
     /// <param name="processor">Number from 0.</param>
     /// <param name="context">The registers; for the crash processor of a crash dump those of the crash.</param>
     /// <returns>False where the dump does not hold them.</returns>
-    bool TryGetProcessorContext(int processor, out X64Context context);
+    bool TryGetProcessorContext(int processor, out CpuContext context);
 
     /// <summary>The registers that the dump's header holds: the faulting or the dumping context.</summary>
-    bool TryGetHeaderContext(out X64Context context);
+    bool TryGetHeaderContext(out CpuContext context);
 }
 
 /// <summary>A dump that holds one thread and not the system.</summary>

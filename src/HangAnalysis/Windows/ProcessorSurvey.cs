@@ -106,7 +106,7 @@ internal sealed class ProcessorSurvey(WindowsSystem system, FrameNames names, Mo
             if (!FrameKnowledge.IsSpin(frames[i].Function))
                 continue;
             ulong address = 0;
-            if (TryUnwindTo(block.Number, frames[i], out X64Context context))
+            if (TryUnwindTo(block.Number, frames[i], out CpuContext context))
                 address = frames[i].Function switch
                 {
                     FrameKnowledge.PlainSpin => spins.FindPlain(context),
@@ -122,7 +122,7 @@ internal sealed class ProcessorSurvey(WindowsSystem system, FrameNames names, Mo
     }
 
     /// <summary>The registers in a frame: what is kept in non-volatile ones comes back by unwinding.</summary>
-    private bool TryUnwindTo(int processor, FrameFacts frame, out X64Context context)
+    private bool TryUnwindTo(int processor, FrameFacts frame, out CpuContext context)
     {
         if (!system.Target.TryGetProcessorContext(processor, out context))
             return false;

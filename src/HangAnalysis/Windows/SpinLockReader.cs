@@ -57,7 +57,7 @@ internal sealed class SpinLockReader
     /// the one address among the registers kept for callers whose value is that of a held lock. 0 where there is none, or
     /// more than one.
     /// </summary>
-    public ulong FindPlain(in X64Context context)
+    public ulong FindPlain(in CpuContext context)
     {
         ulong found = 0;
         foreach (int register in s_nonVolatile)
@@ -77,7 +77,7 @@ internal sealed class SpinLockReader
     /// The lock of a handle on the stack above the function that waits for it: an entry marked as waiting, from which the
     /// queue leads to its end as the lock knows it. 0 where there is none.
     /// </summary>
-    public ulong FindQueued(in X64Context context) =>
+    public ulong FindQueued(in CpuContext context) =>
         FindOnStack(context.StackPointer, HandleSearchBytes, lockAddress: 0, Waits, out Entry entry) ? entry.Lock : 0;
 
     /// <summary>The entries of a processor's own queue locks that are in use.</summary>

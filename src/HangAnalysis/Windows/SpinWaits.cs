@@ -155,7 +155,7 @@ internal sealed class SpinWaits(WindowsSystem system, WaitGraphBuilder graph)
     {
         // A stack of which the end is not known, such as that of deferred procedure calls.
         const int UnknownBytes = 0x2000;
-        if (!system.Target.TryGetProcessorContext(processor.Number, out X64Context context))
+        if (!system.Target.TryGetProcessorContext(processor.Number, out CpuContext context))
             return null;
         ulong start = context.StackPointer;
         ThreadFacts thread = processor.Current!;

@@ -16,7 +16,7 @@ internal sealed record RawStack(RawFrame[] Frames, string? EndNote)
     /// The registers with which the thread left user mode, as far as unwinding has restored them; null where that was not
     /// reached.
     /// </summary>
-    public X64Context? UserContext { get; init; }
+    public CpuContext? UserContext { get; init; }
 
     /// <summary>Whether the process's images were found; without them user frames have no names.</summary>
     public bool HasUserModules { get; init; }
@@ -77,20 +77,20 @@ internal sealed class StackReader
             || !KernelSession.IsKernelObject(thread.KernelStack))
             return Missing($"the saved stack pointer {thread.KernelStack:x16} lies outside the stack");
         _buffer.Load(thread.KernelStack, thread.StackBase);
-        X64Context context = default;
+        CpuContext context = default;
         if (!_buffer.TryReadUInt64(thread.KernelStack + SwitchFrameReturn, out ulong rip)
             || !_buffer.TryReadUInt64(thread.KernelStack + SwitchFrameRbp, out ulong rbp))
             return Missing("the kernel stack is not in the dump");
         context.InstructionPointer = rip;
         context.StackPointer = thread.KernelStack + SwitchFrameSize;
-        context.Registers[X64Context.Rbp] = rbp;
+        context.Registers[CpuContext.Rbp] = rbp;
         if (_kernelModules.FindModule(rip) is null)
             return Missing($"the saved return address {rip:x16} lies in no module");
         return WalkKernel(context, thread, thread.StackBase);
     }
 
     /// <summary>Walks from given registers: those of a processor, or of a crash.</summary>
-    public RawStack Walk(in X64Context start, ThreadFacts? thread, bool withUserFrames)
+    public RawStack Walk(in CpuContext start, ThreadFacts? thread, bool withUserFrames)
     {
         ulong low = start.StackPointer;
         ulong high = thread is not null && low - thread.StackLimit < thread.StackBase - thread.StackLimit
@@ -133,10 +133,10 @@ internal sealed class StackReader
         return _frames.AsSpan(0, count + userCount);
     }
 
-    private RawStack WalkKernel(in X64Context start, ThreadFacts? thread, ulong stackEnd)
+    private RawStack WalkKernel(in CpuContext start, ThreadFacts? thread, ulong stackEnd)
     {
         int count = 0;
-        X64Context user = start;
+        CpuContext user = start;
         if (start.InstructionPointer > HighestUserAddress)
         {
             count = StackWalker.Walk(start, _buffer, _kernelModules, stackEnd, _frames, out WalkEnd end);
@@ -152,7 +152,7 @@ internal sealed class StackReader
     /// Where a system call's frame could not be crossed by its unwind data, the thread's trap frame still tells where the
     /// program called: KTHREAD.TrapFrame.
     /// </summary>
-    private bool TryUseTrapFrame(in WalkEnd end, ThreadFacts? thread, out X64Context context)
+    private bool TryUseTrapFrame(in WalkEnd end, ThreadFacts? thread, out CpuContext context)
     {
         context = default;
         if (thread is null || thread.TrapFrame == 0 || thread.IsSystemThread
@@ -164,7 +164,7 @@ internal sealed class StackReader
             return false;
         context.InstructionPointer = rip;
         context.StackPointer = rsp;
-        context.Registers[X64Context.Rbp] = rbp;
+        context.Registers[CpuContext.Rbp] = rbp;
         return true;
     }
 

@@ -119,7 +119,7 @@ internal sealed class UserLockWaits
             || (thread.WaitReason == "UserRequest" && thread.WaitsFor is [{ TypeName: "SynchronizationEvent" }, ..]);
     }
 
-    private void AddSection(ThreadFacts thread, RawStack stack, int lockFrame, in X64Context context)
+    private void AddSection(ThreadFacts thread, RawStack stack, int lockFrame, in CpuContext context)
     {
         ProcessFacts process = thread.Process;
         IMemory memory = _sweep.UserMemory(process);

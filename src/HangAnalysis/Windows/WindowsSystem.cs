@@ -146,7 +146,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
         if (thread == _crashThread && GetStopStack() is { } stop)
             return stop.Stack;
         if (thread.Processor is { } processor)
-            return Target.TryGetProcessorContext(processor, out X64Context context)
+            return Target.TryGetProcessorContext(processor, out CpuContext context)
                 ? _names.Name(_stacks.Walk(context, thread, withUserFrames: true), thread)
                 : new StackFacts([], $"the registers of processor {processor} are not in the dump");
         return _sweep.GetStack(thread);
@@ -168,7 +168,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     /// <inheritdoc/>
     public (ThreadFacts? Thread, StackFacts Stack)? GetStopStack()
     {
-        if (!Target.TryGetHeaderContext(out X64Context context) || context.InstructionPointer == 0)
+        if (!Target.TryGetHeaderContext(out CpuContext context) || context.InstructionPointer == 0)
             return null;
         ThreadFacts? thread = null;
         foreach (ThreadFacts candidate in _threads)

@@ -34,7 +34,7 @@ internal sealed class ForgedWalk(SystemBuilder system) : IUnwindImages
     public List<(ulong StackPointer, ulong Address)> Walk(ThreadBuilder thread)
     {
         _process = thread.Process;
-        X64Context context = Start(thread);
+        CpuContext context = Start(thread);
         List<(ulong, ulong)> found = [];
         SpaceMemory memory = new(thread.Process.Space);
         RawFrame[] frames = new RawFrame[128];
@@ -61,18 +61,18 @@ internal sealed class ForgedWalk(SystemBuilder system) : IUnwindImages
         return [.. frames.Take(count).Select(frame => frame.InstructionPointer), end.Context.InstructionPointer];
     }
 
-    private X64Context Start(ThreadBuilder thread)
+    private CpuContext Start(ThreadBuilder thread)
     {
         foreach (ProcessorState processor in system.ProcessorStates)
             if (processor.Current == thread)
-                return X64Context.FromContextRecord(processor.Context);
+                return CpuContext.FromContextRecord(processor.Context);
         ulong stack = thread.Struct.Get("Tcb.KernelStack");
-        X64Context context = new()
+        CpuContext context = new()
         {
             StackPointer = stack + 0x40,
             InstructionPointer = system.Kernel.ReadUInt64(stack + 0x38),
         };
-        context.Registers[X64Context.Rbp] = system.Kernel.ReadUInt64(stack + 0x30);
+        context.Registers[CpuContext.Rbp] = system.Kernel.ReadUInt64(stack + 0x30);
         return context;
     }
 }

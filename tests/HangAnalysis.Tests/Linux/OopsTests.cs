@@ -2,6 +2,7 @@ using HangAnalysis.Linux.Log;
 using HangAnalysis.Linux.Stops;
 using HangAnalysis.Targets;
 using NUnit.Framework;
+using HangAnalysis.Targets.Code;
 
 namespace HangAnalysis.Tests.Linux;
 
@@ -150,7 +151,7 @@ public class OopsTests
     [TestCase("f00fb117", 0x1000UL, true, 4, "lock cmpxchg %edx,(%rdi)")]
     public void What_an_instruction_accesses(string bytes, ulong address, bool isWrite, int size, string text)
     {
-        X64Context registers = default;
+        CpuContext registers = default;
         registers.Registers[0] = 0x1000;
         registers.Registers[3] = 0x10000000;
         registers.Registers[7] = 0x1000;

@@ -15,8 +15,8 @@ public class OrcUnwinderTests(bool isNew)
 
     /// <summary>Documentation/arch/x86/orc-unwinder.rst and ORC_REG_* of orc_types.h.</summary>
     [TestCase(5, 32, 0, 0UL, TestName = "SP and an offset")]
-    [TestCase(4, 16, X64Context.Rbp, Stack + 16, TestName = "BP and an offset")]
-    [TestCase(8, -8, X64Context.Rbp, Stack + 0x208, TestName = "a word below BP")]
+    [TestCase(4, 16, CpuContext.Rbp, Stack + 16, TestName = "BP and an offset")]
+    [TestCase(8, -8, CpuContext.Rbp, Stack + 0x208, TestName = "a word below BP")]
     [TestCase(9, 24, 0, 0UL, TestName = "the word at SP and an offset")]
     [TestCase(2, 0, 2, Stack + 32, TestName = "DX")]
     [TestCase(3, 0, 7, Stack + 32, TestName = "DI")]
@@ -30,7 +30,7 @@ public class OrcUnwinderTests(bool isNew)
         kernel.Memory.PutWords(Stack, Stack + 8, 0, 0, outer + 5);
         // What BP_INDIRECT reads.
         kernel.Memory.PutWords(Stack + 0x200, Stack + 32);
-        X64Context context = new() { InstructionPointer = inner + 8, StackPointer = Stack };
+        CpuContext context = new() { InstructionPointer = inner + 8, StackPointer = Stack };
         if (contextRegister > 0)
             context.Registers[contextRegister] = value;
 
@@ -70,8 +70,8 @@ public class OrcUnwinderTests(bool isNew)
         ulong outer = kernel.Function("outer", OrcType.End);
         // The saved frame pointer is the word at the stack pointer; the middle function counts from it.
         kernel.Memory.PutWords(Stack, Stack + 0x40, middle + 5).PutWords(Stack + 0x48, outer + 5);
-        X64Context context = new() { InstructionPointer = inner + 8, StackPointer = Stack };
-        context.Registers[X64Context.Rbp] = Stack - 16;
+        CpuContext context = new() { InstructionPointer = inner + 8, StackPointer = Stack };
+        context.Registers[CpuContext.Rbp] = Stack - 16;
 
         kernel.Read().Unwinder.WalkRunning(context, Stack, _stack);
 
@@ -85,7 +85,7 @@ public class OrcUnwinderTests(bool isNew)
         ulong inner = kernel.Function("inner", OrcType.Call);
         ulong outer = kernel.Function("outer", OrcType.Call, 6, 0);
         kernel.Memory.PutWords(Stack, outer + 5, outer + 5, outer + 5);
-        X64Context context = new() { InstructionPointer = inner + 8, StackPointer = Stack };
+        CpuContext context = new() { InstructionPointer = inner + 8, StackPointer = Stack };
         context.Registers[10] = Stack + 16;
 
         kernel.Read().Unwinder.WalkRunning(context, Stack, _stack);
@@ -170,7 +170,7 @@ public class OrcUnwinderTests(bool isNew)
     [Test]
     public void A_processor_in_a_user_program_has_no_kernel_stack()
     {
-        X64Context context = new() { InstructionPointer = 0x47fbe9, StackPointer = 0x7ffc22338618 };
+        CpuContext context = new() { InstructionPointer = 0x47fbe9, StackPointer = 0x7ffc22338618 };
 
         new ForgedKernel(isNew).Read().Unwinder.WalkRunning(context, Stack, _stack, isUser: true);
 
@@ -186,8 +186,8 @@ public class OrcUnwinderTests(bool isNew)
         ulong inner = kernel.Function("inner", OrcType.Call);
         ulong outer = kernel.Function("outer", OrcType.End);
         kernel.Memory.Put(Compiled + 0x20, 0x90).PutWords(Stack, Compiled + 0x20).PutWords(Stack + 0x40, 0, outer + 4);
-        X64Context context = new() { InstructionPointer = inner, StackPointer = Stack };
-        context.Registers[X64Context.Rbp] = Stack + 0x40;
+        CpuContext context = new() { InstructionPointer = inner, StackPointer = Stack };
+        context.Registers[CpuContext.Rbp] = Stack + 0x40;
 
         kernel.Read().Unwinder.WalkRunning(context, Stack, _stack);
 
@@ -252,8 +252,8 @@ public class OrcUnwinderTests(bool isNew)
         // The frame address is the same each time: BP stays.
         ulong loop = kernel.Function("loop", OrcType.Call, 4, 16);
         kernel.Memory.PutWords(Stack, loop + 1, loop + 1, loop + 1, loop + 1);
-        X64Context context = new() { InstructionPointer = loop, StackPointer = Stack };
-        context.Registers[X64Context.Rbp] = Stack;
+        CpuContext context = new() { InstructionPointer = loop, StackPointer = Stack };
+        context.Registers[CpuContext.Rbp] = Stack;
 
         kernel.Read().Unwinder.WalkRunning(context, Stack, _stack);
 
@@ -283,7 +283,7 @@ public class OrcUnwinderTests(bool isNew)
         ulong inner = kernel.Function("inner", OrcType.Call);
         KernelSymbols symbols = kernel.Read();
 
-        symbols.Unwinder.WalkRunning(new X64Context { InstructionPointer = inner, StackPointer = Stack }, Stack, _stack);
+        symbols.Unwinder.WalkRunning(new CpuContext { InstructionPointer = inner, StackPointer = Stack }, Stack, _stack);
         Assert.That(_stack.End, Is.EqualTo(LinuxStackEnd.Unreadable));
         symbols.Unwinder.WalkSleeping(Stack, Stack, _stack);
         Assert.That((_stack.End, _stack.Frames.Count), Is.EqualTo((LinuxStackEnd.Unreadable, 0)));
@@ -304,14 +304,14 @@ public class OrcUnwinderTests(bool isNew)
         for (int i = 0; i < 40; i++)
         {
             ulong ip = ForgedKernel.Text + (ulong)i * 0x100;
-            X64Context context = new() { InstructionPointer = ip, StackPointer = Stack + 256 };
+            CpuContext context = new() { InstructionPointer = ip, StackPointer = Stack + 256 };
             unwinder.WalkRunning(context, 0, _stack);
             Assert.That(_stack.Frames, Has.Count.LessThanOrEqualTo(Limits.Frames).And.Count.Positive);
         }
     }
 
     private void Walk(ForgedKernel kernel, ulong ip) => kernel.Read().Unwinder.WalkRunning(
-        new X64Context { InstructionPointer = ip, StackPointer = Stack }, Stack, _stack);
+        new CpuContext { InstructionPointer = ip, StackPointer = Stack }, Stack, _stack);
 
     private static void PutCall(ForgedKernel kernel, ulong returnAddress, ulong target) => kernel.Memory.Put(
         returnAddress - 5, [0xe8, .. BitConverter.GetBytes((int)(long)(target - returnAddress))]);

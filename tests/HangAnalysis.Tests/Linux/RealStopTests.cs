@@ -6,6 +6,7 @@ using HangAnalysis.Linux.Log;
 using HangAnalysis.Linux.Stops;
 using HangAnalysis.Model;
 using NUnit.Framework;
+using HangAnalysis.Targets.Code;
 
 namespace HangAnalysis.Tests.Linux;
 

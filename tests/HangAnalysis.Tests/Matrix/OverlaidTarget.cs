@@ -43,10 +43,10 @@ internal sealed class OverlaidTarget(ITarget dump) : ITarget
 
     public UnwindImage GetUnwindImage(TargetModule module) => dump.GetUnwindImage(module);
 
-    public bool TryGetProcessorContext(int processor, out X64Context context) =>
+    public bool TryGetProcessorContext(int processor, out CpuContext context) =>
         dump.TryGetProcessorContext(processor, out context);
 
-    public bool TryGetHeaderContext(out X64Context context) => dump.TryGetHeaderContext(out context);
+    public bool TryGetHeaderContext(out CpuContext context) => dump.TryGetHeaderContext(out context);
 
     // The dump itself belongs to whoever opened it: many sessions share it.
     public void Dispose() { }

@@ -1,6 +1,7 @@
 using HangAnalysis.Linux.Log;
 using HangAnalysis.Linux.Symbols;
 using HangAnalysis.Model;
+using HangAnalysis.Targets.Code;
 
 namespace HangAnalysis.Linux.Stops;
 

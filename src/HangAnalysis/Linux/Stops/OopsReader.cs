@@ -67,7 +67,7 @@ internal static class OopsReader
 
     private static OopsReport TakeBody(IReadOnlyList<LogRecord> records, OopsReport report)
     {
-        X64Context registers = default;
+        CpuContext registers = default;
         bool hasRegisters = false, isUser = false, isTraced = false;
         int end = Math.Min(records.Count, report.Last + LogLimits.OopsRecords);
         for (int i = report.Last + 1; i < end; i++)
@@ -116,7 +116,7 @@ internal static class OopsReader
         };
     }
 
-    private static OopsReport TakeInstruction(OopsReport report, ReadOnlySpan<char> text, ref X64Context registers)
+    private static OopsReport TakeInstruction(OopsReport report, ReadOnlySpan<char> text, ref CpuContext registers)
     {
         if (text.StartsWith("[<"))
         {
@@ -152,7 +152,7 @@ internal static class OopsReader
     }
 
     /// <summary><c>RAX: 000000000000004d RBX: …</c>, <c>RSP: 0018:ffff88007b23bf18 EFLAGS: 00010292</c>.</summary>
-    private static bool TakeRegisters(ReadOnlySpan<char> line, ref X64Context registers, ref OopsReport report)
+    private static bool TakeRegisters(ReadOnlySpan<char> line, ref CpuContext registers, ref OopsReport report)
     {
         bool any = false;
         for (int i = 0; i < s_registers.Length; i++)

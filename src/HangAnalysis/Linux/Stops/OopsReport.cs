@@ -46,7 +46,7 @@ public sealed record OopsReport(LogRecord Die, int First, int Last, string Excep
     /// <summary>
     /// Integer registers; null where the log has none. The instruction pointer is 0 where only its name is told.
     /// </summary>
-    public X64Context? Registers { get; init; }
+    public CpuContext? Registers { get; init; }
 
     /// <summary>Flags of the processor.</summary>
     public ulong Flags { get; init; }

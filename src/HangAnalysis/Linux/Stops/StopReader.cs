@@ -2,6 +2,7 @@ using HangAnalysis.Linux.Log;
 using HangAnalysis.Linux.Symbols;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
+using HangAnalysis.Targets.Code;
 
 namespace HangAnalysis.Linux.Stops;
 

@@ -1,5 +1,6 @@
 using HangAnalysis.Linux.Log;
 using HangAnalysis.Model;
+using HangAnalysis.Targets.Code;
 
 namespace HangAnalysis.Linux.Stops;
 

@@ -72,7 +72,7 @@ public sealed class OrcUnwinder
     /// <param name="stackBase">Lowest address of the kernel stack of the task on it; 0 where none is known.</param>
     /// <param name="result">Takes the frames in place of those it holds.</param>
     /// <param name="isUser">Whether it ran a user program (low two bits of CS): its kernel stack is empty.</param>
-    public void WalkRunning(in X64Context context, ulong stackBase, LinuxStack result, bool isUser = false)
+    public void WalkRunning(in CpuContext context, ulong stackBase, LinuxStack result, bool isUser = false)
     {
         result.Clear();
         _stack.Load(stackBase, stackBase == 0 ? 0 : unchecked(stackBase + (ulong)StackSize));
@@ -80,7 +80,7 @@ public sealed class OrcUnwinder
         {
             Ip = context.InstructionPointer,
             Sp = context.StackPointer,
-            Bp = context.Registers[X64Context.Rbp],
+            Bp = context.Registers[CpuContext.Rbp],
             Interrupted = true,
             Registers = context,
             RegistersKnown = true,
@@ -164,7 +164,7 @@ public sealed class OrcUnwinder
         {
             state.Registers = registers.Context;
             state.RegistersKnown = true;
-            state.Bp = registers.Context.Registers[X64Context.Rbp];
+            state.Bp = registers.Context.Registers[CpuContext.Rbp];
         }
         if (!registers.IsUser)
             return null;
@@ -282,7 +282,7 @@ public sealed class OrcUnwinder
         public bool Interrupted;
         public bool RegistersKnown;
         public int RegistersIndex = -1;
-        public X64Context Registers;
+        public CpuContext Registers;
         public Certainty Certainty = Certainty.Proven;
 
         public readonly ulong Lookup => Interrupted ? Ip : Ip - 1;

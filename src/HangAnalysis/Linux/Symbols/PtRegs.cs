@@ -16,11 +16,11 @@ public struct PtRegs
     /// <summary>Size of the part that the processor pushes: ip, cs, flags, sp, ss.</summary>
     public const int FrameSize = 5 * 8;
 
-    // Where each word of pt_regs goes in the order of X64Context: rax rcx rdx rbx rsp rbp rsi rdi r8 to r15.
-    private static ReadOnlySpan<byte> Order => [15, 14, 13, 12, X64Context.Rbp, 3, 11, 10, 9, 8, 0, 1, 2, 6, 7];
+    // Where each word of pt_regs goes in the order of CpuContext: rax rcx rdx rbx rsp rbp rsi rdi r8 to r15.
+    private static ReadOnlySpan<byte> Order => [15, 14, 13, 12, CpuContext.Rbp, 3, 11, 10, 9, 8, 0, 1, 2, 6, 7];
 
     /// <summary>Integer registers, instruction and stack pointer.</summary>
-    public X64Context Context;
+    public CpuContext Context;
 
     /// <summary>
     /// Number of the system call; -1 for an interrupt; for an exception its error code is overwritten by -1 as well.

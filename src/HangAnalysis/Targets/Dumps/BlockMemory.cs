@@ -13,8 +13,9 @@ internal sealed class BlockMemory : IMemory
     /// <summary>The highest end of any block up to each index: says when to stop looking leftwards.</summary>
     private readonly ulong[] _highestEnd;
 
-    public BlockMemory(DumpFile file, List<MemoryBlock> blocks)
+    public BlockMemory(DumpFile file, List<MemoryBlock> blocks, int pointerSize)
     {
+        PointerSize = pointerSize;
         _file = file;
         _blocks = [.. blocks];
         Array.Sort(_blocks, (a, b) => a.Address.CompareTo(b.Address));
@@ -28,6 +29,9 @@ internal sealed class BlockMemory : IMemory
             _highestEnd[i] = highest;
         }
     }
+
+    /// <inheritdoc/>
+    public int PointerSize { get; }
 
     /// <inheritdoc/>
     public int Read(ulong address, Span<byte> buffer)

@@ -50,17 +50,14 @@ internal sealed class DumpHeader
     public required bool Pae { get; init; }
     public required PageRun[] Runs { get; init; }
 
+    /// <summary>The faulting or the dumping context; null where it was not written.</summary>
+    public CpuContext? Context { get; init; }
+
     /// <summary>Size of the header, which is where the pages of a full dump begin.</summary>
     public int Size => Is64Bit ? Size64 : Size32;
 
     /// <summary>Architecture by IMAGE_FILE_MACHINE.</summary>
-    public Architecture Architecture => MachineImageType switch
-    {
-        0x8664 => Architecture.X64,
-        0x14c => Architecture.X86,
-        0xaa64 => Architecture.Arm64,
-        _ => Architecture.Unknown,
-    };
+    public Architecture Architecture => ArchitectureOf(MachineImageType);
 
     /// <summary>Reads the header, or throws <see cref="DumpFormatException"/> saying what the file is instead.</summary>
     public static DumpHeader Read(DumpFile file, string path)
@@ -100,6 +97,7 @@ internal sealed class DumpHeader
         SystemTime = Absent(U64(b, 0xfa8)),
         SystemUpTime = Absent(U64(b, 0x1030)),
         Pae = false,
+        Context = ReadContext(b, 0x348, U32(b, 0x30)),
         Runs = ReadRuns64(b),
     };
 
@@ -120,8 +118,28 @@ internal sealed class DumpHeader
         SystemTime = Absent(U64(b, 0xfc0)),
         SystemUpTime = Absent(U64(b, 0xfb8)),
         Pae = b[0x5c] == 1,
+        Context = ReadContext(b, 0x320, U32(b, 0x20)),
         Runs = ReadRuns32(b),
     };
+
+    private static Architecture ArchitectureOf(uint machine) => machine switch
+    {
+        0x8664 => Architecture.X64,
+        0x14c => Architecture.X86,
+        0xaa64 => Architecture.Arm64,
+        _ => Architecture.Unknown,
+    };
+
+    private static CpuContext? ReadContext(ReadOnlySpan<byte> b, int offset, uint machine)
+    {
+        Architecture architecture = ArchitectureOf(machine);
+        int size = CpuContext.RecordSize(architecture);
+        // The record of ARM64 would not fit into a header of 0x1000 bytes: such a header contradicts itself.
+        if (size == 0 || offset + size > b.Length || U32(b, offset) == SignaturePage)
+            return null;
+        CpuContext context = CpuContext.FromContextRecord(b.Slice(offset, size), architecture);
+        return context.InstructionPointer is 0 or Fill64 ? null : context;
+    }
 
     private static PageRun[] ReadRuns64(ReadOnlySpan<byte> b)
     {

@@ -78,7 +78,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         _symbols = new ModuleSymbols(new SymbolLocator(symbolPath, _client),
             new KernelAnchors(_header.PsLoadedModuleList, _header.PsActiveProcessHead, _header.KdDebuggerDataBlock),
             options.Cancellation);
-        _contexts = new ProcessorContexts(KernelMemory, data, modules, _symbols);
+        _contexts = new ProcessorContexts(KernelMemory, _header.Architecture, data, modules, _symbols);
     }
 
     /// <inheritdoc/>
@@ -143,24 +143,13 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     public UnwindImage GetUnwindImage(TargetModule module) => _symbols.GetUnwindImage(module);
 
     /// <inheritdoc/>
-    public bool TryGetProcessorContext(int processor, out X64Context context)
-    {
-        context = default;
-        return _header.Architecture == Architecture.X64 && _contexts.TryGet(processor, out context);
-    }
+    public bool TryGetProcessorContext(int processor, out CpuContext context) => _contexts.TryGet(processor, out context);
 
     /// <inheritdoc/>
-    public bool TryGetHeaderContext(out X64Context context)
+    public bool TryGetHeaderContext(out CpuContext context)
     {
-        context = default;
-        const int HeaderContextOffset = 0x348;
-        if (_header.Architecture != Architecture.X64)
-            return false;
-        ReadOnlySpan<byte> record = _file.ReadBytes(HeaderContextOffset, X64Context.ContextSize);
-        if (record.Length < X64Context.ContextSize)
-            return false;
-        context = X64Context.FromContextRecord(record);
-        return true;
+        context = _header.Context ?? default;
+        return _header.Context is not null;
     }
 
     /// <inheritdoc/>
@@ -205,7 +194,8 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     private static (IMemory Memory, DebuggerData? Data, ulong Thread) OpenTriageMemory(
         DumpFile file, DumpHeader header, TriageDump triage)
     {
-        BlockMemory blocks = new(file, triage.Blocks);
+        int pointerSize = header.Is64Bit ? sizeof(ulong) : sizeof(uint);
+        BlockMemory blocks = new(file, triage.Blocks, pointerSize);
         DebuggerData? data = DebuggerData.Read(blocks, header.KdDebuggerDataBlock);
         if (data is null || !header.Is64Bit)
             return (blocks, data, 0);
@@ -218,7 +208,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
             if (process != 0 && triage.ProcessOffset != 0)
                 all.Add(new MemoryBlock(process, triage.ProcessOffset, Room(file, triage.ProcessOffset, data.SizeEProcess)));
         }
-        return (new BlockMemory(file, all), data, thread);
+        return (new BlockMemory(file, all, pointerSize), data, thread);
     }
 
     /// <summary>A kernel may be loaded under any file name: it is the image that holds the module list.</summary>

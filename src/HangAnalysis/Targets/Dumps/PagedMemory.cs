@@ -32,6 +32,9 @@ internal sealed class PagedMemory : IMemory
     }
 
     /// <inheritdoc/>
+    public int PointerSize => _addressMask == uint.MaxValue ? sizeof(uint) : sizeof(ulong);
+
+    /// <inheritdoc/>
     public int Read(ulong address, Span<byte> buffer)
     {
         address &= _addressMask;

@@ -36,6 +36,9 @@ public sealed class BufferedStack(IMemory underlying) : IMemory
     }
 
     /// <inheritdoc/>
+    public int PointerSize => _underlying.PointerSize;
+
+    /// <inheritdoc/>
     public int Read(ulong address, Span<byte> buffer)
     {
         ulong offset = unchecked(address - _low);

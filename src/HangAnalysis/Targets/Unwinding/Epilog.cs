@@ -17,7 +17,7 @@ internal static class Epilog
     private const int MaximumSize = 48;
 
     internal static bool TryUndo(
-        UnwindImage image, RuntimeFunction function, UnwindInfo info, uint rva, ref X64Context context,
+        UnwindImage image, RuntimeFunction function, UnwindInfo info, uint rva, ref CpuContext context,
         ref X64Unwinder.Frame frame)
     {
         Span<byte> buffer = stackalloc byte[MaximumSize];
@@ -56,7 +56,7 @@ internal static class Epilog
     // A base of r12 needs an index byte.
     private static int LeaPrefixLength(ReadOnlySpan<byte> code) => (code[2] & 7) == 4 ? 4 : 3;
 
-    private static void Release(ReadOnlySpan<byte> code, ref X64Context context)
+    private static void Release(ReadOnlySpan<byte> code, ref CpuContext context)
     {
         ulong from = context.StackPointer;
         int at = 3;

@@ -50,7 +50,7 @@ public enum WalkEndReason
 /// The registers at that point: at <see cref="WalkEndReason.UserModeReached"/> those of user mode, from which a walk
 /// can go on with the process's own memory and images; otherwise those of the last frame.
 /// </param>
-public readonly record struct WalkEnd(WalkEndReason Reason, ulong Address, X64Context Context);
+public readonly record struct WalkEnd(WalkEndReason Reason, ulong Address, CpuContext Context);
 
 /// <summary>Walks stacks of x64 code frame by frame into a buffer of the caller's, without allocation.</summary>
 public static class StackWalker
@@ -63,7 +63,7 @@ public static class StackWalker
     /// <param name="end">Why the walk ended.</param>
     /// <returns>The number of frames.</returns>
     public static int Walk(
-        in X64Context start, IMemory memory, IUnwindImages images, Span<RawFrame> frames, out WalkEnd end) =>
+        in CpuContext start, IMemory memory, IUnwindImages images, Span<RawFrame> frames, out WalkEnd end) =>
         Walk(start, memory, images, stackLimit: 0, frames, out end);
 
     /// <summary>
@@ -71,15 +71,17 @@ public static class StackWalker
     /// from whose finds unwinding goes on.
     /// </summary>
     public static int Walk(
-        in X64Context start, IMemory memory, IUnwindImages images, ulong stackLimit, Span<RawFrame> frames,
+        in CpuContext start, IMemory memory, IUnwindImages images, ulong stackLimit, Span<RawFrame> frames,
         out WalkEnd end)
     {
-        X64Context context = start;
+        if (start.Architecture is not (Architecture.X64 or Architecture.Unknown))
+            return WalkOther(start, frames, out end);
+        CpuContext context = start;
         FrameKind kind = FrameKind.Unwound;
         bool isFirst = true;
         for (int count = 0; count < frames.Length; count++)
         {
-            X64Context frame = context;
+            CpuContext frame = context;
             UnwindStep step = X64Unwinder.Step(ref context, memory, images, isFirst, out ulong failedAt);
             bool moved = step is UnwindStep.Frame or UnwindStep.MachineFrame;
             ulong returnAddress = moved ? context.InstructionPointer : 0;
@@ -106,13 +108,23 @@ public static class StackWalker
         return frames.Length;
     }
 
+    /// <summary>The frame in which a processor stands whose stacks are not unwound here.</summary>
+    private static int WalkOther(in CpuContext start, Span<RawFrame> frames, out WalkEnd end)
+    {
+        end = new WalkEnd(WalkEndReason.NoUnwindData, start.InstructionPointer, start);
+        if (frames.IsEmpty)
+            return 0;
+        frames[0] = new RawFrame(start.StackPointer, start.InstructionPointer, 0, FrameKind.Unwound);
+        return 1;
+    }
+
     // Behind a find of the search the registers are those of an inner frame, so a failure there says more of the find
     // than of the stack, and the search goes on.
     private static bool CanScan(UnwindStep step, FrameKind kind) =>
         step == UnwindStep.NoUnwindData
         || (kind == FrameKind.Scanned && step is (UnwindStep.BadFrame or UnwindStep.UnreadableStack));
 
-    private static bool TryScan(ref X64Context context, IMemory memory, IUnwindImages images, ulong stackLimit)
+    private static bool TryScan(ref CpuContext context, IMemory memory, IUnwindImages images, ulong stackLimit)
     {
         if (!ReturnAddressScan.TryFindNext(
             memory, images, context.StackPointer, stackLimit, out ReturnAddressCandidate candidate))
@@ -123,7 +135,7 @@ public static class StackWalker
     }
 
     // A jump to a bad address in the kernel also gives a low instruction pointer, but stays on the kernel's stack.
-    private static bool CrossesToUserMode(in X64Context from, in X64Context to) =>
+    private static bool CrossesToUserMode(in CpuContext from, in CpuContext to) =>
         (long)from.InstructionPointer < 0 && (long)to.InstructionPointer > 0 && (long)to.StackPointer > 0;
 
     private static WalkEndReason Reason(UnwindStep step) => step switch

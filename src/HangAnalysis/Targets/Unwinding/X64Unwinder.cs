@@ -49,12 +49,12 @@ public static class X64Unwinder
     /// one after a machine frame.
     /// </param>
     public static UnwindStep Step(
-        ref X64Context context, IMemory stack, IUnwindImages images, bool isFirstFrame) =>
+        ref CpuContext context, IMemory stack, IUnwindImages images, bool isFirstFrame) =>
         Step(ref context, stack, images, isFirstFrame, out _);
 
     /// <summary>Undoes one frame and says at which address it failed, if it did.</summary>
     public static UnwindStep Step(
-        ref X64Context context, IMemory stack, IUnwindImages images, bool isFirstFrame, out ulong failedAt)
+        ref CpuContext context, IMemory stack, IUnwindImages images, bool isFirstFrame, out ulong failedAt)
     {
         failedAt = context.InstructionPointer;
         UnwindImage? image = images.Find(context.InstructionPointer);
@@ -64,7 +64,7 @@ public static class X64Unwinder
         if (table.FindResolved(rva, out ResolvedFunction? found) == FunctionLookup.Unknown)
             return UnwindStep.NoUnwindData;
 
-        X64Context caller = context;
+        CpuContext caller = context;
         Frame frame = new(stack);
         UnwindStep step = UnwindStep.Frame;
         if (found is not null
@@ -90,7 +90,7 @@ public static class X64Unwinder
     }
 
     private static UnwindStep UndoProlog(
-        FunctionTable table, RuntimeFunction function, UnwindInfo info, uint rva, ref X64Context context,
+        FunctionTable table, RuntimeFunction function, UnwindInfo info, uint rva, ref CpuContext context,
         ref Frame frame)
     {
         // The prolog is checked for every frame: __chkstk is called from inside prologs. Code of an indirect or a
@@ -123,7 +123,7 @@ public static class X64Unwinder
     }
 
     // Saved registers lie relative to the frame register once it is set, since RSP may have moved since.
-    private static ulong FrameBase(UnwindInfo info, uint offset, in X64Context context)
+    private static ulong FrameBase(UnwindInfo info, uint offset, in CpuContext context)
     {
         if (info.FrameRegister == 0)
             return context.StackPointer;
@@ -134,7 +134,7 @@ public static class X64Unwinder
     }
 
     private static void Undo(
-        UnwindCode code, UnwindInfo info, ulong frameBase, ref X64Context context, ref Frame frame)
+        UnwindCode code, UnwindInfo info, ulong frameBase, ref CpuContext context, ref Frame frame)
     {
         switch (code.Operation)
         {
@@ -158,7 +158,7 @@ public static class X64Unwinder
         }
     }
 
-    private static void UndoMachineFrame(byte hasErrorCode, ref X64Context context, ref Frame frame)
+    private static void UndoMachineFrame(byte hasErrorCode, ref CpuContext context, ref Frame frame)
     {
         ulong at = unchecked(context.StackPointer + hasErrorCode * WordSize);
         context.InstructionPointer = frame.Read(at);
@@ -189,7 +189,7 @@ public static class X64Unwinder
         }
 
         /// <summary>Does what a pop instruction does.</summary>
-        public void Pop(int register, ref X64Context context)
+        public void Pop(int register, ref CpuContext context)
         {
             ulong value = Read(context.StackPointer);
             context.StackPointer = unchecked(context.StackPointer + WordSize);

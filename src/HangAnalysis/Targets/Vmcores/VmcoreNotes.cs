@@ -69,7 +69,7 @@ internal sealed class VmcoreNotes
     private static VmcoreProcessor ReadProcessor(int number, ReadOnlySpan<byte> status)
     {
         ReadOnlySpan<byte> registers = status[RegistersOffset..];
-        X64Context context = default;
+        CpuContext context = default;
         for (int i = 0; i < s_order.Length; i++)
             context.Registers[i] = Register(registers, s_order[i]);
         context.InstructionPointer = Register(registers, RipIndex);

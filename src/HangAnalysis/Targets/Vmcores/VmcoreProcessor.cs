@@ -10,4 +10,4 @@ namespace HangAnalysis.Targets.Vmcores;
 /// <param name="Cs">Code segment: bits 0 and 1 are 3 in user mode.</param>
 /// <param name="Flags">RFLAGS.</param>
 /// <param name="Ss">Stack segment.</param>
-public sealed record VmcoreProcessor(int Number, uint Pid, X64Context Context, ulong Cs, ulong Flags, ulong Ss);
+public sealed record VmcoreProcessor(int Number, uint Pid, CpuContext Context, ulong Cs, ulong Flags, ulong Ss);

@@ -34,18 +34,18 @@ public class EveryInstructionTests
         ImageList images = new(image);
         ArrayBytes stack = new(new byte[0x200000], StackLow);
 
-        X64Context context = default;
+        CpuContext context = default;
         for (int i = 0; i < 16; i++)
             context.Registers[i] = 0x1111111100000000 + (ulong)i;
         context.StackPointer = Entry;
         context.InstructionPointer = Base + begin;
         stack.Put(Entry, Caller);
-        X64Context entry = context;
+        CpuContext entry = context;
 
         int count = 0;
         for (bool inside = true; inside; count++)
         {
-            X64Context caller = context;
+            CpuContext caller = context;
             string where = $"{function}+{context.InstructionPointer - Base - begin:x}";
             Assert.That(X64Unwinder.Step(ref caller, stack, images, isFirstFrame: true),
                 Is.EqualTo(UnwindStep.Frame), where);
@@ -59,7 +59,7 @@ public class EveryInstructionTests
     }
 
     /// <summary>Executes one instruction of those that the functions consist of; false for one that leaves.</summary>
-    private static bool Execute(ref X64Context context, ArrayBytes stack, ReadOnlySpan<byte> code)
+    private static bool Execute(ref CpuContext context, ArrayBytes stack, ReadOnlySpan<byte> code)
     {
         int rex = (code[0] & 0xf0) == 0x40 ? code[0] : 0;
         int at = rex != 0 ? 1 : 0;
@@ -109,7 +109,7 @@ public class EveryInstructionTests
     }
 
     private static int MoveMemory(
-        ref X64Context context, ArrayBytes stack, ReadOnlySpan<byte> code, int at, byte opcode, int baseHigh, int high)
+        ref CpuContext context, ArrayBytes stack, ReadOnlySpan<byte> code, int at, byte opcode, int baseHigh, int high)
     {
         int modRm = code[at + 1];
         int register = ((modRm >> 3) & 7) | high;

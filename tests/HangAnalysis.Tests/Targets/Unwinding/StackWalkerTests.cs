@@ -34,9 +34,9 @@ public class StackWalkerTests
         return Base + rva + offset;
     }
 
-    private X64Context Start(ulong instruction, ulong stackOffset)
+    private CpuContext Start(ulong instruction, ulong stackOffset)
     {
-        X64Context context = default;
+        CpuContext context = default;
         context.InstructionPointer = instruction;
         context.StackPointer = Stack + stackOffset;
         return context;
@@ -44,22 +44,22 @@ public class StackWalkerTests
 
     // f_alloc_small (28 bytes), called by f_pushes (1008 bytes and four pushes), called by f_frame, called by nobody.
     // The first two keep rbp, so it is still that of f_frame.
-    private X64Context ForgeThreeFrames(out ulong frameBase)
+    private CpuContext ForgeThreeFrames(out ulong frameBase)
     {
         _stack.Put(Stack + 0x28, Code("f_pushes", 0x17));
         _stack.Put(Stack + 0x30 + 0x1008 + 32, Code("f_frame", 0x18));
         // Behind it f_frame has taken 0x400 more; its base is rbp - 80, its return address 98 and two pushes above.
         frameBase = Stack + 0x1060 + 0x400;
         _stack.Put(frameBase + 0x98 + 16, 0);
-        X64Context start = Start(Code("f_alloc_small", 4), 0);
-        start.Registers[X64Context.Rbp] = frameBase + 0x80;
+        CpuContext start = Start(Code("f_alloc_small", 4), 0);
+        start.Registers[CpuContext.Rbp] = frameBase + 0x80;
         return start;
     }
 
     [Test]
     public void A_forged_stack_gives_its_frames_and_ends()
     {
-        X64Context start = ForgeThreeFrames(out _);
+        CpuContext start = ForgeThreeFrames(out _);
         RawFrame[] frames = new RawFrame[10];
 
         Assert.That(StackWalker.Walk(start, _stack, new ImageList(_image), frames, out WalkEnd end), Is.EqualTo(3));
@@ -75,7 +75,7 @@ public class StackWalkerTests
     [Test]
     public void A_buffered_stack_gives_the_same_frames_with_one_read()
     {
-        X64Context start = ForgeThreeFrames(out _);
+        CpuContext start = ForgeThreeFrames(out _);
         RawFrame[] direct = new RawFrame[10];
         RawFrame[] buffered = new RawFrame[10];
         StackWalker.Walk(start, _stack, new ImageList(_image), direct, out _);
@@ -106,7 +106,7 @@ public class StackWalkerTests
     [Test]
     public void A_full_buffer_ends_the_walk()
     {
-        X64Context start = ForgeThreeFrames(out _);
+        CpuContext start = ForgeThreeFrames(out _);
 
         Assert.That(StackWalker.Walk(
             start, _stack, new ImageList(_image), new RawFrame[2], out WalkEnd end), Is.EqualTo(2));
@@ -123,15 +123,15 @@ public class StackWalkerTests
         _stack.Put(trap + 0x158, 0x1234);
         _stack.Put(trap + 0x168, 0x7ffd10001014);
         _stack.Put(trap + 0x180, 0x1000fe000);
-        X64Context start = Start(Code("f_alloc_small", 4), 0);
-        start.Registers[X64Context.Rbp] = trap + 0x80;
+        CpuContext start = Start(Code("f_alloc_small", 4), 0);
+        start.Registers[CpuContext.Rbp] = trap + 0x80;
         RawFrame[] frames = new RawFrame[10];
 
         Assert.That(StackWalker.Walk(start, _stack, new ImageList(_image), frames, out WalkEnd end), Is.EqualTo(2));
         Assert.That(end.Reason, Is.EqualTo(WalkEndReason.UserModeReached));
         Assert.That(end.Context.InstructionPointer, Is.EqualTo(0x7ffd10001014));
         Assert.That(end.Context.StackPointer, Is.EqualTo(0x1000fe000));
-        Assert.That(end.Context.Registers[X64Context.Rbp], Is.EqualTo(0x1234));
+        Assert.That(end.Context.Registers[CpuContext.Rbp], Is.EqualTo(0x1234));
         Assert.That(frames[1].ReturnAddress, Is.EqualTo(0x7ffd10001014));
     }
 
@@ -241,7 +241,7 @@ public class StackWalkerTests
     public void Five_hundred_damaged_images_and_stacks_harm_nothing()
     {
         byte[] whole = LinkedImage.Load();
-        X64Context start = ForgeThreeFrames(out _);
+        CpuContext start = ForgeThreeFrames(out _);
         byte[] stack = (byte[])_stack.Bytes.Clone();
         Random random = new(20_261);
         RawFrame[] frames = new RawFrame[Limits.Frames];

@@ -27,15 +27,15 @@ public class X64UnwinderTests
         return hand;
     }
 
-    private static X64Context At(uint rva, ulong stackOffset = 0)
+    private static CpuContext At(uint rva, ulong stackOffset = 0)
     {
-        X64Context context = default;
+        CpuContext context = default;
         context.InstructionPointer = HandImage.Base + rva;
         context.StackPointer = Stack + stackOffset;
         return context;
     }
 
-    private UnwindStep Step(HandImage hand, ref X64Context context, bool isFirst = false) =>
+    private UnwindStep Step(HandImage hand, ref CpuContext context, bool isFirst = false) =>
         X64Unwinder.Step(ref context, _stack, hand.Load(), isFirst);
 
     // Columns: unwind info, offset of the return address from RSP.
@@ -52,7 +52,7 @@ public class X64UnwinderTests
     [TestCase(new byte[] { 2, 4, 4, 0, 4, 7, 0, 0, 0, 0, 4, 0x22 }, 24UL, Description = "SPARE and ALLOC_SMALL")]
     public void The_return_address_lies_behind_what_the_prolog_took(byte[] info, ulong offset)
     {
-        X64Context context = At(0x1100);
+        CpuContext context = At(0x1100);
 
         Assert.That(Step(Image(info), ref context), Is.EqualTo(UnwindStep.Frame));
         Assert.That(context.InstructionPointer, Is.EqualTo(0x7000 + offset));
@@ -62,7 +62,7 @@ public class X64UnwinderTests
     [Test]
     public void Pushed_registers_are_popped_in_order()
     {
-        X64Context context = At(0x1100);
+        CpuContext context = At(0x1100);
 
         Step(Image(1, 4, 3, 0, 4, 0x02, 3, 0x50, 2, 0xf0), ref context);
         Assert.That(context.Registers[5], Is.EqualTo(0x7008));
@@ -74,7 +74,7 @@ public class X64UnwinderTests
     [TestCase(new byte[] { 1, 9, 4, 0, 9, 0x75, 0x38, 0, 0, 0, 4, 0x92 }, 0x38UL, Description = "SAVE_NONVOL_FAR rdi")]
     public void Saved_registers_are_read_from_the_frames_base(byte[] info, ulong offset)
     {
-        X64Context context = At(0x1100);
+        CpuContext context = At(0x1100);
 
         Step(Image(info), ref context);
         Assert.That(context.Registers[7], Is.EqualTo(0x7000 + offset));
@@ -86,7 +86,7 @@ public class X64UnwinderTests
     {
         // push rbp; sub rsp,40; lea rbp,[rsp+20]; mov [rbp-20+10],rsi; RSP is then 0x300 lower.
         HandImage hand = Image(1, 15, 5, 0x25, 15, 0x64, 2, 0, 10, 0x03, 5, 0x72, 1, 0x50);
-        X64Context context = At(0x1100, 0x100);
+        CpuContext context = At(0x1100, 0x100);
         context.Registers[5] = Stack + 0x400 + 0x20;
 
         Assert.That(Step(hand, ref context), Is.EqualTo(UnwindStep.Frame));
@@ -101,7 +101,7 @@ public class X64UnwinderTests
     public void A_machine_frame_gives_the_interrupted_code_its_stack_back(int errorCode, ulong at)
     {
         // sub rsp,10 after the processor's push.
-        X64Context context = At(0x1100);
+        CpuContext context = At(0x1100);
 
         UnwindStep step = Step(Image(1, 5, 2, 0, 5, 0x12, 0, (byte)(0x0a | (errorCode << 4))), ref context);
         Assert.That(step, Is.EqualTo(UnwindStep.MachineFrame));
@@ -119,7 +119,7 @@ public class X64UnwinderTests
         hand.Put32(0x3028, 0x1000);
         hand.Put32(0x302c, 0x1100);
         hand.Put32(0x3030, 0x3000);
-        X64Context context = At(0x1180);
+        CpuContext context = At(0x1180);
 
         Assert.That(Step(hand, ref context), Is.EqualTo(UnwindStep.Frame));
         Assert.That(context.Registers[6], Is.EqualTo(0x7008));
@@ -139,7 +139,7 @@ public class X64UnwinderTests
         // The second entry's data are "entry at 4000" with bit 0 set.
         HandImage hand = new HandImage().Function(0x1000, 0x1100, 0x3000).Function(0x1700, 0x1800, 0x4001);
         hand.Put(0x3000, 1, 5, 2, 0, 5, 0x32, 1, 0x30);
-        X64Context context = At(0x1700);
+        CpuContext context = At(0x1700);
 
         Assert.That(Step(hand, ref context, isFirst: true), Is.EqualTo(UnwindStep.Frame));
         Assert.That(context.InstructionPointer, Is.EqualTo(0x7028));
@@ -152,7 +152,7 @@ public class X64UnwinderTests
         hand.Put32(0x3004, 0x1000);
         hand.Put32(0x3008, 0x1100);
         hand.Put32(0x300c, 0x3000);
-        X64Context context = At(0x1100);
+        CpuContext context = At(0x1100);
 
         Assert.That(Step(hand, ref context), Is.EqualTo(UnwindStep.NoUnwindData));
     }
@@ -160,7 +160,7 @@ public class X64UnwinderTests
     [Test]
     public void A_leaf_function_has_its_return_address_at_the_stack_pointer()
     {
-        X64Context context = At(0x2000, 0x40);
+        CpuContext context = At(0x2000, 0x40);
 
         Assert.That(Step(Image(1, 0, 0, 0), ref context, isFirst: true), Is.EqualTo(UnwindStep.Frame));
         Assert.That(context.InstructionPointer, Is.EqualTo(0x7040));
@@ -171,7 +171,7 @@ public class X64UnwinderTests
     public void A_return_address_of_zero_ends_the_stack()
     {
         _stack.Put(Stack, 0);
-        X64Context context = At(0x1100);
+        CpuContext context = At(0x1100);
 
         Assert.That(Step(Image(1, 0, 0, 0), ref context), Is.EqualTo(UnwindStep.End));
     }
@@ -182,7 +182,7 @@ public class X64UnwinderTests
         HandImage hand = Image(1, 0, 1, 0x05, 0, 0x03);
         foreach (ulong frame in (ulong[])[Stack, Stack + 0x204])
         {
-            X64Context context = At(0x1100, 0x100);
+            CpuContext context = At(0x1100, 0x100);
             context.Registers[5] = frame;
             Assert.That(Step(hand, ref context), Is.EqualTo(UnwindStep.BadFrame));
             Assert.That(context.InstructionPointer, Is.EqualTo(HandImage.Base + 0x1100));
@@ -193,7 +193,7 @@ public class X64UnwinderTests
     [Test]
     public void An_unreadable_stack_is_named_by_its_address()
     {
-        X64Context context = At(0x1100, 0xff8);
+        CpuContext context = At(0x1100, 0xff8);
 
         UnwindStep step = X64Unwinder.Step(
             ref context, _stack, Image(1, 4, 1, 0, 4, 0x02).Load(), isFirstFrame: false, out ulong failedAt);
@@ -224,7 +224,7 @@ public class X64UnwinderTests
     {
         HandImage hand = Image(1, 5, 3, 0x05, 5, 0x03, 4, 0x02, 1, 0x50);
         hand.Put(0x1100, Convert.FromHexString(code.Replace(" ", "", StringComparison.Ordinal)));
-        X64Context context = At(0x1100);
+        CpuContext context = At(0x1100);
         context.Registers[5] = Stack + 0x200;
 
         Assert.That(Step(hand, ref context, isFirst: true), Is.EqualTo(UnwindStep.Frame));
@@ -236,7 +236,7 @@ public class X64UnwinderTests
     public void Steps_allocate_nothing()
     {
         ImageList images = Image(1, 5, 2, 0, 5, 0x32, 1, 0x30).Load();
-        X64Context context = At(0x1100);
+        CpuContext context = At(0x1100);
         X64Unwinder.Step(ref context, _stack, images, isFirstFrame: true);
         UnwindImage image = images.Find(HandImage.Base)!;
         OneImage one = new(image);

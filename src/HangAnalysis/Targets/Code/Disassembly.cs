@@ -1,8 +1,7 @@
 using System.Globalization;
-using HangAnalysis.Targets;
 using Iced.Intel;
 
-namespace HangAnalysis.Linux.Stops;
+namespace HangAnalysis.Targets.Code;
 
 /// <summary>An instruction as people of Linux read it (AT&amp;T syntax, as objdump and crash print it).</summary>
 /// <param name="Address">Where it is.</param>
@@ -78,7 +77,7 @@ internal sealed class Disassembly : ISymbolResolver
     /// <param name="address">Its address.</param>
     /// <param name="registers">The registers before it.</param>
     /// <param name="perCpu">Base of the segment of per-CPU data; null where it is not known.</param>
-    public static IReadOnlyList<CodeAccess> Accesses(byte[] code, ulong address, X64Context registers, ulong? perCpu)
+    public static IReadOnlyList<CodeAccess> Accesses(byte[] code, ulong address, CpuContext registers, ulong? perCpu)
     {
         Decoder decoder = Decoder.Create(Bits, code, address);
         decoder.Decode(out Instruction instruction);

@@ -1,4 +1,4 @@
-namespace HangAnalysis.Linux.Stops;
+namespace HangAnalysis.Targets.Code;
 
 /// <summary>A bit of the error code of a page fault.</summary>
 /// <param name="Bit">Its number.</param>
