@@ -1,11 +1,12 @@
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
+using HangAnalysis.Windows.Crashes;
 
 namespace HangAnalysis.Windows;
 
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
 public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
-    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource
+    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessorFacts> _processors = [];
@@ -26,6 +27,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private readonly WaitGraphBuilder _graph = new();
     private List<ProcessFacts> _processes = [];
     private MessagePorts? _messagePorts;
+    private CrashFacts? _crash;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -84,6 +86,9 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
 
     /// <inheritdoc/>
     public StopFacts? Stop { get; }
+
+    /// <inheritdoc/>
+    public CrashFacts? Crash => _crash ??= CrashReader.Read(this);
 
     /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;

@@ -1,0 +1,117 @@
+using HangAnalysis.Model;
+
+namespace HangAnalysis.Windows.Crashes;
+
+/// <summary>How strong a claim on the cause is: the strongest that was made stands.</summary>
+/// <remarks>
+/// The order is that of the triage rules: a broken processor makes any driver look guilty, so that hardware is judged before
+/// any module; a dump that somebody forced accuses nobody; what a checker (Driver Verifier, special pool) names is better than
+/// what a rule for the code finds, and that is better than the faulting frame, which is a victim's more often than not.
+/// </remarks>
+internal enum BlameRank
+{
+    /// <summary>Nobody has made a claim.</summary>
+    None,
+
+    /// <summary>The module of the faulting frame, or of its first caller that is no part of the system.</summary>
+    FaultingFrame,
+
+    /// <summary>What the bug check's own rule found.</summary>
+    Code,
+
+    /// <summary>A checker of the system names it.</summary>
+    Checker,
+
+    /// <summary>Somebody forced the dump.</summary>
+    Forced,
+
+    /// <summary>The evidence contradicts itself in a way that only hardware explains.</summary>
+    Hardware,
+}
+
+/// <summary>
+/// What is being found out about one bug check. The knowledge of single codes adds to it; <see cref="CrashReader"/> makes the
+/// facts of it.
+/// </summary>
+internal sealed class CrashCase(WindowsSystem system, StopFacts stop, uint code, IReadOnlyList<ulong> parameters)
+{
+    private readonly CrashParameter[] _parameters = [.. parameters.Select(p => new CrashParameter(p, "", null))];
+    private readonly List<(string, Phrase)> _evidence = [];
+    private readonly List<CrashStack> _stacks = [];
+    private readonly List<RuledOut> _ruledOut = [];
+    private readonly List<Unknown> _unknown = [];
+    private readonly List<string> _advice = [];
+    private readonly List<string> _commands = [];
+    private BlameRank _rank;
+
+    /// <summary>The system.</summary>
+    public WindowsSystem System => system;
+
+    /// <summary>Memory, symbols and types of the kernel.</summary>
+    public KernelSession Session => system.Session;
+
+    /// <summary>The code as documented, without the mark of small dumps.</summary>
+    public uint Code => code;
+
+    /// <summary>The four parameters, from 1.</summary>
+    public ulong P(int number) => parameters[number - 1];
+
+    /// <summary>The instruction that failed; set by the way of the code to find it.</summary>
+    public CrashFault? Fault { get; set; }
+
+    /// <summary>The strongest claim so far; null where none was made.</summary>
+    public CrashBlame? Blame { get; private set; }
+
+    /// <summary>Says what a parameter is, and what its value says.</summary>
+    public void Name(int number, string name, Phrase? meaning = null) =>
+        _parameters[number - 1] = new CrashParameter(P(number), name, meaning);
+
+    /// <summary>Adds a line that shows something.</summary>
+    public void Tell(string label, Phrase text) => _evidence.Add((label, text));
+
+    /// <summary>Claims the cause; a claim of the same or a higher rank that was made before stands.</summary>
+    public void Accuse(BlameRank rank, CrashBlame blame)
+    {
+        if (rank <= _rank)
+            return;
+        (_rank, Blame) = (rank, blame);
+    }
+
+    /// <summary>Adds a stack.</summary>
+    public void AddStack(CrashStack stack) => _stacks.Add(stack);
+
+    /// <summary>Says what was looked at and does not explain it.</summary>
+    public void RuleOut(string what, string why) => _ruledOut.Add(new RuledOut(what, why));
+
+    /// <summary>Says what could not be found out.</summary>
+    public void AddUnknown(string what, string why) => _unknown.Add(new Unknown(what, why));
+
+    /// <summary>Says what to do, once.</summary>
+    public void Advise(string advice)
+    {
+        if (!_advice.Contains(advice))
+            _advice.Add(advice);
+    }
+
+    /// <summary>Names a command that shows more.</summary>
+    public void Suggest(string command)
+    {
+        if (!_commands.Contains(command))
+            _commands.Add(command);
+    }
+
+    /// <summary>All that was found out.</summary>
+    public CrashFacts ToFacts() => new()
+    {
+        Stop = stop,
+        Parameters = _parameters,
+        Fault = Fault,
+        Blame = Blame ?? new CrashBlame(CrashCause.Unknown, "the cause is not known", Certainty.Candidate, "no rule names one"),
+        Evidence = _evidence,
+        Stacks = _stacks,
+        RuledOut = _ruledOut,
+        Unknown = _unknown,
+        Advice = _advice,
+        Commands = _commands,
+    };
+}

@@ -1,0 +1,13 @@
+namespace HangAnalysis.Windows.Crashes;
+
+/// <summary>What is known of single bug checks: which code has knowledge of its own, and where it stands.</summary>
+internal static class CrashCodes
+{
+    /// <summary>Adds what a code's own knowledge finds.</summary>
+    public delegate void Examiner(CrashCase crash);
+
+    private static readonly Dictionary<uint, Examiner> s_examiners = [];
+
+    /// <summary>The knowledge of a code; null where there is none.</summary>
+    public static Examiner? Find(uint code) => s_examiners.GetValueOrDefault(code);
+}
