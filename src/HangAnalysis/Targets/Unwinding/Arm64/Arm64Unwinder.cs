@@ -75,6 +75,27 @@ internal static class Arm64Unwinder
         return step;
     }
 
+    /// <summary>
+    /// Goes to the caller by the frame pointer where a function's unwind data are not in the dump: x29 points at the caller's
+    /// x29 and the return address ("ARM64 ABI conventions" of Microsoft's C++ documentation: a frame pointer chain is kept by
+    /// all functions that call). It is followed only upwards, inside the stack, and to what stands behind a call.
+    /// </summary>
+    public static bool TryFollowFramePointer(ref CpuContext context, IMemory stack, IUnwindImages images, ulong stackLimit)
+    {
+        ulong frame = context.Registers[CpuContext.Fp];
+        if (frame < context.StackPointer || frame >= stackLimit || (frame & 0xf) != 0
+            || !stack.TryReadUInt64(frame, out ulong next) || !stack.TryReadUInt64(frame + 8, out ulong link))
+            return false;
+        link = WithoutMarks(link);
+        if (!ReturnAddressScan.IsReturnAddress(images, link, Architecture.Arm64))
+            return false;
+        context.InstructionPointer = link;
+        context.Registers[CpuContext.Lr] = link;
+        context.Registers[CpuContext.Fp] = next;
+        context.StackPointer = frame + 16;
+        return true;
+    }
+
     /// <summary>An address without the marks of its signature.</summary>
     internal static ulong WithoutMarks(ulong address)
     {

@@ -84,6 +84,32 @@ public class Arm64EveryInstructionTests
     }
 
     [Test]
+    public void Without_unwind_data_the_chain_of_frame_pointers_is_followed_upwards_only()
+    {
+        byte[] code = new byte[0x4000];
+        // bl, so that what follows it is a return address.
+        for (int at = 0; at < code.Length; at += 4)
+            BinaryPrimitives.WriteUInt32LittleEndian(code.AsSpan(at), 0x94000001);
+        UnwindImage image = new(Base, (uint)code.Length, new ArrayBytes(code), null, null);
+        ArrayBytes stack = new(new byte[0x100000], StackLow);
+        ulong[] frames = [Entry - 0x300, Entry - 0x200, Entry - 0x100];
+        for (int i = 0; i < frames.Length; i++)
+        {
+            stack.Put(frames[i], i + 1 < frames.Length ? frames[i + 1] : frames[0]);
+            stack.Put(frames[i] + 8, Base + 0x1000 + (ulong)i * 0x100);
+        }
+        CpuContext context = new() { Architecture = Architecture.Arm64, InstructionPointer = Base + 0x500 };
+        context.StackPointer = Entry - 0x340;
+        context.Registers[CpuContext.Fp] = frames[0];
+        RawFrame[] walked = new RawFrame[16];
+        int count = StackWalker.Walk(context, stack, new ImageList(image), Entry - 0x80, walked, out WalkEnd end);
+        Assert.That(walked[..count].Select(f => f.InstructionPointer),
+            Is.EqualTo(new[] { Base + 0x500, Base + 0x1000, Base + 0x1100, Base + 0x1200 }));
+        Assert.That(walked[..count].Skip(1).Select(f => f.Kind), Is.All.EqualTo(FrameKind.FramePointer));
+        Assert.That(end.Reason, Is.EqualTo(WalkEndReason.NoUnwindData));
+    }
+
+    [Test]
     public void The_end_of_the_stack_is_a_link_register_of_0()
     {
         (UnwindImage image, _, uint begin) = Load("chain");
