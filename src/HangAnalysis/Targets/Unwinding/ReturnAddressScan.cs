@@ -31,7 +31,6 @@ public static class ReturnAddressScan
     /// <summary>Bytes of one stack that are searched: the default size of a user stack.</summary>
     public const int MaximumBytes = 1024 * 1024;
 
-    private const int WordSize = 8;
     private const int ChunkSize = 512;
     private const ulong PageMask = 0xfff;
 
@@ -49,28 +48,29 @@ public static class ReturnAddressScan
         out ReturnAddressCandidate candidate)
     {
         candidate = default;
-        if (from > ulong.MaxValue - MaximumBytes - WordSize)
+        int wordSize = stack.PointerSize;
+        if (from > ulong.MaxValue - MaximumBytes - sizeof(ulong))
             return false;
-        ulong at = (from + WordSize - 1) & ~(ulong)(WordSize - 1);
+        ulong at = (from + (ulong)wordSize - 1) & ~(ulong)(wordSize - 1);
         limit = Math.Min(limit, at + MaximumBytes);
         Span<byte> chunk = stackalloc byte[ChunkSize];
-        while (at < limit && limit - at >= WordSize)
+        while (at < limit && limit - at >= (ulong)wordSize)
         {
-            int wanted = (int)Math.Min(limit - at, ChunkSize) & ~(WordSize - 1);
-            int words = stack.Read(at, chunk[..wanted]) / WordSize;
+            int wanted = (int)Math.Min(limit - at, ChunkSize) & ~(wordSize - 1);
+            int words = stack.Read(at, chunk[..wanted]) / wordSize;
             for (int i = 0; i < words; i++)
             {
-                ulong value = BinaryPrimitives.ReadUInt64LittleEndian(chunk[(i * WordSize)..]);
+                ulong value = stack.PointerAt(chunk[(i * wordSize)..]);
                 if (architecture == Architecture.Arm64)
                     value = Arm64Unwinder.WithoutMarks(value);
                 if (TryGrade(images, value, architecture, out UnwindImage? image, out ReturnAddressGrade grade))
                 {
-                    candidate = new ReturnAddressCandidate(at + (ulong)(i * WordSize), value, grade, image!);
+                    candidate = new ReturnAddressCandidate(at + (ulong)(i * wordSize), value, grade, image!);
                     return true;
                 }
             }
-            at += (ulong)(words * WordSize);
-            if (words * WordSize < wanted)
+            at += (ulong)(words * wordSize);
+            if (words * wordSize < wanted)
                 at = (at | PageMask) + 1;
         }
         return false;

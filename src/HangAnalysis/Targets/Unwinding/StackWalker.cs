@@ -79,6 +79,8 @@ public static class StackWalker
         in CpuContext start, IMemory memory, IUnwindImages images, ulong stackLimit, Span<RawFrame> frames,
         out WalkEnd end)
     {
+        if (start.Architecture == Architecture.X86)
+            return X86Walk.Walk(start, memory, images, stackLimit, frames, out end);
         CpuContext context = start;
         FrameKind kind = FrameKind.Unwound;
         bool isFirst = true;
@@ -121,19 +123,10 @@ public static class StackWalker
 
     /// <summary>Undoes one frame in the way of its processor.</summary>
     private static UnwindStep Undo(
-        ref CpuContext context, IMemory memory, IUnwindImages images, bool isFirst, out ulong failedAt)
-    {
-        switch (context.Architecture)
-        {
-            case Architecture.Arm64:
-                return Arm64Unwinder.Step(ref context, memory, images, isFirst, out failedAt);
-            case Architecture.X86:
-                failedAt = context.InstructionPointer;
-                return UnwindStep.NoUnwindData;
-            default:
-                return X64Unwinder.Step(ref context, memory, images, isFirst, out failedAt);
-        }
-    }
+        ref CpuContext context, IMemory memory, IUnwindImages images, bool isFirst, out ulong failedAt) =>
+        context.Architecture == Architecture.Arm64
+            ? Arm64Unwinder.Step(ref context, memory, images, isFirst, out failedAt)
+            : X64Unwinder.Step(ref context, memory, images, isFirst, out failedAt);
 
     // Behind a find of the search the registers are those of an inner frame, so a failure there says more of the find
     // than of the stack, and the search goes on.
