@@ -1,5 +1,6 @@
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Unwinding;
+using HangAnalysis.Targets.Unwinding.Arm64;
 
 namespace HangAnalysis.Windows;
 
@@ -22,6 +23,9 @@ internal sealed class ModuleIndex : IUnwindImages
         _bases = Array.ConvertAll(_modules, m => m.BaseAddress);
         _images = new UnwindImage?[_modules.Length];
     }
+
+    /// <inheritdoc/>
+    public Arm64TrapFrame? Arm64TrapFrame { get; set; }
 
     /// <summary>Number of modules.</summary>
     public int Count => _modules.Length;

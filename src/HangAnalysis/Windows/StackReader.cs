@@ -1,6 +1,7 @@
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Unwinding;
+using HangAnalysis.Targets.Unwinding.Arm64;
 
 namespace HangAnalysis.Windows;
 
@@ -52,6 +53,7 @@ internal sealed class StackReader
     private readonly BufferedStack _buffer, _userBuffer;
     private readonly RawFrame[] _frames = new RawFrame[Limits.Frames];
     private readonly ulong _trapIp, _trapSp, _trapFp;
+    private readonly bool _isArm64;
 
     public StackReader(KernelSession session, ModuleIndex kernelModules, UserModules userModules)
     {
@@ -61,6 +63,14 @@ internal sealed class StackReader
         _buffer = new BufferedStack(session.Memory);
         _userBuffer = new BufferedStack(session.Memory);
         StructLayout trap = session.Types.Get("_KTRAP_FRAME");
+        _isArm64 = session.Target.Description.Architecture == Architecture.Arm64;
+        if (_isArm64)
+        {
+            (FieldSlot sp, FieldSlot pc, FieldSlot lr, FieldSlot fp) =
+                (trap.Optional("Sp"), trap.Optional("Pc"), trap.Optional("Lr"), trap.Optional("Fp"));
+            if (sp.IsPresent && pc.IsPresent && lr.IsPresent && fp.IsPresent)
+                kernelModules.Arm64TrapFrame = new Arm64TrapFrame(sp.Offset, pc.Offset, lr.Offset, fp.Offset);
+        }
         bool is32Bit = session.Is32Bit;
         _trapIp = Offset(trap.Optional(is32Bit ? "Eip" : "Rip"), is32Bit ? TrapFrameEip : TrapFrameRip);
         _trapSp = Offset(trap.Optional(is32Bit ? "HardwareEsp" : "Rsp"), is32Bit ? TrapFrameEsp : TrapFrameRsp);
@@ -85,6 +95,11 @@ internal sealed class StackReader
             return SwitchFrame32.TryRead(_buffer, thread.KernelStack, _kernelModules, out CpuContext start, out RawFrame? inner)
                 ? WalkKernel(start, thread, thread.StackBase, inner)
                 : Missing("the kernel stack is not in the dump, or its switch frame leads into no module");
+        if (_isArm64)
+            return SwitchStateArm64.TryRead(_session.Memory, thread.Address.Value, thread.KernelStack, thread.StackBase,
+                _kernelModules, out CpuContext saved)
+                ? WalkKernel(saved, thread, thread.StackBase)
+                : Missing("the thread's saved registers are not in the dump, or lead into no code of the kernel");
         CpuContext context = default;
         if (!_buffer.TryReadPointer(thread.KernelStack + SwitchFrameReturn, out ulong rip)
             || !_buffer.TryReadPointer(thread.KernelStack + SwitchFrameRbp, out ulong rbp))
@@ -165,7 +180,8 @@ internal sealed class StackReader
     private bool TryUseTrapFrame(in WalkEnd end, ThreadFacts? thread, out CpuContext context)
     {
         context = new CpuContext { Architecture = _session.Target.Description.Architecture };
-        if (thread is null || thread.TrapFrame == 0 || thread.IsSystemThread
+        // Where a trap frame of ARM64 keeps them is known by symbols alone, and the unwinder has then crossed it.
+        if (_isArm64 || thread is null || thread.TrapFrame == 0 || thread.IsSystemThread
             || end.Reason is not (WalkEndReason.BadFrame or WalkEndReason.UnreadableStack or WalkEndReason.End)
             || !_session.Memory.TryReadPointer(thread.TrapFrame + _trapIp, out ulong rip)
             || !_session.Memory.TryReadPointer(thread.TrapFrame + _trapSp, out ulong rsp)
