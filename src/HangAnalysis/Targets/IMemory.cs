@@ -60,6 +60,11 @@ public static class MemoryReading
         return read;
     }
 
+    /// <summary>The pointer that bytes of a memory begin with, zero-extended.</summary>
+    public static ulong PointerAt(this IMemory memory, ReadOnlySpan<byte> bytes) => memory.PointerSize == sizeof(uint)
+        ? BinaryPrimitives.ReadUInt32LittleEndian(bytes)
+        : BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+
     /// <summary>Reads eight bytes.</summary>
     public static bool TryReadUInt64(this IMemory memory, ulong address, out ulong value)
     {

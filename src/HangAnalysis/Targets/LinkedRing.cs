@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace HangAnalysis.Targets;
 
 /// <summary>Walks a ring of doubly linked entries (LIST_ENTRY, list_head) that may be damaged.</summary>
@@ -74,10 +72,11 @@ internal static class LinkedRing
     /// <summary>The pointers of an entry; false where they are not in the dump.</summary>
     public static bool TryRead(IMemory memory, ulong entry, out ulong forward, out ulong backward)
     {
-        Span<byte> links = stackalloc byte[16];
-        bool read = memory.TryRead(entry, links);
-        forward = read ? BinaryPrimitives.ReadUInt64LittleEndian(links) : 0;
-        backward = read ? BinaryPrimitives.ReadUInt64LittleEndian(links[8..]) : 0;
+        Span<byte> links = stackalloc byte[2 * sizeof(ulong)];
+        int size = memory.PointerSize;
+        bool read = memory.TryRead(entry, links[..(2 * size)]);
+        forward = read ? memory.PointerAt(links) : 0;
+        backward = read ? memory.PointerAt(links[size..]) : 0;
         return read;
     }
 }

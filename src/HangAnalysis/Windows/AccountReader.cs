@@ -13,7 +13,6 @@ namespace HangAnalysis.Windows;
 /// </remarks>
 internal sealed class AccountReader
 {
-    private const ulong ReferenceMask = 0xf;
     private const int SidHeaderBytes = 8, AuthorityOffset = 2, AuthorityBytes = 6, MostSubAuthorities = 15;
 
     private readonly KernelSession _session;
@@ -28,11 +27,11 @@ internal sealed class AccountReader
     /// <summary>The account of the token at a fast reference; null where it cannot be read or is none.</summary>
     public AccountFacts? Read(ulong fastReference)
     {
-        ulong token = fastReference & ~ReferenceMask;
-        if (!_users.IsPresent || !KernelSession.IsKernelObject(token)
-            || !_session.Memory.TryReadUInt64(token + (ulong)_users.Offset, out ulong users)
-            || !KernelSession.IsKernelObject(users)
-            || !_session.Memory.TryReadUInt64(users, out ulong sid) || !KernelSession.IsKernelAddress(sid))
+        ulong token = fastReference & ~(ulong)(2 * _session.PointerSize - 1);
+        if (!_users.IsPresent || !_session.IsObject(token)
+            || !_session.Memory.TryReadPointer(token + (ulong)_users.Offset, out ulong users)
+            || !_session.IsObject(users)
+            || !_session.Memory.TryReadPointer(users, out ulong sid) || !_session.IsKernel(sid))
             return null;
         Span<byte> bytes = stackalloc byte[SidHeaderBytes + MostSubAuthorities * sizeof(uint)];
         if (!_session.Memory.TryRead(sid, bytes[..SidHeaderBytes]))

@@ -281,12 +281,12 @@ internal sealed class AlpcReader
         ulong entry = first;
         AlpcQueue found = AlpcQueue.None;
         _passed.Clear();
-        for (int i = 0; i < Limits.QueuedMessages && KernelSession.IsKernelObject(port); i++)
+        for (int i = 0; i < Limits.QueuedMessages && _session.IsObject(port); i++)
         {
             if (_queueOfEntry.TryGetValue((port, entry), out found))
                 break;
             _passed.Add(entry);
-            if (!_session.Memory.TryReadUInt64(entry, out entry) || !KernelSession.IsKernelObject(entry)
+            if (!_session.Memory.TryReadPointer(entry, out entry) || !_session.IsObject(entry)
                 || entry == first)
                 break;
             if (entry - port >= (ulong)_portBuffer.Length)
@@ -314,5 +314,5 @@ internal sealed class AlpcReader
     private static uint? Count(FieldSlot slot, ReadOnlySpan<byte> port) => slot.IsPresent ? (uint)slot.Read(port) : null;
 
     private bool TryRead(ulong address, byte[] buffer) =>
-        buffer.Length != 0 && KernelSession.IsKernelObject(address) && _session.Memory.TryRead(address, buffer);
+        buffer.Length != 0 && _session.IsObject(address) && _session.Memory.TryRead(address, buffer);
 }

@@ -43,11 +43,11 @@ internal sealed class ComApartment
         if (!_reservedForOle.IsPresent)
             return Unknown("the kernel's symbols do not tell where COM's data are");
         IMemory memory = _names.UserMemory(process);
-        if (!memory.TryReadUInt64(thread.EnvironmentBlock + (ulong)_reservedForOle.Offset, out ulong data))
+        if (!memory.TryReadPointer(thread.EnvironmentBlock + (ulong)_reservedForOle.Offset, out ulong data))
             return Unknown("its environment block (TEB) is not in the dump");
         if (data == 0)
             return new ApartmentFacts(ApartmentKind.None, Certainty.Proven, "TEB.ReservedForOle is zero");
-        if (data is < LowestUserAddress or > HighestUserAddress || (data & 7) != 0)
+        if (data is < LowestUserAddress or > HighestUserAddress || (data & 3) != 0)
             return Unknown($"TEB.ReservedForOle is {data:x16}, which is no address of a program's data");
         int? offset = FindOffset(process);
         if (!memory.TryReadUInt32(data + (ulong)(offset ?? UsualFlagsOffset), out uint flags))

@@ -17,7 +17,7 @@ internal readonly record struct CriticalSection(ulong Address, ulong Owner, int 
 /// </remarks>
 internal sealed class CriticalSectionReader
 {
-    private const ulong NoDebugInfo = ulong.MaxValue, LowestUserAddress = 0x10000, HighestUserAddress = 0x7fff_ffff_ffff;
+    private const ulong LowestUserAddress = 0x10000, HighestUserAddress = 0x7fff_ffff_ffff;
     private const int MostWaiters = 1 << 20, MostRecursion = 1 << 20;
     private readonly FieldSlot _debugInfo, _lockCount, _recursionCount, _owningThread, _backPointer;
     private readonly byte[] _buffer;
@@ -40,7 +40,7 @@ internal sealed class CriticalSectionReader
     /// <summary>The critical section at an address if one is there that is owned and that threads wait for; null otherwise.</summary>
     public CriticalSection? ReadContended(IMemory memory, ulong address)
     {
-        if (!IsUserPointer(address) || !memory.TryRead(address, _buffer))
+        if (!IsUserPointer(memory, address) || !memory.TryRead(address, _buffer))
             return null;
         ReadOnlySpan<byte> b = _buffer;
         int lockCount = (int)_lockCount.Read(b), recursion = (int)_recursionCount.Read(b);
@@ -51,13 +51,16 @@ internal sealed class CriticalSectionReader
             && (owner & 3) == 0;
         if (!isOwned || waiters is < 1 or > MostWaiters)
             return null;
-        if (debugInfo != NoDebugInfo
-            && (!IsUserPointer(debugInfo)
-                || !memory.TryReadUInt64(debugInfo + (ulong)_backPointer.Offset, out ulong back) || back != address))
+        if (debugInfo != NoDebugInfo(memory)
+            && (!IsUserPointer(memory, debugInfo)
+                || !memory.TryReadPointer(debugInfo + (ulong)_backPointer.Offset, out ulong back) || back != address))
             return null;
         return new CriticalSection(address, owner, waiters);
     }
 
-    private static bool IsUserPointer(ulong address) =>
-        address is >= LowestUserAddress and <= HighestUserAddress && (address & 7) == 0;
+    /// <summary>-1 as a pointer.</summary>
+    private static ulong NoDebugInfo(IMemory memory) => memory.PointerSize == sizeof(uint) ? uint.MaxValue : ulong.MaxValue;
+
+    private static bool IsUserPointer(IMemory memory, ulong address) =>
+        address is >= LowestUserAddress and <= HighestUserAddress && (address & (ulong)(memory.PointerSize - 1)) == 0;
 }

@@ -67,7 +67,7 @@ internal sealed class DeviceReader
     {
         // Most drivers have queues of their own; the list of the device is all zeros then.
         ulong head = device + (ulong)_queue.Offset;
-        return _queue.IsPresent && KernelSession.IsKernelObject(device) && _session.Memory.TryReadUInt64(head, out ulong first)
+        return _queue.IsPresent && _session.IsObject(device) && _session.Memory.TryReadPointer(head, out ulong first)
             && first != 0 ? head : null;
     }
 
@@ -81,10 +81,10 @@ internal sealed class DeviceReader
         string kind = KindOf(_deviceType.Read(_buffer));
         ulong start = 0;
         string? name = null;
-        if (KernelSession.IsKernelObject(driver))
+        if (_session.IsObject(driver))
         {
             if (_driverStart.IsPresent)
-                _session.Memory.TryReadUInt64(driver + (ulong)_driverStart.Offset, out start);
+                _session.Memory.TryReadPointer(driver + (ulong)_driverStart.Offset, out start);
             if (_driverName.IsPresent)
                 name = UnicodeStrings.Read(_session.Memory, driver + (ulong)_driverName.Offset);
         }
@@ -108,18 +108,18 @@ internal sealed class DeviceReader
 
     private ulong Lower(ulong device) =>
         _attachedTo.IsPresent && TryRead(device) && _extension.Read(_buffer) is var extension
-        && KernelSession.IsKernelObject(extension)
-        && _session.Memory.TryReadUInt64(extension + (ulong)_attachedTo.Offset, out ulong lower) ? lower : 0;
+        && _session.IsObject(extension)
+        && _session.Memory.TryReadPointer(extension + (ulong)_attachedTo.Offset, out ulong lower) ? lower : 0;
 
     private bool TryRead(ulong device) =>
-        _buffer.Length > 0 && KernelSession.IsKernelObject(device) && _session.Memory.TryRead(device, _buffer)
+        _buffer.Length > 0 && _session.IsObject(device) && _session.Memory.TryRead(device, _buffer)
         && (!_type.IsPresent || _type.Read(_buffer) == DeviceType);
 
     private bool IsDriver(ulong driver)
     {
         Span<byte> type = stackalloc byte[sizeof(ushort)];
         return !_driverType.IsPresent
-            || (KernelSession.IsKernelObject(driver) && _session.Memory.TryRead(driver + (ulong)_driverType.Offset, type)
+            || (_session.IsObject(driver) && _session.Memory.TryRead(driver + (ulong)_driverType.Offset, type)
                 && BinaryPrimitives.ReadUInt16LittleEndian(type) == DriverType);
     }
 

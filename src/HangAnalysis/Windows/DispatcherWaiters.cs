@@ -21,12 +21,12 @@ internal sealed class DispatcherWaiters
     /// <summary>Appends the addresses of the threads that wait for the object at <paramref name="header"/>.</summary>
     public void Collect(ulong header, List<ulong> threads)
     {
-        if (!_waitListHead.IsPresent || !_thread.IsPresent || !KernelSession.IsKernelObject(header))
+        if (!_waitListHead.IsPresent || !_thread.IsPresent || !_session.IsObject(header))
             return;
         _blocks.Clear();
         LinkedList.Collect(_session.Memory, header + (ulong)_waitListHead.Offset, Limits.ThreadsPerProcess, _blocks);
         foreach (ulong entry in _blocks)
-            if (_session.Memory.TryReadUInt64(
+            if (_session.Memory.TryReadPointer(
                 entry - (ulong)_waitListEntry.Offset + (ulong)_thread.Offset, out ulong thread))
                 threads.Add(thread);
     }

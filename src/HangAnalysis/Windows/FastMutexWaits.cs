@@ -97,7 +97,7 @@ internal sealed class FastMutexWaits
 
     private void AddOwner(ObjectReference mutex, string name, FieldSlot slot, string evidence)
     {
-        bool isRead = _system.Session.Memory.TryReadUInt64(mutex.Address + (ulong)slot.Offset, out ulong value) && slot.IsPresent;
+        bool isRead = _system.Session.Memory.TryReadPointer(mutex.Address + (ulong)slot.Offset, out ulong value) && slot.IsPresent;
         ulong address = value & ~OwnerFlags;
         ThreadFacts? owner = isRead ? _system.FindThread(address) : null;
         IReadOnlyList<LockEntry> entries = _entries.OwnersOf(mutex.Address);

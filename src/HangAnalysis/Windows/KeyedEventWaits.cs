@@ -50,7 +50,7 @@ internal sealed class KeyedEventWaits
         if (_graph.HasSteps(from) || !_semaphore.IsPresent || !WaitsFor(thread, semaphore))
             return;
         bool hasKey = _key.IsPresent
-            & _system.Session.Memory.TryReadUInt64(thread.Address.Value + (ulong)_key.Offset, out ulong key);
+            & _system.Session.Memory.TryReadPointer(thread.Address.Value + (ulong)_key.Offset, out ulong key);
         if (!hasKey && !isFirst)
             return;
         // The key is an address in the program: the same number means another lock in another process.

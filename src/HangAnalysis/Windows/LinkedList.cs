@@ -7,5 +7,6 @@ internal static class LinkedList
 {
     /// <summary>Appends the addresses of a ring's LIST_ENTRYs, without its head, as <see cref="LinkedRing.Collect"/> does.</summary>
     public static string? Collect(IMemory memory, ulong head, int limit, List<ulong> entries) =>
-        LinkedRing.Collect(memory, head, limit, entries, KernelSession.IsKernelObject);
+        LinkedRing.Collect(memory, head, limit, entries,
+            memory.PointerSize == sizeof(uint) ? KernelSession.IsKernelObject32 : KernelSession.IsKernelObject);
 }

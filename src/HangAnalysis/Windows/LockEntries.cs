@@ -22,7 +22,7 @@ internal sealed class LockEntries
     private const ulong StateFlags = 3;
 
     /// <summary>Its highest bit is InTree, in the place of an address bit that every kernel address has set.</summary>
-    private const ulong InTree = 1UL << 63;
+    private readonly ulong _inTree;
 
     private readonly WindowsSystem _system;
     private readonly KernelSession _session;
@@ -54,7 +54,8 @@ internal sealed class LockEntries
         _entries = thread.Optional("LockEntries");
         if (!_entries.IsPresent)
             _entries = thread.Optional("Tcb.LockEntries");
-        _isPointer = _entries.Size == sizeof(ulong);
+        _inTree = 1UL << (_session.PointerSize * 8 - 1);
+        _isPointer = _entries.Size == _session.PointerSize;
         _exhausted = thread.Optional("Tcb.AutoBoostEntriesExhausted");
         _waitObject = thread.Optional("Tcb.AbWaitObject");
         Exist = _entries.IsPresent && _state.IsPresent && _acquired.IsPresent && _waiting.IsPresent && _size > 0;
@@ -114,7 +115,7 @@ internal sealed class LockEntries
 
     /// <summary>KTHREAD.AbWaitObject (18362 on): by its name the lock that is waited for, to be checked; 0 where absent.</summary>
     public ulong WaitObject(ThreadFacts thread) =>
-        _waitObject.IsPresent && _session.Memory.TryReadUInt64(thread.Address.Value + (ulong)_waitObject.Offset, out ulong value)
+        _waitObject.IsPresent && _session.Memory.TryReadPointer(thread.Address.Value + (ulong)_waitObject.Offset, out ulong value)
             ? value
             : 0;
 
@@ -142,7 +143,7 @@ internal sealed class LockEntries
     private void Read(ThreadFacts thread)
     {
         ulong address = thread.Address.Value + (ulong)_entries.Offset;
-        if ((_isPointer && (!_session.Memory.TryReadUInt64(address, out address) || !KernelSession.IsKernelObject(address)))
+        if ((_isPointer && (!_session.Memory.TryReadPointer(address, out address) || !_session.IsObject(address)))
             || !_session.Memory.TryRead(address, _buffer))
         {
             _unreadThreads++;
@@ -156,13 +157,13 @@ internal sealed class LockEntries
             ulong state = _state.Read(entry);
             if (state == 0)
                 continue;
-            ulong target = (state & ~StateFlags) | InTree;
+            ulong target = (state & ~StateFlags) | _inTree;
             bool waits = _waiting.IsSet(entry);
             ulong acquired = _acquired.Read(entry);
             bool owns = _acquiredIsTopBit ? acquired >> 7 != 0 : acquired != 0;
             // A free entry may keep its last lock: a mark makes it count. With both it is torn, but where the pointer's own
             // bit may stand for the second.
-            if (!(waits || owns) || !KernelSession.IsKernelObject(target))
+            if (!(waits || owns) || !_session.IsObject(target))
                 continue;
             used++;
             if (waits && owns && !_acquiredIsTopBit)

@@ -28,7 +28,7 @@ internal static class MemoryReader
         if (session.TryGetAddress("MiSystemPartition", out ulong partition))
         {
             FieldSlot slot = session.Types.Get("_MI_PARTITION").Required($"Vp.{field}");
-            if (!slot.IsPresent || !session.Memory.TryReadUInt64(partition + (ulong)slot.Offset, out pages))
+            if (!slot.IsPresent || !session.Memory.TryReadPointer(partition + (ulong)slot.Offset, out pages))
                 return null;
         }
         else if (!session.TryReadPointerVariable(variable, out pages))

@@ -107,7 +107,7 @@ public sealed class MessagePorts
     public MessageFacts? FindMessage(ulong address, out string? why)
     {
         why = null;
-        if (!KernelSession.IsKernelObject(address))
+        if (!_system.Session.IsObject(address))
             why = "it is no address of a kernel object";
         else if (_reader.ReadMessage(address) is not { } message)
             why = "it is not in the dump";

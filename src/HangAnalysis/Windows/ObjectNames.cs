@@ -33,7 +33,7 @@ internal sealed class ObjectNames
     /// <summary>The last part of an object's name; null where it has none or the dump does not hold it.</summary>
     public string? Find(ulong objectAddress)
     {
-        if (!_infoMask.IsPresent || !_body.IsPresent || !_name.IsPresent || !KernelSession.IsKernelObject(objectAddress))
+        if (!_infoMask.IsPresent || !_body.IsPresent || !_name.IsPresent || !_session.IsObject(objectAddress))
             return null;
         ulong header = objectAddress - (ulong)_body.Offset;
         if (!_session.Memory.TryReadByte(header + (ulong)_infoMask.Offset, out byte mask) || (mask & NameBit) == 0)

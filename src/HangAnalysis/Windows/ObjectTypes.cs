@@ -38,7 +38,7 @@ internal sealed class ObjectTypes
     public string? Find(ulong address)
     {
         if (_table == 0 || !_body.IsPresent || !_typeIndex.IsPresent || !_name.IsPresent
-            || !KernelSession.IsKernelObject(address))
+            || !_session.IsObject(address))
             return null;
         ulong header = address - (ulong)_body.Offset;
         if (!_session.Memory.TryReadByte(header + (ulong)_typeIndex.Offset, out byte index))
@@ -52,8 +52,8 @@ internal sealed class ObjectTypes
 
     private string? ReadName(byte index)
     {
-        if (!_session.Memory.TryReadUInt64(_table + (ulong)index * sizeof(ulong), out ulong type)
-            || !KernelSession.IsKernelObject(type))
+        if (!_session.Memory.TryReadPointer(_table + (ulong)(index * _session.PointerSize), out ulong type)
+            || !_session.IsObject(type))
             return null;
         if (_index.IsPresent && (!_session.Memory.TryReadByte(type + (ulong)_index.Offset, out byte own) || own != index))
             return null;

@@ -40,7 +40,7 @@ internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, 
     {
         Dictionary<ulong, List<ProcessFacts>> jobs = [];
         foreach (ProcessFacts process in system.Processes)
-            if (!process.HasExited && KernelSession.IsKernelObject(process.Group))
+            if (!process.HasExited && system.Session.IsObject(process.Group))
             {
                 if (!jobs.TryGetValue(process.Group, out List<ProcessFacts>? members))
                     jobs.Add(process.Group, members = []);
@@ -76,7 +76,7 @@ internal sealed class ObjectWaits(WindowsSystem system, WaitGraphBuilder graph, 
         string quoted = name is null ? "" : $" '{name}'";
         graph.Add(ObjectReference.To(thread.Address), mutant, Phrase.Of($"mutant {mutant}{quoted}"), certainty, evidence);
         if (!_owner.IsPresent
-            || !system.Session.Memory.TryReadUInt64(waited.Address + (ulong)_owner.Offset, out ulong owner))
+            || !system.Session.Memory.TryReadPointer(waited.Address + (ulong)_owner.Offset, out ulong owner))
         {
             graph.Describe(new ObjectFacts(mutant, "mutant", name, Phrase.Of("its owner is not in the dump")));
             return;

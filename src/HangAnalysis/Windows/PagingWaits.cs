@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 
@@ -73,6 +72,8 @@ internal sealed class PagingWaits(WindowsSystem system, StackSweep sweep, Reques
         int looked = 0;
         HashSet<ulong> known = [];
         byte[] stack = new byte[Limits.PageInStackBytes];
+        int pointer = system.Session.PointerSize;
+        ulong poolMask = (ulong)(2 * pointer - 1);
         foreach (ThreadFacts thread in _pageIns)
         {
             if (!thread.StackResident || (Awaited(thread) is { } awaited && _byEvent.ContainsKey(awaited)))
@@ -83,11 +84,11 @@ internal sealed class PagingWaits(WindowsSystem system, StackSweep sweep, Reques
             if (thread.KernelStack < thread.StackLimit || thread.KernelStack >= thread.StackBase)
                 continue;
             int read = system.Session.Memory.Read(thread.KernelStack, stack.AsSpan(0, (int)size));
-            for (int i = 0; i + sizeof(ulong) <= read; i += sizeof(ulong))
+            for (int i = 0; i + pointer <= read; i += pointer)
             {
-                ulong value = BinaryPrimitives.ReadUInt64LittleEndian(stack.AsSpan(i));
-                // Pool is given out in units of 16 bytes; addresses of the thread's own stack are no pool.
-                if ((value & 15) == 0 && KernelSession.IsKernelObject(value) && value - thread.StackLimit >= thread.StackBase - thread.StackLimit
+                ulong value = system.Session.ReadPointer(stack.AsSpan(i));
+                // Pool is given out in units of two pointers; addresses of the thread's own stack are no pool.
+                if ((value & poolMask) == 0 && system.Session.IsObject(value) && value - thread.StackLimit >= thread.StackBase - thread.StackLimit
                     && known.Add(value) && reader.ReadRequest(value) is { IsPaging: true } request)
                     Keep(request, Certainty.Inferred);
             }

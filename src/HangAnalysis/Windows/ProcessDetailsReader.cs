@@ -117,7 +117,7 @@ internal sealed class ProcessDetailsReader
     }
 
     private uint? ReadUInt32(ulong address, FieldSlot field) =>
-        field.IsPresent && KernelSession.IsKernelObject(address)
+        field.IsPresent && _session.IsObject(address)
         && _session.Memory.TryReadUInt32(address + (ulong)field.Offset, out uint value) ? value : null;
 
     private static ulong? Bytes(ReadOnlySpan<byte> process, FieldSlot field) =>
@@ -128,7 +128,7 @@ internal sealed class ProcessDetailsReader
 
     private ulong? Quota(ReadOnlySpan<byte> process, int kind)
     {
-        FieldSlot element = new(_quota.Offset + kind * sizeof(ulong), sizeof(ulong));
+        FieldSlot element = new(_quota.Offset + kind * _session.PointerSize, _session.PointerSize);
         return _quota.IsPresent ? Bytes(process, element) : null;
     }
 }

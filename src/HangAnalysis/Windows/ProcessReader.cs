@@ -85,7 +85,7 @@ internal sealed class ProcessReader
     public ProcessFacts? Read(ulong address)
     {
         Span<byte> bytes = _buffer;
-        if (bytes.IsEmpty || !KernelSession.IsKernelObject(address) || !_session.Memory.TryRead(address, bytes)
+        if (bytes.IsEmpty || !_session.IsObject(address) || !_session.Memory.TryRead(address, bytes)
             || (_type.IsPresent && (_type.Read(bytes) & 0x7f) != DispatcherObjects.Process))
             return null;
         string name = ReadName(bytes);
@@ -110,7 +110,7 @@ internal sealed class ProcessReader
 
     /// <summary>The path of a process's image: that of the file that was audited at its creation.</summary>
     public string? ReadImagePath(ProcessAddress process) =>
-        _auditName.IsPresent && _session.Memory.TryReadUInt64(process.Value + (ulong)_auditName.Offset, out ulong information)
+        _auditName.IsPresent && _session.Memory.TryReadPointer(process.Value + (ulong)_auditName.Offset, out ulong information)
             ? UnicodeStrings.Read(_session.Memory, information)
             : null;
 
@@ -172,7 +172,7 @@ internal sealed class ProcessReader
     private uint? ReadSessionId(ulong sessionSpace)
     {
         ulong offset = _session32.IsPresent ? (ulong)_session32.Offset : 8;
-        return KernelSession.IsKernelObject(sessionSpace)
+        return _session.IsObject(sessionSpace)
             && _session.Memory.TryReadUInt32(sessionSpace + offset, out uint id) && id < 0x10000 ? id : null;
     }
 }

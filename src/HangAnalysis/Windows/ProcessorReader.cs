@@ -75,7 +75,7 @@ internal sealed class ProcessorReader
         int unreadable = 0;
         for (int i = 0; i < count; i++)
         {
-            if (_session.Memory.TryReadUInt64(blocks + (ulong)i * 8, out ulong prcb) && KernelSession.IsKernelObject(prcb)
+            if (_session.Memory.TryReadPointer(blocks + (ulong)(i * _session.PointerSize), out ulong prcb) && _session.IsObject(prcb)
                 && TryRead(prcb, _current, out ulong current) && TryRead(prcb, _idle, out ulong idle))
                 processors.Add(ReadOne(i, prcb, current, idle));
             else
@@ -130,7 +130,7 @@ internal sealed class ProcessorReader
             ulong data = prcb + (ulong)(_dpcData.Offset + i * _dpcDataSize);
             if (TryRead(data, _depth, out ulong queued) && queued <= MostDpcs)
                 depth += queued;
-            if (routine == 0 && TryRead(data, _activeDpc, out ulong dpc) && KernelSession.IsKernelObject(dpc))
+            if (routine == 0 && TryRead(data, _activeDpc, out ulong dpc) && _session.IsObject(dpc))
                 TryRead(dpc, _routine, out routine);
         }
         return ((int)depth, routine);

@@ -88,7 +88,7 @@ internal sealed class ProcessorSurvey(WindowsSystem system, FrameNames names, Mo
     /// <summary>The recorded routine, or else the frame inside the function that calls such routines.</summary>
     private FrameFacts? FindDpcRoutine(ProcessorBlock block, IReadOnlyList<FrameFacts> frames, int first)
     {
-        if (KernelSession.IsKernelAddress(block.DpcRoutine) && modules.FindModule(block.DpcRoutine) is not null)
+        if (_session.IsKernel(block.DpcRoutine) && modules.FindModule(block.DpcRoutine) is not null)
             return system.DescribeAddress(block.DpcRoutine);
         for (int i = first + 1; i < frames.Count; i++)
             if (FrameKnowledge.IsDpcCaller(frames[i].Function))

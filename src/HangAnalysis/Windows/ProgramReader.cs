@@ -66,7 +66,7 @@ internal sealed class ProgramReader
 
     private bool TryReadParameters(ProcessFacts process, IMemory memory) =>
         _parameters.IsPresent && _commandLine.IsPresent && IsUserPointer(process.EnvironmentBlock)
-        && memory.TryReadUInt64(process.EnvironmentBlock + (ulong)_parameters.Offset, out ulong parameters)
+        && memory.TryReadPointer(process.EnvironmentBlock + (ulong)_parameters.Offset, out ulong parameters)
         && IsUserPointer(parameters) && memory.TryRead(parameters, _buffer);
 
     private string WhyMissing(ProcessFacts process) =>

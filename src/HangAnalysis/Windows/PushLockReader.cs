@@ -46,7 +46,7 @@ internal sealed class PushLockReader
 
     /// <summary>The value of the push lock at an address; null where it is not in the dump.</summary>
     public PushLockValue? Read(ulong address) =>
-        KernelSession.IsKernelObject(address) && _session.Memory.TryReadUInt64(address, out ulong value)
+        _session.IsObject(address) && _session.Memory.TryReadPointer(address, out ulong value)
             ? new PushLockValue(value)
             : null;
 
@@ -60,9 +60,9 @@ internal sealed class PushLockReader
     public int? CollectBlocks(ulong top, int limit, List<ulong> blocks)
     {
         ulong block = top;
-        for (int i = 0; _next.IsPresent && i < limit && KernelSession.IsKernelObject(block); i++)
+        for (int i = 0; _next.IsPresent && i < limit && _session.IsObject(block); i++)
         {
-            if (!_session.Memory.TryReadUInt64(block + (ulong)_next.Offset, out ulong next))
+            if (!_session.Memory.TryReadPointer(block + (ulong)_next.Offset, out ulong next))
                 return null;
             blocks.Add(block);
             if (next == 0)

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 
@@ -105,9 +104,10 @@ internal sealed class PushLockWaiters
         bytes = bytes[.._system.Session.Memory.Read(thread.KernelStack, bytes)];
         ulong other = 0;
         bool isAmbiguous = false;
-        for (int at = 0; at + sizeof(ulong) <= bytes.Length; at += sizeof(ulong))
+        int pointer = _system.Session.PointerSize;
+        for (int at = 0; at + pointer <= bytes.Length; at += pointer)
         {
-            ulong address = BinaryPrimitives.ReadUInt64LittleEndian(bytes[at..]);
+            ulong address = _system.Session.ReadPointer(bytes[at..]);
             if (address == other || address - thread.StackLimit < thread.StackBase - thread.StackLimit
                 || _reader.Read(address) is not { HasWaiters: true } value
                 || !_byBlock.TryGetValue(value.TopBlock, out PushLockWaiter? top))

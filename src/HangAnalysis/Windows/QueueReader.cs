@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 
@@ -36,22 +35,20 @@ internal sealed class QueueReader
     {
         IMemory memory = _system.Session.Memory;
         if (!_threadList.IsPresent || !_threadEntry.IsPresent || !_threadQueue.IsPresent
-            || !KernelSession.IsKernelObject(queue) || !memory.TryReadByte(queue, out byte type) || (type & 0x7f) != QueueObject)
+            || !_system.Session.IsObject(queue) || !memory.TryReadByte(queue, out byte type) || (type & 0x7f) != QueueObject)
             return null;
         _entries.Clear();
-        if (LinkedList.Collect(memory, queue + (ulong)_threadList.Offset, MostThreads, _entries) is { } problem)
+        if (LinkedList.Collect(_system.Session.Memory, queue + (ulong)_threadList.Offset, MostThreads, _entries) is { } problem)
         {
             _system.Session.AddUnknown($"which threads serve the queue {queue:x16}", $"its list is damaged: {problem}");
             return null;
         }
         List<ThreadFacts> threads = new(_entries.Count);
-        Span<byte> pointer = stackalloc byte[sizeof(ulong)];
         foreach (ulong entry in _entries)
         {
             ulong address = entry - (ulong)_threadEntry.Offset;
             if (_system.FindThread(address) is { } thread
-                && memory.TryRead(address + (ulong)_threadQueue.Offset, pointer)
-                && BinaryPrimitives.ReadUInt64LittleEndian(pointer) == queue)
+                && memory.TryReadPointer(address + (ulong)_threadQueue.Offset, out ulong own) && own == queue)
                 threads.Add(thread);
         }
         return threads;

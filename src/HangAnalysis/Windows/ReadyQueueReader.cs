@@ -22,7 +22,6 @@ internal sealed record ReadyQueues(
 internal sealed class ReadyQueueReader
 {
     private const int Priorities = 32;
-    private const int ListEntrySize = 16;
 
     private readonly KernelSession _session;
     private readonly Func<ulong, ThreadFacts?> _findThread;
@@ -71,8 +70,8 @@ internal sealed class ReadyQueueReader
     private (ulong Address, IReadOnlyList<ThreadFacts> Threads) ReadShared(ulong prcb, List<string> problems)
     {
         if (!_shared.IsPresent || !_sharedHeads.IsPresent
-            || !_session.Memory.TryReadUInt64(prcb + (ulong)_shared.Offset, out ulong queue)
-            || !KernelSession.IsKernelObject(queue))
+            || !_session.Memory.TryReadPointer(prcb + (ulong)_shared.Offset, out ulong queue)
+            || !_session.IsObject(queue))
             return (0, []);
         if (!_sharedQueues.TryGetValue(queue, out (List<ThreadFacts> Threads, List<string> Problems) shared))
         {
@@ -88,7 +87,7 @@ internal sealed class ReadyQueueReader
         for (int priority = Priorities - 1; priority >= 0; priority--)
         {
             _entries.Clear();
-            string? problem = LinkedList.Collect(_session.Memory, heads + (ulong)(priority * ListEntrySize),
+            string? problem = LinkedList.Collect(_session.Memory, heads + (ulong)(priority * 2 * _session.PointerSize),
                 Limits.ReadyThreads - threads.Count, _entries);
             if (problem is not null)
             {
@@ -108,9 +107,9 @@ internal sealed class ReadyQueueReader
     private void ReadDeferred(ulong head, string queue, List<ThreadFacts> threads, List<string> problems)
     {
         HashSet<ulong> seen = [];
-        while (_session.Memory.TryReadUInt64(head, out ulong entry) && entry != 0)
+        while (_session.Memory.TryReadPointer(head, out ulong entry) && entry != 0)
         {
-            if (!KernelSession.IsKernelObject(entry) || !seen.Add(entry) || threads.Count >= Limits.ReadyThreads
+            if (!_session.IsObject(entry) || !seen.Add(entry) || threads.Count >= Limits.ReadyThreads
                 || !TryAdd(entry - (ulong)_deferredLink, threads))
             {
                 Report(problems, $"some deferred threads of {queue}", $"its list is damaged at {head:x16}");

@@ -90,7 +90,7 @@ internal sealed class RequestReader
     /// <summary>Adds the requests that hang on a file and not on a thread: those whose completion goes to a port.</summary>
     public void ReadFile(ulong file, List<RequestFacts> requests)
     {
-        if (_fileIrps.IsPresent && KernelSession.IsKernelObject(file))
+        if (_fileIrps.IsPresent && _session.IsObject(file))
             ReadList(file + (ulong)_fileIrps.Offset, _listEntry.Offset, Limits.RequestsPerDevice,
                 $"some requests of file {file:x16}", requests);
     }
@@ -107,7 +107,7 @@ internal sealed class RequestReader
     /// <summary>The request at an address; null where there is none.</summary>
     public RequestFacts? ReadRequest(ulong address)
     {
-        if (!KernelSession.IsKernelObject(address) || !_session.Memory.TryRead(address, _irp) || _irpType.Read(_irp) != IrpType)
+        if (!_session.IsObject(address) || !_session.Memory.TryRead(address, _irp) || _irpType.Read(_irp) != IrpType)
             return null;
         ulong count = _stackCount.Read(_irp);
         ulong current = _currentLocation.Read(_irp);
@@ -169,7 +169,7 @@ internal sealed class RequestReader
                 requests.Add(request);
     }
 
-    private string? NameOf(ulong file) => _fileName.IsPresent && KernelSession.IsKernelObject(file)
+    private string? NameOf(ulong file) => _fileName.IsPresent && _session.IsObject(file)
         ? UnicodeStrings.Read(_session.Memory, file + (ulong)_fileName.Offset)
         : null;
 }

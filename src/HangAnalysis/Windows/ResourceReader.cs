@@ -111,7 +111,7 @@ internal sealed class ResourceReader
         List<ulong> owners = [];
         AddOwner(_owner.Slice(_buffer), owners);
         ulong table = _ownerTable.Read(_buffer);
-        if (isExclusive || _ownerSize == 0 || !KernelSession.IsKernelObject(table))
+        if (isExclusive || _ownerSize == 0 || !_session.IsObject(table))
             return owners;
         // The first entry of the table holds no owner, only the table's size.
         byte[] entry = new byte[_ownerSize];
@@ -155,10 +155,10 @@ internal sealed class ResourceReader
     private void CollectRing(ulong first, List<ulong> threads)
     {
         ulong entry = first;
-        for (int i = 0; i < Limits.ThreadsPerProcess && KernelSession.IsKernelObject(entry); i++)
+        for (int i = 0; i < Limits.ThreadsPerProcess && _session.IsObject(entry); i++)
         {
-            if (!_session.Memory.TryReadUInt64(entry + (ulong)_chainThread.Offset, out ulong thread)
-                || !_session.Memory.TryReadUInt64(entry, out ulong next))
+            if (!_session.Memory.TryReadPointer(entry + (ulong)_chainThread.Offset, out ulong thread)
+                || !_session.Memory.TryReadPointer(entry, out ulong next))
                 break;
             threads.Add(thread);
             entry = next;
@@ -170,10 +170,10 @@ internal sealed class ResourceReader
     private void CollectChain(ulong first, List<ulong> threads)
     {
         ulong entry = first;
-        for (int i = 0; i < Limits.ThreadsPerProcess && KernelSession.IsKernelObject(entry); i++)
+        for (int i = 0; i < Limits.ThreadsPerProcess && _session.IsObject(entry); i++)
         {
             _waiters.Collect(entry + (ulong)_chainEvent.Offset, threads);
-            if (!_session.Memory.TryReadUInt64(entry, out entry))
+            if (!_session.Memory.TryReadPointer(entry, out entry))
                 break;
         }
     }

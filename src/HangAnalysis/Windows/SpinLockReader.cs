@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.Targets;
 
 namespace HangAnalysis.Windows;
@@ -17,7 +16,7 @@ internal sealed class SpinLockReader
     /// <summary>LOCK_QUEUE_OWNER.</summary>
     public const ulong Owns = 2;
 
-    private const int EntrySize = 2 * sizeof(ulong);
+    private const int LargestEntry = 2 * sizeof(ulong);
 
     private const ulong Flags = Waits | Owns;
 
@@ -40,9 +39,10 @@ internal sealed class SpinLockReader
         _next = entry.Optional("Next");
         _lock = entry.Optional("Lock");
         // Two pointers, or the symbols are damaged.
-        bool isSound = entry.Size == EntrySize && _next.IsPresent && _lock.IsPresent
-            && Math.Max(_next.Offset, _lock.Offset) <= EntrySize - sizeof(ulong);
-        _entrySize = isSound ? EntrySize : 0;
+        int size = 2 * session.PointerSize;
+        bool isSound = entry.Size == size && _next.IsPresent && _lock.IsPresent
+            && Math.Max(_next.Offset, _lock.Offset) <= size - session.PointerSize;
+        _entrySize = isSound ? size : 0;
     }
 
     /// <summary>An entry of a queue.</summary>
@@ -63,8 +63,8 @@ internal sealed class SpinLockReader
         foreach (int register in s_nonVolatile)
         {
             ulong address = context.Registers[register];
-            if (address == found || !KernelSession.IsKernelObject(address)
-                || !_session.Memory.TryReadUInt64(address, out ulong value) || value != 1)
+            if (address == found || !_session.IsObject(address)
+                || !_session.Memory.TryReadPointer(address, out ulong value) || value != 1)
                 continue;
             if (found != 0)
                 return 0;
@@ -124,7 +124,7 @@ internal sealed class SpinLockReader
     private bool FindOnStack(ulong stack, int length, ulong lockAddress, ulong state, out Entry found, ulong leadsTo = 0)
     {
         found = default;
-        if (_entrySize == 0 || !KernelSession.IsKernelObject(stack))
+        if (_entrySize == 0 || !_session.IsObject(stack))
             return false;
         if (++_searches > Limits.LockQueueSearches)
         {
@@ -133,15 +133,15 @@ internal sealed class SpinLockReader
         }
         byte[] bytes = new byte[Math.Min(length, Limits.StackBytes)];
         int read = _session.Memory.Read(stack, bytes);
-        for (int at = 0; at + _entrySize <= read; at += sizeof(ulong))
+        for (int at = 0; at + _entrySize <= read; at += _session.PointerSize)
         {
             Entry entry = Parse(bytes.AsSpan(at, _entrySize), stack + (ulong)at);
             // An owner that found the lock free is marked, one that was handed it is not.
             if ((entry.State & Waits) != state || (lockAddress != 0 && entry.Lock != lockAddress)
-                || !KernelSession.IsKernelObject(entry.Lock))
+                || !_session.IsObject(entry.Lock))
                 continue;
             ulong end = leadsTo;
-            if (end == 0 && (!_session.Memory.TryReadUInt64(entry.Lock, out end) || !KernelSession.IsKernelObject(end)))
+            if (end == 0 && (!_session.Memory.TryReadPointer(entry.Lock, out end) || !_session.IsObject(end)))
                 continue;
             if (!Leads(entry, end))
                 continue;
@@ -154,8 +154,9 @@ internal sealed class SpinLockReader
     private bool TryRead(ulong address, out Entry entry)
     {
         entry = default;
-        Span<byte> bytes = stackalloc byte[EntrySize];
-        if (_entrySize == 0 || !KernelSession.IsKernelObject(address) || !_session.Memory.TryRead(address, bytes))
+        Span<byte> bytes = stackalloc byte[LargestEntry];
+        bytes = bytes[.._entrySize];
+        if (_entrySize == 0 || !_session.IsObject(address) || !_session.Memory.TryRead(address, bytes))
             return false;
         entry = Parse(bytes, address);
         return true;
@@ -163,7 +164,7 @@ internal sealed class SpinLockReader
 
     private Entry Parse(ReadOnlySpan<byte> bytes, ulong address)
     {
-        ulong word = BinaryPrimitives.ReadUInt64LittleEndian(bytes[_lock.Offset..]);
-        return new Entry(address, BinaryPrimitives.ReadUInt64LittleEndian(bytes[_next.Offset..]), word & ~Flags, word & Flags);
+        ulong word = _session.ReadPointer(bytes[_lock.Offset..]);
+        return new Entry(address, _session.ReadPointer(bytes[_next.Offset..]), word & ~Flags, word & Flags);
     }
 }

@@ -36,7 +36,7 @@ internal sealed class SpinWaits(WindowsSystem system, WaitGraphBuilder graph)
         foreach (ProcessorBlock block in blocks.Read())
             foreach (SpinLockReader.Entry entry in _reader.ReadOwn(block.Address))
             {
-                if (!KernelSession.IsKernelObject(entry.Lock))
+                if (!system.Session.IsObject(entry.Lock))
                     continue;
                 if ((entry.State & SpinLockReader.Waits) != 0)
                     waiting.Add((block.Number, entry));

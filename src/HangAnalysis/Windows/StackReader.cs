@@ -37,7 +37,9 @@ internal sealed class StackReader
     private const ulong TrapFrameRip = 0x168;
     private const ulong TrapFrameRsp = 0x180;
     private const ulong TrapFrameRbp = 0x158;
-    private const ulong HighestUserAddress = 0x0000_7fff_ffff_ffff;
+    private const ulong TrapFrameEip = 0x68;
+    private const ulong TrapFrameEsp = 0x74;
+    private const ulong TrapFrameEbp = 0x60;
 
     private const ulong PageSize = 0x1000;
 
@@ -49,7 +51,7 @@ internal sealed class StackReader
     private readonly UserModules _userModules;
     private readonly BufferedStack _buffer, _userBuffer;
     private readonly RawFrame[] _frames = new RawFrame[Limits.Frames];
-    private readonly FieldSlot _trapRip, _trapRsp, _trapRbp;
+    private readonly ulong _trapIp, _trapSp, _trapFp;
 
     public StackReader(KernelSession session, ModuleIndex kernelModules, UserModules userModules)
     {
@@ -59,9 +61,10 @@ internal sealed class StackReader
         _buffer = new BufferedStack(session.Memory);
         _userBuffer = new BufferedStack(session.Memory);
         StructLayout trap = session.Types.Get("_KTRAP_FRAME");
-        _trapRip = trap.Optional("Rip");
-        _trapRsp = trap.Optional("Rsp");
-        _trapRbp = trap.Optional("Rbp");
+        bool is32Bit = session.Is32Bit;
+        _trapIp = Offset(trap.Optional(is32Bit ? "Eip" : "Rip"), is32Bit ? TrapFrameEip : TrapFrameRip);
+        _trapSp = Offset(trap.Optional(is32Bit ? "HardwareEsp" : "Rsp"), is32Bit ? TrapFrameEsp : TrapFrameRsp);
+        _trapFp = Offset(trap.Optional(is32Bit ? "Ebp" : "Rbp"), is32Bit ? TrapFrameEbp : TrapFrameRbp);
     }
 
     /// <summary>Walks the kernel stack of a thread that is not on a processor.</summary>
@@ -73,13 +76,18 @@ internal sealed class StackReader
             return Missing("the thread has not started");
         if (!thread.StackResident)
             return Missing("the kernel stack is paged out");
-        if (thread.KernelStack < thread.StackLimit || thread.KernelStack + SwitchFrameSize > thread.StackBase
-            || !KernelSession.IsKernelObject(thread.KernelStack))
+        int frameSize = _session.Is32Bit ? SwitchFrame32.Size : SwitchFrameSize;
+        if (thread.KernelStack < thread.StackLimit || thread.KernelStack + (ulong)frameSize > thread.StackBase
+            || !_session.IsObject(thread.KernelStack))
             return Missing($"the saved stack pointer {thread.KernelStack:x16} lies outside the stack");
         _buffer.Load(thread.KernelStack, thread.StackBase);
+        if (_session.Is32Bit)
+            return SwitchFrame32.TryRead(_buffer, thread.KernelStack, _kernelModules, out CpuContext start, out RawFrame? inner)
+                ? WalkKernel(start, thread, thread.StackBase, inner)
+                : Missing("the kernel stack is not in the dump, or its switch frame leads into no module");
         CpuContext context = default;
-        if (!_buffer.TryReadUInt64(thread.KernelStack + SwitchFrameReturn, out ulong rip)
-            || !_buffer.TryReadUInt64(thread.KernelStack + SwitchFrameRbp, out ulong rbp))
+        if (!_buffer.TryReadPointer(thread.KernelStack + SwitchFrameReturn, out ulong rip)
+            || !_buffer.TryReadPointer(thread.KernelStack + SwitchFrameRbp, out ulong rbp))
             return Missing("the kernel stack is not in the dump");
         context.InstructionPointer = rip;
         context.StackPointer = thread.KernelStack + SwitchFrameSize;
@@ -133,13 +141,15 @@ internal sealed class StackReader
         return _frames.AsSpan(0, count + userCount);
     }
 
-    private RawStack WalkKernel(in CpuContext start, ThreadFacts? thread, ulong stackEnd)
+    private RawStack WalkKernel(in CpuContext start, ThreadFacts? thread, ulong stackEnd, RawFrame? inner = null)
     {
         int count = 0;
         CpuContext user = start;
-        if (start.InstructionPointer > HighestUserAddress)
+        if (start.InstructionPointer > _session.HighestUserAddress)
         {
-            count = StackWalker.Walk(start, _buffer, _kernelModules, stackEnd, _frames, out WalkEnd end);
+            if (inner is { } frame)
+                _frames[count++] = frame;
+            count += StackWalker.Walk(start, _buffer, _kernelModules, stackEnd, _frames.AsSpan(count), out WalkEnd end);
             if (end.Reason == WalkEndReason.UserModeReached)
                 user = end.Context;
             else if (!TryUseTrapFrame(end, thread, out user))
@@ -154,13 +164,13 @@ internal sealed class StackReader
     /// </summary>
     private bool TryUseTrapFrame(in WalkEnd end, ThreadFacts? thread, out CpuContext context)
     {
-        context = default;
+        context = new CpuContext { Architecture = _session.Target.Description.Architecture };
         if (thread is null || thread.TrapFrame == 0 || thread.IsSystemThread
             || end.Reason is not (WalkEndReason.BadFrame or WalkEndReason.UnreadableStack or WalkEndReason.End)
-            || !_session.Memory.TryReadUInt64(thread.TrapFrame + Offset(_trapRip, TrapFrameRip), out ulong rip)
-            || !_session.Memory.TryReadUInt64(thread.TrapFrame + Offset(_trapRsp, TrapFrameRsp), out ulong rsp)
-            || !_session.Memory.TryReadUInt64(thread.TrapFrame + Offset(_trapRbp, TrapFrameRbp), out ulong rbp)
-            || rip is 0 or > HighestUserAddress || rsp is 0 or > HighestUserAddress)
+            || !_session.Memory.TryReadPointer(thread.TrapFrame + _trapIp, out ulong rip)
+            || !_session.Memory.TryReadPointer(thread.TrapFrame + _trapSp, out ulong rsp)
+            || !_session.Memory.TryReadPointer(thread.TrapFrame + _trapFp, out ulong rbp)
+            || rip == 0 || rip > _session.HighestUserAddress || rsp == 0 || rsp > _session.HighestUserAddress)
             return false;
         context.InstructionPointer = rip;
         context.StackPointer = rsp;

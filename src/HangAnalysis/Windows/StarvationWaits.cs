@@ -16,7 +16,11 @@ internal sealed class StarvationWaits
     public static readonly TimeSpan StarvedAge = TimeSpan.FromSeconds(30);
 
     /// <summary>GROUP_AFFINITY {Mask; Group} (documented); KAFFINITY_EX has its first mask behind 8 bytes of counts.</summary>
-    private const int GroupAffinitySize = 16, GroupOffset = 8, FirstMaskOffset = 8, ProcessorsInGroup = 64;
+    /// <remarks>KAFFINITY_EX begins with two counts and a reserved word of eight bytes together, on x86 too.</remarks>
+    private const int FirstMaskOffset = 8, ProcessorsInGroup = 64;
+
+    /// <summary>Bytes of a GROUP_AFFINITY behind its mask: group and reserved words.</summary>
+    private const int AfterMask = 8;
 
     private readonly WindowsSystem _system;
     private readonly WaitGraphBuilder _graph;
@@ -96,13 +100,17 @@ internal sealed class StarvationWaits
         if (!_affinity.IsPresent || _system.Processors.Count > ProcessorsInGroup)
             return null;
         ulong mask;
-        if (_affinity.Size == sizeof(ulong))
+        int pointer = memory.PointerSize;
+        // A plain mask up to Vista; no x86 kernel has it behind a pointer.
+        if (pointer == sizeof(uint) && _affinity.Size == pointer)
+            return memory.TryReadPointer(field, out mask) && mask != 0 ? mask : null;
+        if (_affinity.Size == pointer)
             // Since 20348 the affinity lies behind a pointer.
-            return memory.TryReadUInt64(field, out ulong set) && KernelSession.IsKernelObject(set)
-                && memory.TryReadUInt64(set + FirstMaskOffset, out mask) && mask != 0 ? mask : null;
+            return memory.TryReadPointer(field, out ulong set) && _system.Session.IsObject(set)
+                && memory.TryReadPointer(set + FirstMaskOffset, out mask) && mask != 0 ? mask : null;
         // Symbols that do not define the structure give it no size; its form is documented.
-        bool isGroup = _affinity.Size is 0 or GroupAffinitySize;
-        return isGroup && memory.TryReadUInt64(field, out mask) && mask != 0
-            && memory.TryReadUInt16(field + GroupOffset, out ushort group) && group == 0 ? mask : null;
+        bool isGroup = _affinity.Size == 0 || _affinity.Size == pointer + AfterMask;
+        return isGroup && memory.TryReadPointer(field, out mask) && mask != 0
+            && memory.TryReadUInt16(field + (ulong)pointer, out ushort group) && group == 0 ? mask : null;
     }
 }

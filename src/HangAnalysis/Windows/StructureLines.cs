@@ -33,7 +33,7 @@ public sealed class StructureLines
     /// <summary>The line for a structure; null where the address holds none, or the type is not known.</summary>
     public string? Describe(string type, ulong address)
     {
-        if (!KernelSession.IsKernelObject(address))
+        if (!_session.IsObject(address))
             return null;
         return type switch
         {
@@ -84,8 +84,8 @@ public sealed class StructureLines
         ReadThread(address) is { } thread ? $"thread {address:x16} of {thread.Process.Title}" : $"thread {address:x16}";
 
     private ThreadFacts? ReadThread(ulong address) =>
-        KernelSession.IsKernelObject(address) && _threads.OwningProcess.IsPresent
-        && _session.Memory.TryReadUInt64(address + (ulong)_threads.OwningProcess.Offset, out ulong owner)
+        _session.IsObject(address) && _threads.OwningProcess.IsPresent
+        && _session.Memory.TryReadPointer(address + (ulong)_threads.OwningProcess.Offset, out ulong owner)
         && _processes.Read(owner) is { } process
             ? _threads.Read(address, process)
             : null;

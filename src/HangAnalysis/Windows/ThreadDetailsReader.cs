@@ -77,22 +77,23 @@ internal sealed class ThreadDetailsReader
             StartAddress = _start.Read(bytes),
             ProgramStartAddress = _programStart.Read(bytes),
             SuspendCount = (int?)Number(bytes, _suspendCount),
-            Name = _name.Read(bytes) is var name && KernelSession.IsKernelObject(name)
+            Name = _name.Read(bytes) is var name && _session.IsObject(name)
                 ? UnicodeStrings.Read(_session.Memory, name) : null,
         };
     }
 
     private (ulong? Mask, int? Group) ReadAffinity(ReadOnlySpan<byte> thread)
     {
-        const int GroupOffset = 8;
         if (!_affinity.IsPresent)
             return (null, null);
         ReadOnlySpan<byte> value = _affinity.Slice(thread);
-        if (value.Length > sizeof(ulong))
-            return (BinaryPrimitives.ReadUInt64LittleEndian(value), BinaryPrimitives.ReadUInt16LittleEndian(value[GroupOffset..]));
+        int size = _session.PointerSize;
+        // GROUP_AFFINITY: a mask of a pointer's size, then the group.
+        if (value.Length > size)
+            return (_session.ReadPointer(value), BinaryPrimitives.ReadUInt16LittleEndian(value[size..]));
         ulong pointer = _affinity.Read(thread);
-        if (!_bitmap.IsPresent || !KernelSession.IsKernelObject(pointer)
-            || !_session.Memory.TryReadUInt64(pointer + (ulong)_bitmap.Offset, out ulong mask) || mask == 0)
+        if (!_bitmap.IsPresent || !_session.IsObject(pointer)
+            || !_session.Memory.TryReadPointer(pointer + (ulong)_bitmap.Offset, out ulong mask) || mask == 0)
             return (null, null);
         return (mask, 0);
     }

@@ -39,7 +39,7 @@ internal sealed class ThreadExaminer
     }
 
     private FrameFacts? Name(ulong address, ThreadFacts thread) => address == 0 ? null
-        : KernelSession.IsKernelAddress(address) ? _names.NameAddress(address) : _names.NameAddress(address, thread);
+        : _system.Session.IsKernel(address) ? _names.NameAddress(address) : _names.NameAddress(address, thread);
 
     private ProcessorFacts? FindProcessor(ThreadFacts thread)
     {

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 
@@ -158,11 +157,11 @@ internal sealed class ThreadReader
         (uint)value < (uint)names.Length && names[value] is { } name ? name : $"{kind} {value}";
 
     /// <summary>Whether a list head inside the structure points to anything but itself.</summary>
-    private static bool HasEntries(ReadOnlySpan<byte> structure, ulong address, FieldSlot list)
+    private bool HasEntries(ReadOnlySpan<byte> structure, ulong address, FieldSlot list)
     {
-        if (!list.IsPresent || list.Offset + sizeof(ulong) > structure.Length)
+        if (!list.IsPresent || list.Offset + _session.PointerSize > structure.Length)
             return false;
-        ulong first = BinaryPrimitives.ReadUInt64LittleEndian(structure[list.Offset..]);
-        return first != address + (ulong)list.Offset && KernelSession.IsKernelObject(first);
+        ulong first = _session.ReadPointer(structure[list.Offset..]);
+        return first != address + (ulong)list.Offset && _session.IsObject(first);
     }
 }

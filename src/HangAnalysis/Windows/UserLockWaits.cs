@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 
@@ -130,10 +129,11 @@ internal sealed class UserLockWaits
         ulong first = stack.Frames[stack.FirstUserFrame].StackPointer;
         int last = Math.Min(lockFrame + 2, stack.Frames.Length - 1);
         ulong size = Math.Min(stack.Frames[last].StackPointer - first, Limits.UserLockBytes);
-        Span<byte> slots = _stack.AsSpan(0, (int)size & ~7);
+        int pointer = memory.PointerSize;
+        Span<byte> slots = _stack.AsSpan(0, (int)size & -pointer);
         int read = memory.Read(first, slots);
-        for (int at = 0; at + 8 <= read; at += 8)
-            Consider(memory, BinaryPrimitives.ReadUInt64LittleEndian(slots[at..]), thread);
+        for (int at = 0; at + pointer <= read; at += pointer)
+            Consider(memory, memory.PointerAt(slots[at..]), thread);
         if (_found.Count != 1)
         {
             _system.Session.AddUnknown($"which critical section thread {thread.Address.Value:x16} waits for",
@@ -158,7 +158,7 @@ internal sealed class UserLockWaits
         ProcessFacts process = thread.Process;
         ObjectReference target = new(ObjectKind.Lock, section.Address, process.Address.Value);
         bool isLoaderLock = _loaderLock.IsPresent && process.EnvironmentBlock != 0
-            && memory.TryReadUInt64(process.EnvironmentBlock + (ulong)_loaderLock.Offset, out ulong loaderLock)
+            && memory.TryReadPointer(process.EnvironmentBlock + (ulong)_loaderLock.Offset, out ulong loaderLock)
             && loaderLock == section.Address;
         string? name = isLoaderLock ? "loader lock" : null;
         string evidence = DebuggerCommands.CriticalSection(target);

@@ -37,7 +37,7 @@ internal sealed class UserModules
     private List<TargetModule> Read(ProcessFacts process, IMemory memory)
     {
         if (process.EnvironmentBlock < LowestUserAddress
-            || !memory.TryReadUInt64(process.EnvironmentBlock + _ldrOffset, out ulong ldr) || ldr < LowestUserAddress)
+            || !memory.TryReadPointer(process.EnvironmentBlock + _ldrOffset, out ulong ldr) || ldr < LowestUserAddress)
             return [];
         return LoaderList.Read(memory, ldr + _listOffset, isUserMode: true, out _);
     }

@@ -50,13 +50,13 @@ internal sealed class WaitBlockReader
     /// <param name="timer">Address of the thread's own timer: its block is the time-out of the wait.</param>
     public IReadOnlyList<WaitedObject> Read(ulong thread, ulong list, int count, ulong timer)
     {
-        if (_size == 0 || !KernelSession.IsKernelObject(list))
+        if (_size == 0 || !_session.IsObject(list))
             return [];
         List<WaitedObject> objects = new(1);
         if (_next.IsPresent)
         {
             ulong block = list;
-            for (int i = 0; i < MostBlocks && KernelSession.IsKernelObject(block); i++)
+            for (int i = 0; i < MostBlocks && _session.IsObject(block); i++)
             {
                 Span<byte> bytes = _blocks.AsSpan(0, _size);
                 if (!_session.Memory.TryRead(block, bytes) || !Add(bytes, thread, timer, objects))
@@ -86,7 +86,7 @@ internal sealed class WaitBlockReader
         Span<byte> bytes = _blocks.AsSpan(0, _size);
         Span<byte> header = stackalloc byte[1];
         if (_size == 0 || !_session.Memory.TryRead(block, bytes) || _thread.Read(bytes) != thread
-            || _object.Read(bytes) is var gate && !KernelSession.IsKernelObject(gate)
+            || _object.Read(bytes) is var gate && !_session.IsObject(gate)
             || !_session.Memory.TryRead(gate, header) || (header[0] & TypeMask) != DispatcherObjects.Gate
             || DispatcherObjects.Describe(DispatcherObjects.Gate) is not { } kind)
             return [];
@@ -96,7 +96,7 @@ internal sealed class WaitBlockReader
     private bool Add(ReadOnlySpan<byte> block, ulong thread, ulong timer, List<WaitedObject> objects)
     {
         ulong target = _object.Read(block);
-        if (_thread.Read(block) != thread || _waitType.Read(block) > LastThreadWaitType || !KernelSession.IsKernelObject(target))
+        if (_thread.Read(block) != thread || _waitType.Read(block) > LastThreadWaitType || !_session.IsObject(target))
             return false;
         Span<byte> header = stackalloc byte[8];
         if (!_session.Memory.TryRead(target, header))

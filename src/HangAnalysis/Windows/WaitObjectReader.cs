@@ -108,14 +108,14 @@ internal sealed class WaitObjectReader
 
     /// <summary>As much of an object as its largest kind has; only a part of it where the rest is not in the dump.</summary>
     private ReadOnlySpan<byte> Load(ulong address) =>
-        _buffer.AsSpan(0, KernelSession.IsKernelObject(address) ? _session.Memory.Read(address, _buffer) : 0);
+        _buffer.AsSpan(0, _session.IsObject(address) ? _session.Memory.Read(address, _buffer) : 0);
 
     private static string Signal(int state) => state > 0 ? "signaled" : "not signaled";
 
     private WaitObjectFacts DescribeMutant(WaitObjectFacts facts, ThreadFacts thread, ReadOnlySpan<byte> bytes, int state)
     {
         string abandoned = _abandoned.IsSet(bytes) ? ", abandoned by an earlier owner" : "";
-        if (!_owner.IsPresent || bytes.Length < _owner.Offset + sizeof(ulong))
+        if (!_owner.IsPresent || bytes.Length < _owner.Offset + _owner.Size)
             return facts with { Info = Phrase.Of("its owner is not in the dump") };
         ulong address = _owner.Read(bytes);
         if (address == 0)
@@ -242,7 +242,7 @@ internal sealed class WaitObjectReader
         foreach (ulong entry in _entries)
         {
             ulong block = entry - (ulong)_waitListEntry.Offset;
-            if (!_session.Memory.TryReadUInt64(block + (ulong)_blockThread.Offset, out ulong waiter))
+            if (!_session.Memory.TryReadPointer(block + (ulong)_blockThread.Offset, out ulong waiter))
             {
                 isWhole = false;
                 continue;

@@ -62,8 +62,8 @@ internal sealed class WindowMessageWaits
         List<ThreadFacts> stuck = [];
         foreach (ThreadFacts thread in _system.Threads)
             if (thread.Role == WaitRole.Blocked && WaitEvidence.HasLasted(thread)
-                && _system.Session.Memory.TryReadUInt64(thread.Address.Value + (ulong)_win32Thread.Offset, out ulong window)
-                && KernelSession.IsKernelObject(window))
+                && _system.Session.Memory.TryReadPointer(thread.Address.Value + (ulong)_win32Thread.Offset, out ulong window)
+                && _system.Session.IsObject(window))
                 stuck.Add(thread);
         stuck.Sort((a, b) => (b.Age ?? default).CompareTo(a.Age ?? default) is not 0 and var order
             ? order

@@ -354,7 +354,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
             return;
         ulong processAddress = 0;
         if (_threadReader.OwningProcess.IsPresent)
-            Session.Memory.TryReadUInt64(crash.CurrentThread + (ulong)_threadReader.OwningProcess.Offset, out processAddress);
+            Session.Memory.TryReadPointer(crash.CurrentThread + (ulong)_threadReader.OwningProcess.Offset, out processAddress);
         if (_processReader.Read(processAddress) is not { } process)
             return;
         _processes = [process];
@@ -378,7 +378,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private ThreadFacts? ReadIdleThread(ulong current, ulong idle)
     {
         if (current != idle || !_threadReader.OwningProcess.IsPresent
-            || !Session.Memory.TryReadUInt64(current + (ulong)_threadReader.OwningProcess.Offset, out ulong address))
+            || !Session.Memory.TryReadPointer(current + (ulong)_threadReader.OwningProcess.Offset, out ulong address))
             return null;
         ProcessFacts? process = FindProcess(address) ?? _processReader.Read(address);
         if (process is null || _threadReader.Read(current, process) is not { } thread)

@@ -61,8 +61,8 @@ internal sealed class WorkQueueReader
         foreach (ThreadFacts thread in _system.Threads)
         {
             if (thread.Process.Id != SystemProcess || thread.HasExited
-                || !_session.Memory.TryReadUInt64(thread.Address.Value + (ulong)_threadQueue.Offset, out ulong queue)
-                || !KernelSession.IsKernelObject(queue))
+                || !_session.Memory.TryReadPointer(thread.Address.Value + (ulong)_threadQueue.Offset, out ulong queue)
+                || !_session.IsObject(queue))
                 continue;
             if (!workers.TryGetValue(queue, out List<ThreadFacts>? list))
                 workers.Add(queue, list = []);
@@ -149,18 +149,18 @@ internal sealed class WorkQueueReader
     /// <summary>Counts the entries of a list head, or of an array of them.</summary>
     private int CountItems(ulong heads, int size, ulong queue)
     {
-        const int HeadSize = 16;
+        int headSize = 2 * _session.PointerSize;
         _work.Clear();
         List<ulong> entries = [];
-        for (int i = 0; i < size / HeadSize && entries.Count < Limits.WorkItems; i++)
+        for (int i = 0; i < size / headSize && entries.Count < Limits.WorkItems; i++)
         {
-            string? problem = LinkedList.Collect(_session.Memory, heads + (ulong)(i * HeadSize), Limits.WorkItems - entries.Count, entries);
+            string? problem = LinkedList.Collect(_session.Memory, heads + (ulong)(i * headSize), Limits.WorkItems - entries.Count, entries);
             if (problem is not null)
                 _session.AddUnknown($"some items of work queue {queue:x16}", $"a list of its items is damaged: {problem}");
         }
         foreach (ulong entry in entries)
         {
-            string routine = _routine.IsPresent && _session.Memory.TryReadUInt64(entry + (ulong)_routine.Offset, out ulong address)
+            string routine = _routine.IsPresent && _session.Memory.TryReadPointer(entry + (ulong)_routine.Offset, out ulong address)
                 ? _system.DescribeAddress(address).Text
                 : "not in the dump";
             _work[routine] = _work.GetValueOrDefault(routine) + 1;

@@ -69,6 +69,8 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
         (ModuleKey, ulong) key = (module.Key, module.BaseAddress);
         if (_images.TryGetValue(key, out UnwindImage? image))
             return image;
+        if (module.Memory.PointerSize == sizeof(uint))
+            return _images[key] = Load32(module);
         image = UnwindImage.Load(module.BaseAddress, module.Size, Bytes(module));
         if (image.Functions is null && FindFile(module) is { } file)
             image = UnwindImage.Load(module.BaseAddress, module.Size, file);
@@ -76,6 +78,16 @@ internal sealed class ModuleSymbols : ISymbolSource, IImageSource, IDisposable
         if (image.Functions is not null || !module.IsUserMode)
             _images.Add(key, image);
         return image;
+    }
+
+    /// <summary>Frames of x86 code are described by the PDB; the image only shows what precedes a return address.</summary>
+    private UnwindImage Load32(TargetModule module)
+    {
+        IX86FrameSource? frames = GetSymbols(module) as IX86FrameSource;
+        UnwindImage image = UnwindImage.Load(module.BaseAddress, module.Size, Bytes(module), frames);
+        return image.IsExecutable(0) is null && FindFile(module) is { } file
+            ? UnwindImage.Load(module.BaseAddress, module.Size, file, frames)
+            : image;
     }
 
     /// <inheritdoc/>

@@ -33,6 +33,19 @@ public static class MsvcUndecorator
     public static string UndecoratePublic(string decorated)
     {
         ArgumentNullException.ThrowIfNull(decorated);
+        if (UndecorateCall(decorated) is { } plain)
+            return plain;
         return decorated.Length > 1 && decorated[0] == '_' ? decorated[1..] : UndecorateName(decorated);
+    }
+
+    /// <summary>
+    /// The name in a decoration of x86 that tells the bytes of parameters: _Name@8 (stdcall), @Name@8 (fastcall); null where it
+    /// is none ("Decorated names" of Microsoft's C++ documentation).
+    /// </summary>
+    internal static string? UndecorateCall(string decorated)
+    {
+        int at = decorated.LastIndexOf('@');
+        return at >= 2 && decorated[0] is '_' or '@' && at < decorated.Length - 1
+            && !decorated.AsSpan(at + 1).ContainsAnyExceptInRange('0', '9') ? decorated[1..at] : null;
     }
 }

@@ -56,6 +56,9 @@ internal sealed class PdbAddressMap
         return TryTranslate(_fromSource, source, out rva);
     }
 
+    /// <summary>The address that the linker gave to what now lies at an address of the image.</summary>
+    public bool TryToSource(uint rva, out uint source) => TryTranslate(_toSource, rva, out source);
+
     /// <summary>The section, from 1, and the offset of an address of the image.</summary>
     public bool TryToSection(uint rva, out ushort section, out uint offset, out bool isCode)
     {

@@ -66,6 +66,12 @@ internal sealed class PdbDebugInfo
     /// <summary>Stream of global and public symbol records.</summary>
     public int RecordsStream { get; } = -1;
 
+    /// <summary>Stream of FPO_DATA records (x86); -1 where there is none.</summary>
+    public int SizesStream { get; private set; } = -1;
+
+    /// <summary>Stream of frame data with programs (x86); -1 where there is none.</summary>
+    public int ProgramsStream { get; private set; } = -1;
+
     /// <summary>Sections of the image.</summary>
     public PdbAddressMap Addresses { get; }
 
@@ -146,6 +152,8 @@ internal sealed class PdbDebugInfo
         Span<byte> header = stackalloc byte[22];
         header.Fill(0xff);
         _file.Read(Stream, headerOffset, header[..(int)Math.Min((uint)header.Length, headerSize & ~1u)]);
+        SizesStream = StreamOf(header, 0);
+        ProgramsStream = StreamOf(header, 9);
         byte[] sections = ReadTable(header, 5);
         byte[] original = ReadTable(header, 10);
         byte[] fromSource = ReadTable(header, 4);
@@ -157,9 +165,12 @@ internal sealed class PdbDebugInfo
 
     private byte[] ReadTable(ReadOnlySpan<byte> header, int index)
     {
-        ushort stream = BinaryPrimitives.ReadUInt16LittleEndian(header[(index * 2)..]);
-        return stream == ushort.MaxValue ? [] : _file.ReadWhole(stream, SmallTableLimit) ?? [];
+        int stream = StreamOf(header, index);
+        return stream < 0 ? [] : _file.ReadWhole(stream, SmallTableLimit) ?? [];
     }
+
+    private static int StreamOf(ReadOnlySpan<byte> header, int index) =>
+        BinaryPrimitives.ReadUInt16LittleEndian(header[(index * 2)..]) is var stream and not ushort.MaxValue ? stream : -1;
 
     /// <summary>Where an object file's own symbols are.</summary>
     public readonly record struct Module(int Stream, uint SymbolBytes);

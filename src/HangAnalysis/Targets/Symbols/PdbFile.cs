@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using HangAnalysis.Targets.Unwinding;
 
 namespace HangAnalysis.Targets.Symbols;
 
@@ -6,7 +7,7 @@ namespace HangAnalysis.Targets.Symbols;
 /// A PDB of native code. Nothing but the directory of the file is read when it is opened: types, names and the symbols
 /// of object files are indexed at their first use. Lookups may come from several threads and wait for each other.
 /// </summary>
-public sealed class PdbFile : ISymbolFile
+public sealed class PdbFile : ISymbolFile, IX86FrameSource
 {
     private const int InfoStream = 1;
 
@@ -15,6 +16,7 @@ public sealed class PdbFile : ISymbolFile
     private readonly PdbDebugInfo _debugInfo;
     private readonly PdbTypes _types;
     private readonly PdbSymbols _symbols;
+    private PdbFrameData? _frames;
 
     private PdbFile(MsfFile file, string path)
     {
@@ -106,6 +108,15 @@ public sealed class PdbFile : ISymbolFile
             symbol = new NearestSymbol(MsvcUndecorator.UndecorateName(found.Name), start);
             return true;
         }
+    }
+
+    /// <inheritdoc/>
+    public bool TryFindFrame(uint rva, out X86FrameData frame)
+    {
+        frame = default;
+        lock (_gate)
+            return _debugInfo.Addresses.TryToSource(rva, out uint source)
+                && (_frames ??= new PdbFrameData(_file, _debugInfo)).TryFind(source, out frame);
     }
 
     /// <inheritdoc/>

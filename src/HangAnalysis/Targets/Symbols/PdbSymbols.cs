@@ -81,7 +81,7 @@ internal sealed class PdbSymbols
         {
             if (!TryResolve(record, out PdbSymbol symbol, out string recordName))
                 continue;
-            if (name != (undecorate ? MsvcUndecorator.UndecorateName(recordName) : recordName))
+            if (name != (undecorate ? Undecorate(recordName) : recordName))
                 continue;
             if (found && symbol.IsLocal || !_debugInfo.Addresses.TryToRva(symbol.Section, symbol.Offset, out uint at))
                 continue;
@@ -172,16 +172,19 @@ internal sealed class PdbSymbols
         foreach (uint record in _liveRecords ??= ReadLiveRecords())
         {
             ReadOnlySpan<byte> bytes = _records.ReadName(_debugInfo.RecordsStream, record, out _);
-            if (bytes.IsEmpty || bytes[0] != '?')
+            if (bytes.IsEmpty || bytes[0] is not ((byte)'?' or (byte)'_' or (byte)'@'))
                 continue;
             string name = Encoding.UTF8.GetString(bytes);
-            string plain = MsvcUndecorator.UndecorateName(name);
+            string plain = Undecorate(name);
             if (!ReferenceEquals(name, plain))
                 builder.Add(NameIndex.Hash(plain), record);
         }
 
         return builder.Build();
     }
+
+    private static string Undecorate(string name) =>
+        MsvcUndecorator.UndecorateCall(name) ?? MsvcUndecorator.UndecorateName(name);
 
     private PdbModuleSymbols.Table BuildData()
     {

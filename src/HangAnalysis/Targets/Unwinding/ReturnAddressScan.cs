@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.Targets.Images;
 
 namespace HangAnalysis.Targets.Unwinding;
@@ -30,7 +29,6 @@ public static class ReturnAddressScan
     /// <summary>Bytes of one stack that are searched: the default size of a user stack.</summary>
     public const int MaximumBytes = 1024 * 1024;
 
-    private const int WordSize = 8;
     private const int ChunkSize = 512;
     private const ulong PageMask = 0xfff;
 
@@ -43,30 +41,34 @@ public static class ReturnAddressScan
         IMemory stack, IUnwindImages images, ulong from, ulong limit, out ReturnAddressCandidate candidate)
     {
         candidate = default;
-        if (from > ulong.MaxValue - MaximumBytes - WordSize)
+        int wordSize = stack.PointerSize;
+        if (from > ulong.MaxValue - MaximumBytes - sizeof(ulong))
             return false;
-        ulong at = (from + WordSize - 1) & ~(ulong)(WordSize - 1);
+        ulong at = (from + (ulong)wordSize - 1) & ~(ulong)(wordSize - 1);
         limit = Math.Min(limit, at + MaximumBytes);
         Span<byte> chunk = stackalloc byte[ChunkSize];
-        while (at < limit && limit - at >= WordSize)
+        while (at < limit && limit - at >= (ulong)wordSize)
         {
-            int wanted = (int)Math.Min(limit - at, ChunkSize) & ~(WordSize - 1);
-            int words = stack.Read(at, chunk[..wanted]) / WordSize;
+            int wanted = (int)Math.Min(limit - at, ChunkSize) & ~(wordSize - 1);
+            int words = stack.Read(at, chunk[..wanted]) / wordSize;
             for (int i = 0; i < words; i++)
             {
-                ulong value = BinaryPrimitives.ReadUInt64LittleEndian(chunk[(i * WordSize)..]);
+                ulong value = stack.PointerAt(chunk[(i * wordSize)..]);
                 if (TryGrade(images, value, out UnwindImage? image, out ReturnAddressGrade grade))
                 {
-                    candidate = new ReturnAddressCandidate(at + (ulong)(i * WordSize), value, grade, image!);
+                    candidate = new ReturnAddressCandidate(at + (ulong)(i * wordSize), value, grade, image!);
                     return true;
                 }
             }
-            at += (ulong)(words * WordSize);
-            if (words * WordSize < wanted)
+            at += (ulong)(words * wordSize);
+            if (words * wordSize < wanted)
                 at = (at | PageMask) + 1;
         }
         return false;
     }
+
+    /// <summary>Whether a value can be a return address: it points into code, behind a call as far as that can be read.</summary>
+    internal static bool IsPlausible(IUnwindImages images, ulong value) => TryGrade(images, value, out _, out _);
 
     private static bool TryGrade(
         IUnwindImages images, ulong value, out UnwindImage? image, out ReturnAddressGrade grade)

@@ -52,7 +52,7 @@ public enum WalkEndReason
 /// </param>
 public readonly record struct WalkEnd(WalkEndReason Reason, ulong Address, CpuContext Context);
 
-/// <summary>Walks stacks of x64 code frame by frame into a buffer of the caller's, without allocation.</summary>
+/// <summary>Walks stacks of x64 and x86 code frame by frame into a buffer of the caller's, without allocation.</summary>
 public static class StackWalker
 {
     /// <summary>Walks by unwind data alone.</summary>
@@ -74,6 +74,8 @@ public static class StackWalker
         in CpuContext start, IMemory memory, IUnwindImages images, ulong stackLimit, Span<RawFrame> frames,
         out WalkEnd end)
     {
+        if (start.Architecture == Architecture.X86)
+            return X86Walk.Walk(start, memory, images, stackLimit, frames, out end);
         if (start.Architecture is not (Architecture.X64 or Architecture.Unknown))
             return WalkOther(start, frames, out end);
         CpuContext context = start;

@@ -42,11 +42,17 @@ public sealed class UnwindImage
     /// <summary>The function table, or null where no unwind data can be had.</summary>
     public FunctionTable? Functions { get; }
 
+    /// <summary>Frame data of x86 code, from the image's PDB; null where none can be had, and for other processors.</summary>
+    public IX86FrameSource? Frames { get; init; }
+
     /// <summary>Reads headers and function table of an image; what is absent stays unknown.</summary>
-    public static UnwindImage Load(ulong baseAddress, uint size, IImageBytes bytes) =>
+    public static UnwindImage Load(ulong baseAddress, uint size, IImageBytes bytes) => Load(baseAddress, size, bytes, null);
+
+    /// <summary>Reads an image that has frame data.</summary>
+    public static UnwindImage Load(ulong baseAddress, uint size, IImageBytes bytes, IX86FrameSource? frames) =>
         PeImage.TryRead(bytes, out PeImage? headers)
-            ? new UnwindImage(baseAddress, size, bytes, headers, FunctionTable.TryRead(headers))
-            : new UnwindImage(baseAddress, size, bytes, null, null);
+            ? new UnwindImage(baseAddress, size, bytes, headers, FunctionTable.TryRead(headers)) { Frames = frames }
+            : new UnwindImage(baseAddress, size, bytes, null, null) { Frames = frames };
 
     /// <summary>Whether <paramref name="address"/> lies inside the image.</summary>
     public bool Contains(ulong address) => address - BaseAddress < Size;
