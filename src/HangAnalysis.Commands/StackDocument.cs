@@ -12,14 +12,15 @@ internal static class StackDocument
         for (int i = 0; i < stack.Frames.Count && i < most; i++)
         {
             FrameFacts frame = stack.Frames[i];
-            bool candidate = frame.Certainty == Certainty.Candidate;
             List<Span> spans =
             [
                 new Span($"{frame.InstructionPointer:x16} "),
                 new Span(frame.Text, frame.Module?.Origin == ModuleOrigin.ThirdParty ? Tone.Caution : Tone.Normal),
             ];
-            if (candidate)
+            if (frame.Certainty == Certainty.Candidate)
                 spans.Add(new Span("  (candidate: found by scanning the stack)", Tone.Muted));
+            else if (frame.FoundBy is { } way)
+                spans.Add(new Span($"  (inferred: {way})", Tone.Muted));
             document.Add(new LineBlock(spans, [], indent));
         }
         if (stack.Frames.Count > most)

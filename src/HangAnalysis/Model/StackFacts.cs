@@ -68,6 +68,9 @@ public sealed record ModuleFacts(string Name, string FileName, ulong BaseAddress
 public sealed record FrameFacts(
     ulong StackPointer, ulong InstructionPointer, ModuleFacts? Module, string? Symbol, ulong Displacement, Certainty Certainty)
 {
+    /// <summary>How a frame was found that is inferred: <c>by frame pointers</c>; null where that needs no words.</summary>
+    public string? FoundBy { get; init; }
+
     /// <summary>Whether the frame is a step of the kernel's waiting machinery and says nothing about who waits.</summary>
     public bool IsWaitPrimitive { get; init; }
 

@@ -69,14 +69,21 @@ internal sealed class FrameNames(ITarget target, ModuleIndex kernelModules, User
         TargetModule? module = userThread is null
             ? kernelModules.FindModule(frame.InstructionPointer)
             : userModules.Get(userThread.Process).Modules.FindModule(frame.InstructionPointer);
-        Certainty certainty = frame.Kind == FrameKind.Scanned ? Certainty.Candidate : Certainty.Proven;
+        Certainty certainty = frame.Kind switch
+        {
+            FrameKind.Scanned => Certainty.Candidate,
+            FrameKind.FramePointer => Certainty.Inferred,
+            _ => Certainty.Proven,
+        };
+        string? foundBy = frame.Kind == FrameKind.FramePointer ? "by frame pointers" : null;
         if (module is null)
-            return new FrameFacts(frame.StackPointer, frame.InstructionPointer, null, null, 0, certainty);
+            return new FrameFacts(frame.StackPointer, frame.InstructionPointer, null, null, 0, certainty) { FoundBy = foundBy };
         ulong rva = frame.InstructionPointer - module.BaseAddress;
         NearestSymbol? symbol = FindSymbol(module, frame.InstructionPointer);
         return new FrameFacts(frame.StackPointer, frame.InstructionPointer, catalog.Describe(module), symbol?.Name,
             rva - (symbol?.Rva ?? 0), certainty)
         {
+            FoundBy = foundBy,
             IsWaitPrimitive = !module.IsUserMode && symbol is not null
                 && FrameKnowledge.IsWaitPrimitive($"{module.Name}!{symbol.Value.Name}"),
         };

@@ -38,7 +38,7 @@ internal static class SwitchFrame32
         start.Registers[3] = Word(stack, bytes, Ebx);
         start.InstructionPointer = inside;
         start.StackPointer = kernelStack + Ebp;
-        if (modules.FindModule(caller) != module || !ReturnAddressScan.IsPlausible(modules, caller))
+        if (modules.FindModule(caller) != module || !ReturnAddressScan.IsReturnAddress(modules, caller, Architecture.X86))
             return true;
         inner = new RawFrame(start.StackPointer, inside, caller, FrameKind.Unwound);
         start.InstructionPointer = caller;

@@ -55,6 +55,9 @@ public sealed class PeImage
     /// <summary>Machine value of x64.</summary>
     public const ushort MachineAmd64 = 0x8664;
 
+    /// <summary>Machine value of ARM64.</summary>
+    public const ushort MachineArm64 = 0xaa64;
+
     private const int DosHeaderSize = 64;
     private const int FileHeaderSize = 24;
     private const int SectionHeaderSize = 40;

@@ -1,4 +1,5 @@
 using HangAnalysis.Targets.Images;
+using HangAnalysis.Targets.Unwinding.Arm64;
 
 namespace HangAnalysis.Targets.Unwinding;
 
@@ -38,7 +39,12 @@ public static class ReturnAddressScan
     /// <summary>Finds the first candidate in [<paramref name="from"/>, <paramref name="limit"/>).</summary>
     /// <remarks>Pages that are absent are passed over. To go on, start at the slot after the candidate's.</remarks>
     public static bool TryFindNext(
-        IMemory stack, IUnwindImages images, ulong from, ulong limit, out ReturnAddressCandidate candidate)
+        IMemory stack, IUnwindImages images, ulong from, ulong limit, out ReturnAddressCandidate candidate) =>
+        TryFindNext(stack, images, from, limit, Architecture.X64, out candidate);
+
+    /// <summary>The same for the code of any processor.</summary>
+    public static bool TryFindNext(IMemory stack, IUnwindImages images, ulong from, ulong limit, Architecture architecture,
+        out ReturnAddressCandidate candidate)
     {
         candidate = default;
         int wordSize = stack.PointerSize;
@@ -54,7 +60,9 @@ public static class ReturnAddressScan
             for (int i = 0; i < words; i++)
             {
                 ulong value = stack.PointerAt(chunk[(i * wordSize)..]);
-                if (TryGrade(images, value, out UnwindImage? image, out ReturnAddressGrade grade))
+                if (architecture == Architecture.Arm64)
+                    value = Arm64Unwinder.WithoutMarks(value);
+                if (TryGrade(images, value, architecture, out UnwindImage? image, out ReturnAddressGrade grade))
                 {
                     candidate = new ReturnAddressCandidate(at + (ulong)(i * wordSize), value, grade, image!);
                     return true;
@@ -67,11 +75,12 @@ public static class ReturnAddressScan
         return false;
     }
 
-    /// <summary>Whether a value can be a return address: it points into code, behind a call as far as that can be read.</summary>
-    internal static bool IsPlausible(IUnwindImages images, ulong value) => TryGrade(images, value, out _, out _);
+    /// <summary>Whether a value can be a return address: it points into code, and behind a call as far as that can be seen.</summary>
+    internal static bool IsReturnAddress(IUnwindImages images, ulong value, Architecture architecture) =>
+        TryGrade(images, value, architecture, out _, out _);
 
     private static bool TryGrade(
-        IUnwindImages images, ulong value, out UnwindImage? image, out ReturnAddressGrade grade)
+        IUnwindImages images, ulong value, Architecture architecture, out UnwindImage? image, out ReturnAddressGrade grade)
     {
         grade = ReturnAddressGrade.PointsIntoCode;
         image = null;
@@ -88,7 +97,17 @@ public static class ReturnAddressScan
         if (!image.Bytes.TryRead(rva - MaximumCallLength, before))
             return true;
         grade = ReturnAddressGrade.FollowsCall;
-        return EndsInCall(before);
+        return architecture == Architecture.Arm64 ? EndsInArm64Call(before) : EndsInCall(before);
+    }
+
+    /// <summary>Whether eight bytes end in bl, blr or one of its forms with pointer authentication.</summary>
+    internal static bool EndsInArm64Call(ReadOnlySpan<byte> before)
+    {
+        uint code = BinaryPrimitives.ReadUInt32LittleEndian(before[^4..]);
+        const uint Branch = 0x94000000, BranchMask = 0xfc000000;
+        // Unconditional branch (register) of the processor's manual: opc 0001 and 1001, the rest but for the registers fixed.
+        const uint Register = 0xd63f0000, RegisterMask = 0xfefff000;
+        return (code & BranchMask) == Branch || (code & RegisterMask) == Register;
     }
 
     /// <summary>Whether eight bytes end in a call instruction: E8 rel32, or FF /2 with REX or without.</summary>

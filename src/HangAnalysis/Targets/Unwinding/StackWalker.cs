@@ -1,3 +1,5 @@
+using HangAnalysis.Targets.Unwinding.Arm64;
+
 namespace HangAnalysis.Targets.Unwinding;
 
 /// <summary>How a frame was come by.</summary>
@@ -8,6 +10,9 @@ public enum FrameKind
 
     /// <summary>By a machine frame: the code was interrupted there and did not call.</summary>
     AfterMachineFrame,
+
+    /// <summary>By the chain of frame pointers, for want of unwind data: functions that set none are left out.</summary>
+    FramePointer,
 
     /// <summary>By a search of the stack: it may be left over from an earlier call.</summary>
     Scanned,
@@ -52,7 +57,7 @@ public enum WalkEndReason
 /// </param>
 public readonly record struct WalkEnd(WalkEndReason Reason, ulong Address, CpuContext Context);
 
-/// <summary>Walks stacks of x64 and x86 code frame by frame into a buffer of the caller's, without allocation.</summary>
+/// <summary>Walks stacks frame by frame into a buffer of the caller's, without allocation.</summary>
 public static class StackWalker
 {
     /// <summary>Walks by unwind data alone.</summary>
@@ -76,15 +81,13 @@ public static class StackWalker
     {
         if (start.Architecture == Architecture.X86)
             return X86Walk.Walk(start, memory, images, stackLimit, frames, out end);
-        if (start.Architecture is not (Architecture.X64 or Architecture.Unknown))
-            return WalkOther(start, frames, out end);
         CpuContext context = start;
         FrameKind kind = FrameKind.Unwound;
         bool isFirst = true;
         for (int count = 0; count < frames.Length; count++)
         {
             CpuContext frame = context;
-            UnwindStep step = X64Unwinder.Step(ref context, memory, images, isFirst, out ulong failedAt);
+            UnwindStep step = Undo(ref context, memory, images, isFirst, out ulong failedAt);
             bool moved = step is UnwindStep.Frame or UnwindStep.MachineFrame;
             ulong returnAddress = moved ? context.InstructionPointer : 0;
             frames[count] = new RawFrame(frame.StackPointer, frame.InstructionPointer, returnAddress, kind);
@@ -96,6 +99,14 @@ public static class StackWalker
                     continue;
                 end = new WalkEnd(WalkEndReason.UserModeReached, context.InstructionPointer, context);
                 return count + 1;
+            }
+            if (step == UnwindStep.NoUnwindData && context.Architecture == Architecture.Arm64
+                && Arm64Unwinder.TryFollowFramePointer(ref context, memory, images, stackLimit))
+            {
+                frames[count] = frames[count] with { ReturnAddress = context.InstructionPointer };
+                kind = FrameKind.FramePointer;
+                isFirst = false;
+                continue;
             }
             if (CanScan(step, kind) && TryScan(ref context, memory, images, stackLimit))
             {
@@ -110,15 +121,12 @@ public static class StackWalker
         return frames.Length;
     }
 
-    /// <summary>The frame in which a processor stands whose stacks are not unwound here.</summary>
-    private static int WalkOther(in CpuContext start, Span<RawFrame> frames, out WalkEnd end)
-    {
-        end = new WalkEnd(WalkEndReason.NoUnwindData, start.InstructionPointer, start);
-        if (frames.IsEmpty)
-            return 0;
-        frames[0] = new RawFrame(start.StackPointer, start.InstructionPointer, 0, FrameKind.Unwound);
-        return 1;
-    }
+    /// <summary>Undoes one frame in the way of its processor.</summary>
+    private static UnwindStep Undo(
+        ref CpuContext context, IMemory memory, IUnwindImages images, bool isFirst, out ulong failedAt) =>
+        context.Architecture == Architecture.Arm64
+            ? Arm64Unwinder.Step(ref context, memory, images, isFirst, out failedAt)
+            : X64Unwinder.Step(ref context, memory, images, isFirst, out failedAt);
 
     // Behind a find of the search the registers are those of an inner frame, so a failure there says more of the find
     // than of the stack, and the search goes on.
@@ -129,10 +137,16 @@ public static class StackWalker
     private static bool TryScan(ref CpuContext context, IMemory memory, IUnwindImages images, ulong stackLimit)
     {
         if (!ReturnAddressScan.TryFindNext(
-            memory, images, context.StackPointer, stackLimit, out ReturnAddressCandidate candidate))
+            memory, images, context.StackPointer, stackLimit, context.Architecture, out ReturnAddressCandidate candidate))
             return false;
         context.InstructionPointer = candidate.Address;
         context.StackPointer = candidate.Slot + sizeof(ulong);
+        // A function of ARM64 stores its link register behind its caller's frame pointer, by which the caller is unwound.
+        if (context.Architecture == Architecture.Arm64 && memory.TryReadUInt64(candidate.Slot - sizeof(ulong), out ulong frame))
+        {
+            context.Registers[CpuContext.Fp] = frame;
+            context.StackPointer = (context.StackPointer + 0xf) & ~0xfUL;
+        }
         return true;
     }
 

@@ -7,6 +7,9 @@ public interface IUnwindImages
 {
     /// <summary>The image that holds an address, or null. Asked once or twice per frame: has to be quick.</summary>
     UnwindImage? Find(ulong address);
+
+    /// <summary>Where trap frames of an ARM64 kernel keep registers; null where its types do not tell.</summary>
+    Arm64.Arm64TrapFrame? Arm64TrapFrame => null;
 }
 
 /// <summary>One loaded image with what unwinding needs of it.</summary>
@@ -27,6 +30,7 @@ public sealed class UnwindImage
         Size = size;
         Bytes = bytes;
         Functions = functions;
+        Arm64Functions = headers is null ? null : Arm64.Arm64FunctionTable.TryRead(headers);
         _sections = headers is null ? null : [.. headers.Sections];
     }
 
@@ -41,6 +45,9 @@ public sealed class UnwindImage
 
     /// <summary>The function table, or null where no unwind data can be had.</summary>
     public FunctionTable? Functions { get; }
+
+    /// <summary>The function table of an ARM64 image; null for others, and where no unwind data can be had.</summary>
+    internal Arm64.Arm64FunctionTable? Arm64Functions { get; }
 
     /// <summary>Frame data of x86 code, from the image's PDB; null where none can be had, and for other processors.</summary>
     public IX86FrameSource? Frames { get; init; }

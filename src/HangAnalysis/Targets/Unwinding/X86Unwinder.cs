@@ -119,7 +119,7 @@ public static class X86Unwinder
         for (uint at = from; at < slot && at - from < 64 * WordSize; at += WordSize)
             if (stack.TryReadUInt32(at, out uint value) && value > slot && (value & (WordSize - 1)) == 0
                 && value - slot < Limits.StackBytes && stack.TryReadUInt32(value + WordSize, out uint returnAddress)
-                && ReturnAddressScan.IsPlausible(images, returnAddress))
+                && ReturnAddressScan.IsReturnAddress(images, returnAddress, Architecture.X86))
             {
                 caller.Registers[CpuContext.Rbp] = value;
                 return;
@@ -131,7 +131,7 @@ public static class X86Unwinder
     {
         for (uint at = expected; at - expected < SearchWords * WordSize; at += WordSize)
             if (stack.TryReadUInt32(at, out uint value) && (value == 0 && at == expected
-                || ReturnAddressScan.IsPlausible(images, value)))
+                || ReturnAddressScan.IsReturnAddress(images, value, Architecture.X86)))
                 return at;
         return expected;
     }
@@ -146,7 +146,7 @@ public static class X86Unwinder
         failedAt = ebp;
         if (!stack.TryReadUInt32(ebp, out uint saved) || !stack.TryReadUInt32(ebp + WordSize, out uint returnAddress))
             return isKnown ? UnwindStep.UnreadableStack : UnwindStep.NoUnwindData;
-        if (returnAddress != 0 && !isKnown && !ReturnAddressScan.IsPlausible(images, returnAddress))
+        if (returnAddress != 0 && !isKnown && !ReturnAddressScan.IsReturnAddress(images, returnAddress, Architecture.X86))
             return UnwindStep.NoUnwindData;
         CpuContext caller = context;
         caller.InstructionPointer = returnAddress;
@@ -176,7 +176,7 @@ public static class X86Unwinder
         // Without an image execution went astray by a call, whose return address is on top.
         if (isPushed)
             slot += WordSize;
-        if (!stack.TryReadUInt32(slot, out uint returnAddress) || !ReturnAddressScan.IsPlausible(images, returnAddress)
+        if (!stack.TryReadUInt32(slot, out uint returnAddress) || !ReturnAddressScan.IsReturnAddress(images, returnAddress, Architecture.X86)
             || !stack.TryReadUInt32(context.StackPointer, out uint saved))
             return false;
         context.InstructionPointer = returnAddress;
