@@ -138,7 +138,7 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
             session.Run(
                 () => arguments.WantsHelp
                     ? new CommandOutput(HelpCommand.Describe(command.Help, session.Commands.Commands), () => "null", [])
-                    : command.Run(session.Commands, arguments),
+                    : session.Commands.Run(command, arguments),
                 output =>
                 {
                     OutputForm form = TextOutput.FormOf(output.Form ?? arguments);

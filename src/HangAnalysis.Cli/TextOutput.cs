@@ -40,7 +40,7 @@ internal sealed class TextOutput(TextWriter writer, Func<TextWriter, ITextSink> 
                 {
                     if (_sink.IsClosed)
                         return;
-                    _sink.Write($"{address:x16}");
+                    _sink.Write(AddressText.Format(address, output.Document.HasNarrowAddresses));
                     _sink.EndLine();
                 }
                 break;

@@ -53,6 +53,14 @@ public sealed class CommandSession : IDisposable
     /// <summary>The commands of the dump's system.</summary>
     public CommandSet Commands => Source.Commands;
 
+    /// <summary>Runs a command; its document is told how long the system's addresses are.</summary>
+    public CommandOutput Run(ICommand command, CommandArguments arguments)
+    {
+        CommandOutput output = command.Run(this, arguments);
+        output.Document.HasNarrowAddresses |= Description.Architecture == Architecture.X86;
+        return output;
+    }
+
     /// <summary>Ends long sweeps.</summary>
     public CancellationToken Cancellation { get; private set; }
 

@@ -29,7 +29,7 @@ public static class FileCommand
         ICommand command = session.Commands.Require(own);
         CommandOutput output = own.WantsHelp
             ? new CommandOutput(HelpCommand.Describe(command.Help, session.Commands), () => "null", [])
-            : command.Run(session, own);
+            : session.Run(command, own);
         return output with { Document = new FileLinks(path, session.Commands).Wrap(output.Document), Form = own };
     }
 }

@@ -28,7 +28,7 @@ internal sealed class FileLinks
     /// <summary>The same document with its links led to the file. What is made while it is printed stays so.</summary>
     public Document Wrap(Document document)
     {
-        Document wrapped = new();
+        Document wrapped = new() { HasNarrowAddresses = document.HasNarrowAddresses };
         foreach (Block block in document.Blocks)
             wrapped.Add(Wrap(block));
         return wrapped;

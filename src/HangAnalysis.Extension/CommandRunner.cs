@@ -203,7 +203,7 @@ internal static class CommandRunner
             if (!isQuiet && !session.Target.HasKernelSymbols)
                 s_console.WriteError("nt has no symbols, without which threads and waits cannot be read: " +
                     session.Target.SymbolPathAdvice);
-            CommandOutput output = command.Run(session.Commands, arguments);
+            CommandOutput output = session.Commands.Run(command, arguments);
             watch.StopReading();
             s_console.Write(output, arguments, watch);
             if (session.Cancellation.IsCancellationRequested && !isQuiet)

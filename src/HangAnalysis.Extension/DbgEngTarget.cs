@@ -35,9 +35,10 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     public DbgEngTarget(EngineConnection engine, CancellationToken cancellation)
     {
         _engine = engine;
-        KernelMemory = new EngineMemory(engine);
+        bool is32Bit = EngineDescription.ArchitectureOf(engine.Control.GetActualProcessorType()) == Architecture.X86;
+        KernelMemory = new EngineMemory(engine, is32Bit);
         _physical = new EnginePhysicalMemory(engine, ReadEndPage());
-        _moduleList = engine.Spaces.ReadDebuggerData(LoadedModuleListAddress);
+        _moduleList = ReadDebuggerData(LoadedModuleListAddress);
         string? path = engine.Client.GetDumpFile();
         List<string> damage = [];
         DumpHeader? header = ReadHeader(path);
@@ -49,12 +50,12 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
         if (KernelModules.Count == 0)
             damage.Add("no module could be read");
         UnloadedModules = Description.HoldsPages
-            ? UnloadedDrivers.Read(KernelMemory, engine.Spaces.ReadDebuggerData(UnloadedDriversAddress))
-            : EngineModules.ReadUnloaded(engine);
-        CurrentThread = Description.HoldsPages ? 0 : engine.Objects.GetCurrentThreadDataOffset();
+            ? UnloadedDrivers.Read(KernelMemory, ReadDebuggerData(UnloadedDriversAddress))
+            : EngineModules.ReadUnloaded(engine, KernelMemory);
+        CurrentThread = Description.HoldsPages ? 0 : EngineModules.Narrow(KernelMemory, engine.Objects.GetCurrentThreadDataOffset());
         _client = new SymbolServerClient(null, null, null);
         _symbols = new ModuleSymbols(new SymbolLocator(SymbolPath.Parse(engine.Symbols.SymbolPath, DefaultStore()), _client),
-            new KernelAnchors(_moduleList, engine.Spaces.ReadDebuggerData(ActiveProcessHeadAddress),
+            new KernelAnchors(_moduleList, ReadDebuggerData(ActiveProcessHeadAddress),
                 header?.KdDebuggerDataBlock ?? 0),
             cancellation, OpenedByEngine);
         _contexts = new ProcessorContexts(KernelMemory, Description.Architecture, data, KernelModules, _symbols);
@@ -88,6 +89,8 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     /// <inheritdoc/>
     public IMemory OpenAddressSpace(ulong directoryTableBase)
     {
+        if (Description is { HoldsPages: true, Architecture: Architecture.X86 })
+            return OpenAddressSpace32(directoryTableBase);
         if (!Description.HoldsPages || Description.Architecture != Architecture.X64)
             return KernelMemory;
         if (_levels == 0)
@@ -96,6 +99,24 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
             ? KernelMemory
             : new ProcessMemory(_physical, new X64PageTables(_physical, directoryTableBase, _levels));
     }
+
+    /// <summary>Whether x86 page tables are those of PAE: that by which the module list lies where the engine sees it.</summary>
+    private IMemory OpenAddressSpace32(ulong directoryTableBase)
+    {
+        if (!KernelMemory.TryReadUInt64(_moduleList, out ulong expected))
+            return KernelMemory;
+        foreach (PageTables tables in (ReadOnlySpan<PageTables>)
+            [new X86PaePageTables(_physical, directoryTableBase), new X86PageTables(_physical, directoryTableBase)])
+        {
+            ProcessMemory memory = new(_physical, tables, is32Bit: true);
+            if (memory.TryReadUInt64(_moduleList, out ulong found) && found == expected)
+                return memory;
+        }
+        return KernelMemory;
+    }
+
+    private ulong ReadDebuggerData(uint index) =>
+        EngineModules.Narrow(KernelMemory, _engine.Spaces.ReadDebuggerData(index));
 
     /// <inheritdoc/>
     public ISymbolFile? GetSymbols(TargetModule module) => _symbols.GetSymbols(module);
@@ -131,8 +152,8 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
 
     private ulong ReadEndPage()
     {
-        ulong variable = _engine.Spaces.ReadDebuggerData(HighestPhysicalPageAddress);
-        return variable != 0 && KernelMemory.TryReadUInt64(variable, out ulong highest) && highest is > 0 and < MostPages
+        ulong variable = ReadDebuggerData(HighestPhysicalPageAddress);
+        return variable != 0 && KernelMemory.TryReadPointer(variable, out ulong highest) && highest is > 0 and < MostPages
             ? highest + 1
             : MostPages;
     }
@@ -174,10 +195,11 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     {
         if (module.IsUserMode)
             return null;
+        ulong baseAddress = KernelMemory.PointerSize == sizeof(uint) ? EngineMemory.Extend(module.BaseAddress) : module.BaseAddress;
         if (mayLoad)
             // What the engine says of images that it does not find.
-            _engine.Quietly(() => _engine.Symbols.LoadSymbolsAt(module.BaseAddress + PageCache.PageSize));
-        string path = _engine.Symbols.GetModuleName(ModuleNameKind.SymbolFile, module.BaseAddress);
+            _engine.Quietly(() => _engine.Symbols.LoadSymbolsAt(baseAddress + PageCache.PageSize));
+        string path = _engine.Symbols.GetModuleName(ModuleNameKind.SymbolFile, baseAddress);
         return path.EndsWith(".pdb", StringComparison.OrdinalIgnoreCase) && File.Exists(path) ? path : null;
     }
 

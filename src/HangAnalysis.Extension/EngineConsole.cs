@@ -29,7 +29,7 @@ internal sealed class EngineConsole(EngineConnection engine)
         using EngineWriter writer = new(engine.Control, DebugControl.AmbientText, watch.IsAskedWhilePrinting);
         if (arguments.Has("q"))
             foreach (ulong address in output.Addresses)
-                writer.Write($"{address:x16}\n");
+                writer.Write(AddressText.Format(address, output.Document.HasNarrowAddresses) + "\n");
         else
             writer.Write(output.Json() + "\n");
     }

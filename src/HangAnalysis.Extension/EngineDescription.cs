@@ -42,7 +42,7 @@ internal static class EngineDescription
         _ => "live kernel, no",
     };
 
-    private static Architecture ArchitectureOf(uint machine) => machine switch
+    internal static Architecture ArchitectureOf(uint machine) => machine switch
     {
         0x8664 => Architecture.X64,
         0x14c => Architecture.X86,

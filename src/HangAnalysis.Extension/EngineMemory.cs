@@ -4,12 +4,21 @@ using HangAnalysis.Targets.Dumps;
 namespace HangAnalysis.Extension;
 
 /// <summary>Kernel memory, as the engine translates it.</summary>
-internal sealed class EngineMemory(EngineConnection engine) : IMemory
+internal sealed class EngineMemory(EngineConnection engine, bool is32Bit) : IMemory
 {
     /// <summary>16 MB: the pages of some thousand kernel stacks and objects.</summary>
     private const int Slots = 4096;
 
-    private readonly PageCache _cache = new(engine.ReadVirtual, Slots);
+    // The engine wants addresses of 32-bit systems sign-extended; everybody else has them as they are.
+    private readonly PageCache _cache = is32Bit
+        ? new((address, buffer) => engine.ReadVirtual(Extend(address), buffer), Slots)
+        : new(engine.ReadVirtual, Slots);
+
+    /// <inheritdoc/>
+    public int PointerSize => is32Bit ? sizeof(uint) : sizeof(ulong);
+
+    /// <summary>An address of a 32-bit system as the engine writes it.</summary>
+    public static ulong Extend(ulong address) => address <= uint.MaxValue ? unchecked((ulong)(int)address) : address;
 
     /// <inheritdoc/>
     public int Read(ulong address, Span<byte> buffer) => _cache.Read(address, buffer);
@@ -46,8 +55,11 @@ internal sealed class EnginePhysicalMemory(EngineConnection engine, ulong endPag
 /// has to be undone whatever happens, and empties the engine's own caches at each switch; a hundred processes are walked in
 /// a sweep. Page tables over physical reads leave the engine's state alone.
 /// </remarks>
-internal sealed class ProcessMemory(EnginePhysicalMemory physical, PageTables tables) : IMemory
+internal sealed class ProcessMemory(EnginePhysicalMemory physical, PageTables tables, bool is32Bit = false) : IMemory
 {
+    /// <inheritdoc/>
+    public int PointerSize => is32Bit ? sizeof(uint) : sizeof(ulong);
+
     private const int Slots = 512;
     private const ulong Absent = ulong.MaxValue;
 

@@ -16,10 +16,11 @@ internal static class EngineModules
     public static List<TargetModule> Read(
         EngineConnection engine, TargetDescription description, IMemory memory, List<string> damage)
     {
-        if (description.HoldsPages && description.Architecture == Architecture.X64)
+        if (description.HoldsPages && description.Architecture is Architecture.X64 or Architecture.X86)
         {
-            ulong head = engine.Spaces.ReadDebuggerData(LoadedModuleListAddress);
-            List<TargetModule> modules = LoaderList.Read(memory, head, isUserMode: false, out string? problem);
+            bool is32Bit = memory.PointerSize == sizeof(uint);
+            ulong head = Narrow(memory, engine.Spaces.ReadDebuggerData(LoadedModuleListAddress));
+            List<TargetModule> modules = LoaderList.Read(memory, head, isUserMode: false, out string? problem, is32Bit);
             if (problem is not null)
                 damage.Add($"the module list is damaged: {problem}");
             if (modules.Count > 0)
@@ -29,16 +30,20 @@ internal static class EngineModules
     }
 
     /// <summary>The drivers that the engine knows to have been unloaded.</summary>
-    public static List<UnloadedModule> ReadUnloaded(EngineConnection engine)
+    public static List<UnloadedModule> ReadUnloaded(EngineConnection engine, IMemory memory)
     {
         List<UnloadedModule> drivers = [];
         DebugModuleParameters[] modules = engine.Symbols.GetModules(Limits.Modules);
         for (int i = 0; i < modules.Length; i++)
             if ((modules[i].Flags & Unloaded) != 0)
-                drivers.Add(new UnloadedModule(engine.Symbols.GetModuleName(ModuleNameKind.Image, i), modules[i].Base,
-                    modules[i].Base + modules[i].Size));
+                drivers.Add(new UnloadedModule(engine.Symbols.GetModuleName(ModuleNameKind.Image, i),
+                    Narrow(memory, modules[i].Base), Narrow(memory, modules[i].Base) + modules[i].Size));
         return drivers;
     }
+
+    /// <summary>An address that the engine gave: of 32-bit systems it extends the sign.</summary>
+    public static ulong Narrow(IMemory memory, ulong address) =>
+        memory.PointerSize == sizeof(uint) ? (uint)address : address;
 
     private static List<TargetModule> ReadFromEngine(EngineConnection engine, IMemory memory)
     {
@@ -50,7 +55,7 @@ internal static class EngineModules
             string path = engine.Symbols.GetModuleName(ModuleNameKind.LoadedImage, parameters.Base);
             if (path.Length == 0)
                 path = engine.Symbols.GetModuleName(ModuleNameKind.Image, parameters.Base);
-            TargetModule module = ModuleNames.Create(path, parameters.Base, parameters.Size, parameters.TimeDateStamp,
+            TargetModule module = ModuleNames.Create(path, Narrow(memory, parameters.Base), parameters.Size, parameters.TimeDateStamp,
                 parameters.Checksum, isUserMode: false, memory);
             modules.Insert(module.Name == "nt" ? 0 : modules.Count, module);
         }

@@ -81,7 +81,7 @@ internal sealed class PromptInterpreter(DumpSession dump)
             ?? throw new CommandUsageException($"unknown command '{line.Split(' ')[0]}'; help lists the commands");
         if (arguments.WantsHelp)
             return Text(HelpCommand.Describe(command.Help, dump.Commands.Commands));
-        CommandOutput output = command.Run(dump.Commands, arguments);
+        CommandOutput output = dump.Commands.Run(command, arguments);
         return new Answer(output, TextOutput.FormOf(output.Form ?? arguments));
     }
 

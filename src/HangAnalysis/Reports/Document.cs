@@ -87,6 +87,9 @@ public sealed class Document
     /// <summary>The blocks in reading order.</summary>
     public IReadOnlyList<Block> Blocks => _blocks;
 
+    /// <summary>Whether it is of a 32-bit system, whose addresses have eight digits; see <see cref="AddressText"/>.</summary>
+    public bool HasNarrowAddresses { get; set; }
+
     /// <summary>Adds a line or paragraph.</summary>
     public Document Add(params IReadOnlyList<Span> spans) => Add(new LineBlock(spans, []));
 

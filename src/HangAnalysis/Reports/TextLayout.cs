@@ -25,8 +25,14 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
     /// <summary>Columns below which no cell is cut.</summary>
     private const int NarrowestCell = 8;
 
+    private bool _isNarrow;
+
     /// <summary>Writes a document.</summary>
-    public void Write(Document document) => Write(document.Blocks);
+    public void Write(Document document)
+    {
+        _isNarrow = document.HasNarrowAddresses;
+        Write(document.Blocks);
+    }
 
     private void Write(IEnumerable<Block> blocks)
     {
@@ -129,7 +135,7 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
         int[] widths = [.. table.Columns.Select(c => DumpText.Clean(c.Title).Length)];
         foreach (IReadOnlyList<Span> row in table.Rows)
             for (int i = 0; i < widths.Length; i++)
-                widths[i] = Math.Max(widths[i], DumpText.Clean(row[i].Text).Length);
+                widths[i] = Math.Max(widths[i], Clean(row[i]).Text.Length);
         Shrink(table.Columns, widths, width - table.Indent - Gap * (widths.Length - 1));
         WriteRow(table, widths, [.. table.Columns.Select(c => Clean(new Span(c.Title, Tone.Strong)))]);
         WriteRow(table, widths, [.. widths.Select(w => new Span(new string('=', w), Tone.Muted))]);
@@ -192,7 +198,13 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
             sink.Write(new string(' ', count));
     }
 
-    private static Span Clean(Span span) => span with { Text = DumpText.Clean(span.Text) };
+    private Span Clean(Span span)
+    {
+        Span clean = span with { Text = DumpText.Clean(span.Text) };
+        return _isNarrow
+            ? clean with { Text = AddressText.Narrow(clean.Text), Command = clean.Command is { } command ? AddressText.Narrow(command) : null }
+            : clean;
+    }
 }
 
 /// <summary>Writes plain text.</summary>

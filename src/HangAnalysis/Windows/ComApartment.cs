@@ -13,7 +13,7 @@ namespace HangAnalysis.Windows;
 internal sealed class ComApartment
 {
     private const uint ApartmentThreaded = 0x80, MultiThreaded = 0x100;
-    private const int UsualFlagsOffset = 0x14;
+    private const int UsualFlagsOffset = 0x14, UsualFlagsOffset32 = 0xc;
     private const ulong LowestUserAddress = 0x10000, HighestUserAddress = 0x7fff_ffff_ffff;
 
     private static readonly string[] s_modules = ["combase", "ole32"];
@@ -50,11 +50,12 @@ internal sealed class ComApartment
         if (data is < LowestUserAddress or > HighestUserAddress || (data & 3) != 0)
             return Unknown($"TEB.ReservedForOle is {data:x16}, which is no address of a program's data");
         int? offset = FindOffset(process);
-        if (!memory.TryReadUInt32(data + (ulong)(offset ?? UsualFlagsOffset), out uint flags))
+        int usual = memory.PointerSize == sizeof(uint) ? UsualFlagsOffset32 : UsualFlagsOffset;
+        if (!memory.TryReadUInt32(data + (ulong)(offset ?? usual), out uint flags))
             return Unknown("COM's data of the thread are not in the dump");
         Certainty certainty = offset is null ? Certainty.Inferred : Certainty.Proven;
         string why = $"SOleTlsData.dwFlags is 0x{flags:x}" +
-            (offset is null ? $", read at +0x{UsualFlagsOffset:x} without symbols of COM" : "");
+            (offset is null ? $", read at +0x{usual:x} without symbols of COM" : "");
         return (flags & (ApartmentThreaded | MultiThreaded)) switch
         {
             ApartmentThreaded => new ApartmentFacts(ApartmentKind.SingleThreaded, certainty, why),

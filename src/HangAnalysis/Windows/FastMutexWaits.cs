@@ -38,7 +38,8 @@ internal sealed class FastMutexWaits
     {
         (_system, _sweep, _entries, _graph) = (system, sweep, entries, graph);
         StructLayout fast = system.Session.Types.Get("_FAST_MUTEX");
-        _event = fast.Required("Event");
+        // Called Gate in 2003 and Vista (ntddk.h of their kits), where it is an event all the same.
+        _event = fast.Optional("Gate") is { IsPresent: true } gate ? gate : fast.Required("Event");
         _owner = fast.Required("Owner");
         StructLayout guarded = system.Session.Types.Get("_KGUARDED_MUTEX");
         _gate = guarded.Optional("Gate");

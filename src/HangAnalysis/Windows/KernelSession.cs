@@ -84,6 +84,9 @@ internal sealed class KernelSession
             _unknowns.Add(unknown);
     }
 
+    /// <summary>An address as people and debuggers type it: of 32-bit systems also with its sign extended.</summary>
+    public ulong Narrow(ulong address) => Is32Bit ? (uint)address : address;
+
     /// <summary>The pointer that bytes begin with.</summary>
     public ulong ReadPointer(ReadOnlySpan<byte> bytes) => Is32Bit
         ? BinaryPrimitives.ReadUInt32LittleEndian(bytes)

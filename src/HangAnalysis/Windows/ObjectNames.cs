@@ -13,14 +13,16 @@ internal sealed class ObjectNames
     private const ulong NameBit = 2;
 
     private readonly KernelSession _session;
-    private readonly FieldSlot _infoMask, _body, _name;
+    private readonly FieldSlot _infoMask, _nameOffset, _body, _name;
     private readonly int _creatorSize, _nameSize;
 
     public ObjectNames(KernelSession session)
     {
         _session = session;
         StructLayout header = session.Types.Get("_OBJECT_HEADER");
-        _infoMask = header.Required("InfoMask");
+        // Up to Vista the header itself has the distance of its name.
+        _nameOffset = header.Optional("NameInfoOffset");
+        _infoMask = _nameOffset.IsPresent ? header.Optional("InfoMask") : header.Required("InfoMask");
         _body = header.Required("Body");
         StructLayout creator = session.Types.Get("_OBJECT_HEADER_CREATOR_INFO");
         creator.Required("TypeList");
@@ -33,6 +35,8 @@ internal sealed class ObjectNames
     /// <summary>The last part of an object's name; null where it has none or the dump does not hold it.</summary>
     public string? Find(ulong objectAddress)
     {
+        if (_nameOffset.IsPresent)
+            return FindEarlier(objectAddress);
         if (!_infoMask.IsPresent || !_body.IsPresent || !_name.IsPresent || !_session.IsObject(objectAddress))
             return null;
         ulong header = objectAddress - (ulong)_body.Offset;
@@ -42,5 +46,15 @@ internal sealed class ObjectNames
             return null;
         ulong creator = (mask & CreatorBit) != 0 ? (ulong)_creatorSize : 0;
         return UnicodeStrings.Read(_session.Memory, header - creator - (ulong)_nameSize + (ulong)_name.Offset);
+    }
+
+    private string? FindEarlier(ulong objectAddress)
+    {
+        if (!_body.IsPresent || !_name.IsPresent || !_session.IsObject(objectAddress))
+            return null;
+        ulong header = objectAddress - (ulong)_body.Offset;
+        return _session.Memory.TryReadByte(header + (ulong)_nameOffset.Offset, out byte distance) && distance >= _nameSize
+            ? UnicodeStrings.Read(_session.Memory, header - distance + (ulong)_name.Offset)
+            : null;
     }
 }

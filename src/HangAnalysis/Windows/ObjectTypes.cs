@@ -11,7 +11,7 @@ namespace HangAnalysis.Windows;
 internal sealed class ObjectTypes
 {
     private readonly KernelSession _session;
-    private readonly FieldSlot _body, _typeIndex, _name, _index;
+    private readonly FieldSlot _body, _typeIndex, _type, _name, _index;
     private readonly ulong _table;
     private readonly byte _cookie;
     private readonly bool _isMixed;
@@ -23,6 +23,7 @@ internal sealed class ObjectTypes
         StructLayout header = session.Types.Get("_OBJECT_HEADER");
         _body = header.Optional("Body");
         _typeIndex = header.Optional("TypeIndex");
+        _type = header.Optional("Type");
         StructLayout type = session.Types.Get("_OBJECT_TYPE");
         _name = type.Optional("Name");
         _index = type.Optional("Index");
@@ -37,6 +38,8 @@ internal sealed class ObjectTypes
     /// </summary>
     public string? Find(ulong address)
     {
+        if (_type.IsPresent && !_typeIndex.IsPresent)
+            return FindEarlier(address);
         if (_table == 0 || !_body.IsPresent || !_typeIndex.IsPresent || !_name.IsPresent
             || !_session.IsObject(address))
             return null;
@@ -48,6 +51,24 @@ internal sealed class ObjectTypes
         if (!_known.TryGetValue(index, out string? name))
             _known.Add(index, name = ReadName(index));
         return name;
+    }
+
+    /// <summary>
+    /// Up to Vista the header points to its type. A type is an object too: the type of types is its own type, which memory that
+    /// is no object's header does not lead to.
+    /// </summary>
+    private string? FindEarlier(ulong address) =>
+        _body.IsPresent && _name.IsPresent && TryReadType(address, out ulong type) && TryReadType(type, out ulong ofTypes)
+        && TryReadType(ofTypes, out ulong own) && own == ofTypes
+            ? UnicodeStrings.Read(_session.Memory, type + (ulong)_name.Offset)
+            : null;
+
+    private bool TryReadType(ulong address, out ulong type)
+    {
+        type = 0;
+        return _session.IsObject(address)
+            && _session.Memory.TryReadPointer(address - (ulong)_body.Offset + (ulong)_type.Offset, out type)
+            && _session.IsObject(type);
     }
 
     private string? ReadName(byte index)

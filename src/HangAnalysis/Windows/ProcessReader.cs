@@ -13,6 +13,7 @@ internal sealed class ProcessReader
     private readonly FieldSlot _type, _id, _parent, _name, _directoryTableBase, _peb, _session32, _links, _threadList;
     private readonly FieldSlot _kernelThreadList, _exitTime, _sessionPointer, _auditName, _freezeCount, _deepFreeze, _delete, _job;
     private readonly FieldSlot _wow64;
+    private readonly ulong _tableMask;
     private readonly List<ulong> _entries = [];
 
     public ProcessReader(KernelSession session, ThreadReader threads)
@@ -26,6 +27,8 @@ internal sealed class ProcessReader
         _parent = process.Required("InheritedFromUniqueProcessId");
         _name = process.Required("ImageFileName");
         _directoryTableBase = process.Required("Pcb.DirectoryTableBase");
+        // On x86 an array of two: the second is that of hyperspace.
+        _tableMask = session.Is32Bit ? uint.MaxValue : ulong.MaxValue;
         _peb = process.Required("Peb");
         _links = process.Required("ActiveProcessLinks");
         _threadList = process.Required("ThreadListHead");
@@ -96,7 +99,7 @@ internal sealed class ProcessReader
             Name = name,
             ParentId = _parent.Read(bytes),
             SessionId = ReadSessionId(_sessionPointer.Read(bytes)),
-            DirectoryTableBase = _directoryTableBase.Read(bytes),
+            DirectoryTableBase = _directoryTableBase.Read(bytes) & _tableMask,
             EnvironmentBlock = _peb.Read(bytes),
             Group = _job.Read(bytes),
             Is32Bit = _wow64.IsSet(bytes),

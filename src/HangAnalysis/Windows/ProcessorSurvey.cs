@@ -124,7 +124,8 @@ internal sealed class ProcessorSurvey(WindowsSystem system, FrameNames names, Mo
     /// <summary>The registers in a frame: what is kept in non-volatile ones comes back by unwinding.</summary>
     private bool TryUnwindTo(int processor, FrameFacts frame, out CpuContext context)
     {
-        if (!system.Target.TryGetProcessorContext(processor, out context))
+        // Which register of x86 code holds a lock is not known: what is unwound here is x64 code.
+        if (!system.Target.TryGetProcessorContext(processor, out context) || _session.Is32Bit)
             return false;
         bool isFirst = true;
         for (int i = 0; i < Limits.FreezeFrames + MostFramesInSpin; i++)

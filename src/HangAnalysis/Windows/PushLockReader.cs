@@ -32,12 +32,15 @@ internal sealed class PushLockReader
 {
     private readonly KernelSession _session;
     private readonly FieldSlot _next, _shareCount;
+    private readonly bool _isUnderstood;
 
     public PushLockReader(KernelSession session)
     {
         _session = session;
         StructLayout block = session.Types.Get("_EX_PUSH_LOCK_WAIT_BLOCK");
-        _next = block.Optional("Next");
+        // The bits of XP's push locks mean something else (Waiting, Exclusive, a count), and so do its wait blocks.
+        _isUnderstood = !block.Optional("Exclusive").IsPresent;
+        _next = _isUnderstood ? block.Optional("Next") : default;
         _shareCount = block.Optional("ShareCount");
     }
 
@@ -46,7 +49,7 @@ internal sealed class PushLockReader
 
     /// <summary>The value of the push lock at an address; null where it is not in the dump.</summary>
     public PushLockValue? Read(ulong address) =>
-        _session.IsObject(address) && _session.Memory.TryReadPointer(address, out ulong value)
+        _isUnderstood && _session.IsObject(address) && _session.Memory.TryReadPointer(address, out ulong value)
             ? new PushLockValue(value)
             : null;
 

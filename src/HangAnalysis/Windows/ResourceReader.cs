@@ -28,7 +28,7 @@ internal sealed class ResourceReader
     private readonly KernelSession _session;
     private readonly DispatcherWaiters _waiters;
     private readonly byte[] _buffer;
-    private readonly FieldSlot _list, _ownerTable, _flag, _sharedWaiters, _exclusiveWaiters, _owner, _shared, _exclusive;
+    private readonly FieldSlot _list, _ownerTable, _flag, _sharedWaiters, _exclusiveWaiters, _owner, _owners, _shared, _exclusive;
     private readonly FieldSlot _ownerThread, _tableSize, _chainThread, _chainEvent;
     private readonly int _ownerSize;
     private readonly bool _hasChain;
@@ -44,7 +44,9 @@ internal sealed class ResourceReader
         _flag = resource.Required("Flag");
         _sharedWaiters = resource.Required("SharedWaiters");
         _exclusiveWaiters = resource.Required("ExclusiveWaiters");
-        _owner = resource.Required("OwnerEntry");
+        // XP and 2003: an array of two, the first for the exclusive owner and the second for one that shares.
+        _owners = resource.Optional("OwnerThreads");
+        _owner = _owners.IsPresent ? _owners : resource.Required("OwnerEntry");
         _shared = resource.Required("NumberOfSharedWaiters");
         _exclusive = resource.Required("NumberOfExclusiveWaiters");
         StructLayout owner = session.Types.Get("_OWNER_ENTRY");
@@ -109,7 +111,10 @@ internal sealed class ResourceReader
     private List<ulong> ReadOwners(bool isExclusive)
     {
         List<ulong> owners = [];
-        AddOwner(_owner.Slice(_buffer), owners);
+        ReadOnlySpan<byte> own = _owner.Slice(_buffer);
+        AddOwner(own, owners);
+        if (_owners.IsPresent && _ownerSize > 0 && own.Length >= 2 * _ownerSize)
+            AddOwner(own[_ownerSize..], owners);
         ulong table = _ownerTable.Read(_buffer);
         if (isExclusive || _ownerSize == 0 || !_session.IsObject(table))
             return owners;

@@ -8,6 +8,9 @@ internal sealed class SystemClock
     /// <summary>KUSER_SHARED_DATA as the kernel sees it: the same address in every x64 and ARM64 Windows.</summary>
     private const ulong SharedUserData = 0xfffff780_00000000;
 
+    /// <summary>The same of x86.</summary>
+    private const ulong SharedUserData32 = 0xffdf0000;
+
     /// <summary>
     /// TickCountQuad: at +320 since Server 2003, so that it is read where the symbols lack the structure, too.
     /// </summary>
@@ -15,7 +18,7 @@ internal sealed class SystemClock
 
     /// <summary>
     /// KUSER_SHARED_DATA.InterruptTime and InterruptTimeBias (ntddk.h): units of 100 ns since the start, and how many of them
-    /// the machine has slept. Both lie there in every x64 Windows since 7.
+    /// the machine has slept. Both lie there in every Windows since 7, and the first since XP.
     /// </summary>
     private const ulong InterruptTimeOffset = 0x8, InterruptTimeBiasOffset = 0x3b0;
 
@@ -25,7 +28,11 @@ internal sealed class SystemClock
 
     public SystemClock(KernelSession session)
     {
-        bool haveTicks = session.Memory.TryReadUInt64(SharedUserData + TickCountOffset, out ulong ticks);
+        ulong shared = session.Is32Bit ? SharedUserData32 : SharedUserData;
+        bool haveTicks = session.Memory.TryReadUInt64(shared + TickCountOffset, out ulong ticks);
+        // XP keeps its ticks in a variable alone.
+        if (ticks == 0 && session.Is32Bit && session.TryGetAddress("KeTickCount", out ulong variable))
+            haveTicks = session.Memory.TryReadUInt64(variable, out ticks);
         uint increment = 0;
         foreach (string name in (ReadOnlySpan<string>)["KeMaximumIncrement", "KeTimeIncrement"])
             if (increment == 0 && session.TryGetAddress(name, out ulong address))
@@ -36,8 +43,8 @@ internal sealed class SystemClock
         _now = (uint)ticks;
         _increment = increment;
         // Whether a timer counts the time that the machine slept depends on its kind: where it has slept, nothing is told.
-        if (session.Memory.TryReadUInt64(SharedUserData + InterruptTimeOffset, out ulong interruptTime) && interruptTime != 0
-            && session.Memory.TryReadUInt64(SharedUserData + InterruptTimeBiasOffset, out ulong slept) && slept == 0)
+        if (session.Memory.TryReadUInt64(shared + InterruptTimeOffset, out ulong interruptTime) && interruptTime != 0
+            && session.Memory.TryReadUInt64(shared + InterruptTimeBiasOffset, out ulong slept) && slept == 0)
             _interruptTime = interruptTime;
         if (!IsKnown && session.Symbols is not null && session.Target.Description.HoldsPages)
             session.AddUnknown("how long threads have waited",

@@ -52,7 +52,8 @@ internal sealed class ThreadReader
         _stackBase = thread.Required("Tcb.StackBase");
         _stackLimit = thread.Required("Tcb.StackLimit");
         _resident = thread.Required("Tcb.KernelStackResident");
-        _systemThread = thread.Required("Tcb.SystemThread");
+        // A flag of the ETHREAD up to Vista.
+        _systemThread = FirstOf(thread, "Tcb.SystemThread", "SystemThread");
         _teb = thread.Required("Tcb.Teb");
         _trapFrame = thread.Required("Tcb.TrapFrame");
         _waitBlockList = thread.Required("Tcb.WaitBlockList");
@@ -72,8 +73,12 @@ internal sealed class ThreadReader
         _freezeFlags = thread.Optional("Tcb.FreezeFlags");
         ProcessThreadListEntry = thread.Required("ThreadListEntry");
         KernelThreadListEntry = thread.Required("Tcb.ThreadListEntry");
-        OwningProcess = thread.Required("Tcb.Process");
+        // XP has no KTHREAD.Process.
+        OwningProcess = FirstOf(thread, "Tcb.Process", "ThreadsProcess");
     }
+
+    private static FieldSlot FirstOf(StructLayout thread, string path, string earlier) =>
+        thread.Optional(earlier) is { IsPresent: true } slot && !thread.Optional(path).IsPresent ? slot : thread.Required(path);
 
     /// <summary>Names of _KTHREAD_STATE.</summary>
     public IReadOnlyList<string> StateNames => [.. _stateNames.Where(n => n is not null)];

@@ -17,9 +17,9 @@ internal sealed class UserModules
         _session = session;
         FieldSlot ldr = session.Types.Get("_PEB").Optional("Ldr");
         FieldSlot list = session.Types.Get("_PEB_LDR_DATA").Optional("InLoadOrderModuleList");
-        // Both offsets are the same in every x64 Windows; the symbols are believed where they have them.
-        _ldrOffset = ldr.IsPresent ? (ulong)ldr.Offset : 0x18;
-        _listOffset = list.IsPresent ? (ulong)list.Offset : 0x10;
+        // Both offsets are the same in every Windows of one pointer size; the symbols are believed where they have them.
+        _ldrOffset = ldr.IsPresent ? (ulong)ldr.Offset : session.Is32Bit ? 0xcUL : 0x18;
+        _listOffset = list.IsPresent ? (ulong)list.Offset : session.Is32Bit ? 0xcUL : 0x10;
     }
 
     /// <summary>The modules of a process and its address space. Remembered for the session.</summary>
@@ -39,6 +39,6 @@ internal sealed class UserModules
         if (process.EnvironmentBlock < LowestUserAddress
             || !memory.TryReadPointer(process.EnvironmentBlock + _ldrOffset, out ulong ldr) || ldr < LowestUserAddress)
             return [];
-        return LoaderList.Read(memory, ldr + _listOffset, isUserMode: true, out _);
+        return LoaderList.Read(memory, ldr + _listOffset, isUserMode: true, out _, _session.Is32Bit);
     }
 }

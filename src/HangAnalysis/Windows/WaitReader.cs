@@ -23,6 +23,7 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
         AlpcReader messages = new(system.Session);
         AlpcServers servers = new(messages, new QueueReader(system), graph);
         AlpcWaits alpc = new(system, messages, servers, names, graph);
+        LpcWaits lpc = new(system, names, graph);
         ObjectWaits objects = new(system, graph, names);
         UserLockWaits userLocks = new(system, sweep, graph);
         WindowMessageWaits sends = new(system, sweep, graph);
@@ -46,6 +47,7 @@ internal sealed class WaitReader(WindowsSystem system, StackSweep sweep, WaitGra
             if (thread.Role is not WaitRole.Blocked and not WaitRole.Ordinary)
                 continue;
             alpc.Add(thread);
+            lpc.Add(thread);
             objects.Add(thread);
             userLocks.Add(thread);
             sends.Add(thread);

@@ -50,7 +50,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
         Clock = new SystemClock(Session);
         _threadReader = new ThreadReader(Session, Clock);
         _processReader = new ProcessReader(Session, _threadReader);
-        if (target.Description.Architecture != Architecture.X64)
+        if (target.Description.Architecture is not (Architecture.X64 or Architecture.X86))
             Session.AddUnknown("who waits for whom",
                 $"whole-system analysis of {target.Description.Architecture.ToString().ToLowerInvariant()} dumps is not there yet");
         else if (target.Description.HoldsPages)
@@ -137,10 +137,10 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private ProgramReader Programs => _programs ??= new ProgramReader(Session, _userModules);
 
     /// <inheritdoc/>
-    public ThreadFacts? FindThread(ulong address) => _threadIndex.GetValueOrDefault(address);
+    public ThreadFacts? FindThread(ulong address) => _threadIndex.GetValueOrDefault(Session.Narrow(address));
 
     /// <inheritdoc/>
-    public ProcessFacts? FindProcess(ulong address) => _processIndex.GetValueOrDefault(address);
+    public ProcessFacts? FindProcess(ulong address) => _processIndex.GetValueOrDefault(Session.Narrow(address));
 
     /// <inheritdoc/>
     public ObjectFacts? FindObject(ObjectReference reference) => _graph.Objects.GetValueOrDefault(reference);

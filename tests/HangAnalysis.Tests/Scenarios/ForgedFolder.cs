@@ -40,7 +40,7 @@ internal sealed class ForgedFolder : IDisposable
     public static string Run(CommandSession session, string line)
     {
         CommandArguments arguments = session.Parse(line);
-        return Print(session.Commands.Require(arguments).Run(session, arguments).Document);
+        return Print(session.Run(session.Commands.Require(arguments), arguments).Document);
     }
 
     /// <summary>A document as text.</summary>

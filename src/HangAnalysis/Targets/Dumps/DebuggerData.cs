@@ -14,9 +14,13 @@ internal sealed class DebuggerData
     private const int WantedSize = 0x360;
     private const int SmallestSize = 0x2c4;
 
-    private readonly byte[] _bytes;
+    /// <summary>Sizes of the block that kernels have written; XP's is the shortest. Behind its end lies something else.</summary>
+    private const uint ShortestBlock = 0x208;
 
-    private DebuggerData(byte[] bytes) => _bytes = bytes;
+    private readonly byte[] _bytes;
+    private readonly ulong _pointerMask;
+
+    private DebuggerData(byte[] bytes, ulong pointerMask) => (_bytes, _pointerMask) = (bytes, pointerMask);
 
     /// <summary>Address of the pointer to the list of unloaded drivers.</summary>
     public ulong MmUnloadedDrivers => Pointer(0x220);
@@ -47,12 +51,16 @@ internal sealed class DebuggerData
     {
         byte[] bytes = new byte[WantedSize];
         int read = address == 0 ? 0 : memory.Read(address, bytes);
-        return read >= SmallestSize && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(0x10)) == Tag
-            ? new DebuggerData(bytes)
-            : null;
+        if (read < SmallestSize || BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(0x10)) != Tag)
+            return null;
+        uint size = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(0x14));
+        if (size is >= ShortestBlock and < WantedSize)
+            bytes.AsSpan((int)size).Clear();
+        // On x86 pointers of this block may be sign-extended.
+        return new DebuggerData(bytes, memory.PointerSize == sizeof(uint) ? uint.MaxValue : ulong.MaxValue);
     }
 
-    private ulong Pointer(int offset) => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(offset));
+    private ulong Pointer(int offset) => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(offset)) & _pointerMask;
 
     private ushort Offset(int index) => BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(0x298 + index * 2));
 }

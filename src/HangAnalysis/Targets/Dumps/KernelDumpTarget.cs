@@ -122,10 +122,14 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     }
 
     /// <inheritdoc/>
-    public IMemory OpenAddressSpace(ulong directoryTableBase) =>
-        _physical is null || _header.Architecture != Architecture.X64
-            ? KernelMemory
-            : new PagedMemory(_physical, new X64PageTables(_physical, directoryTableBase, _levels), ProcessCacheEntries);
+    public IMemory OpenAddressSpace(ulong directoryTableBase) => (_physical, _header.Architecture) switch
+    {
+        ({ } physical, Architecture.X64) =>
+            new PagedMemory(physical, new X64PageTables(physical, directoryTableBase, _levels), ProcessCacheEntries),
+        ({ } physical, Architecture.X86) =>
+            new PagedMemory(physical, TablesOf32(physical, directoryTableBase, _header.Pae), ProcessCacheEntries, is32Bit: true),
+        _ => KernelMemory,
+    };
 
     /// <inheritdoc/>
     public ISymbolFile? GetSymbols(TargetModule module) => _symbols.GetSymbols(module);
@@ -160,6 +164,9 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         _file.Dispose();
     }
 
+    private static PageTables TablesOf32(PhysicalPages physical, ulong root, bool hasPae) =>
+        hasPae ? new X86PaePageTables(physical, root) : new X86PageTables(physical, root);
+
     /// <summary>
     /// The kernel's address space. Whether x64 page tables have four or five levels is in no field of the header: the
     /// number by which the module list can be read is the right one.
@@ -170,9 +177,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         switch (header.Architecture)
         {
             case Architecture.X86:
-                return (new PagedMemory(physical,
-                    header.Pae ? new X86PaePageTables(physical, root) : new X86PageTables(physical, root),
-                    KernelCacheEntries, is32Bit: true), 0);
+                return (new PagedMemory(physical, TablesOf32(physical, root, header.Pae), KernelCacheEntries, is32Bit: true), 0);
             case Architecture.Arm64:
                 return (new PagedMemory(physical, new Arm64PageTables(physical, root), KernelCacheEntries), 0);
         }
@@ -197,14 +202,14 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         int pointerSize = header.Is64Bit ? sizeof(ulong) : sizeof(uint);
         BlockMemory blocks = new(file, triage.Blocks, pointerSize);
         DebuggerData? data = DebuggerData.Read(blocks, header.KdDebuggerDataBlock);
-        if (data is null || !header.Is64Bit)
+        if (data is null)
             return (blocks, data, 0);
         List<MemoryBlock> all = [.. triage.Blocks];
-        ulong thread = Word(file, triage.ProcessorBlockOffset, data.OffsetPrcbCurrentThread);
+        ulong thread = Word(file, triage.ProcessorBlockOffset, data.OffsetPrcbCurrentThread, pointerSize);
         if (thread != 0 && triage.ThreadOffset != 0)
         {
             all.Add(new MemoryBlock(thread, triage.ThreadOffset, Room(file, triage.ThreadOffset, data.SizeEThread)));
-            ulong process = Word(file, triage.ThreadOffset, data.OffsetKThreadApcProcess);
+            ulong process = Word(file, triage.ThreadOffset, data.OffsetKThreadApcProcess, pointerSize);
             if (process != 0 && triage.ProcessOffset != 0)
                 all.Add(new MemoryBlock(process, triage.ProcessOffset, Room(file, triage.ProcessOffset, data.SizeEProcess)));
         }
@@ -225,10 +230,12 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     private static uint Room(DumpFile file, uint offset, ushort size) =>
         (uint)Math.Clamp(file.Length - offset, 0, size);
 
-    private static ulong Word(DumpFile file, uint block, ushort offset)
+    private static ulong Word(DumpFile file, uint block, ushort offset, int size)
     {
-        ReadOnlySpan<byte> bytes = block == 0 ? default : file.ReadBytes((long)block + offset, 8);
-        return bytes.Length < 8 ? 0 : System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+        ReadOnlySpan<byte> bytes = block == 0 ? default : file.ReadBytes((long)block + offset, size);
+        return bytes.Length < size ? 0
+            : size == sizeof(uint) ? System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(bytes)
+            : System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(bytes);
     }
 
     private static SymbolPath WithFolder(string path, SymbolPath symbolPath)

@@ -8,6 +8,14 @@ internal interface IPhysicalMemory
 
     /// <summary>Reads an aligned 8-byte value: an entry of a page table.</summary>
     bool TryReadEntry64(ulong physicalAddress, out ulong value);
+
+    /// <summary>Reads an aligned 4-byte value: an entry of a page table of x86 without PAE.</summary>
+    bool TryReadEntry32(ulong physicalAddress, out uint value)
+    {
+        bool read = TryReadEntry64(physicalAddress & ~7UL, out ulong both);
+        value = (uint)(both >> ((int)(physicalAddress & 4) * 8));
+        return read;
+    }
 }
 
 /// <summary>Translates virtual addresses by the page tables that the dump holds.</summary>
@@ -83,7 +91,7 @@ internal sealed class X64PageTables(IPhysicalMemory physical, ulong directoryTab
 }
 
 /// <summary>x86 with PAE: four directory pointers, then 512 entries of 8 bytes; pages of 4 KB and 2 MB.</summary>
-internal sealed class X86PaePageTables(PhysicalPages physical, ulong directoryTableBase) : PageTables
+internal sealed class X86PaePageTables(IPhysicalMemory physical, ulong directoryTableBase) : PageTables
 {
     private const ulong PageNumberMask = 0x000f_ffff_ffff_f000;
 
@@ -110,7 +118,7 @@ internal sealed class X86PaePageTables(PhysicalPages physical, ulong directoryTa
 }
 
 /// <summary>x86 without PAE: two levels of 1,024 entries of 4 bytes; pages of 4 KB and 4 MB.</summary>
-internal sealed class X86PageTables(PhysicalPages physical, ulong directoryTableBase) : PageTables
+internal sealed class X86PageTables(IPhysicalMemory physical, ulong directoryTableBase) : PageTables
 {
     /// <inheritdoc/>
     public override bool TryTranslate(ulong address, out ulong physicalAddress)

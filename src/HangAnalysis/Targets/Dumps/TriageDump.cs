@@ -6,13 +6,14 @@ namespace HangAnalysis.Targets.Dumps;
 /// <summary>The part of a small ("triage") dump behind its header: where its blocks and lists lie.</summary>
 /// <remarks>
 /// Layout: eighteen 32-bit words at 0x2000 (0x1000 for 32-bit dumps), then TopOfStack; on x64 and ARM64 the debugger data
-/// at +70 and the data blocks at +78. Checked on real small dumps of builds 19041 to 26100 and on written ones.
+/// at +70 and the data blocks at +78, on x86 at +58 and +60. Checked on real small dumps of builds 19041 to 26100 and on
+/// written ones; that of x86 follows the public description of the format and was not checked on a real dump.
 /// </remarks>
 internal sealed class TriageDump
 {
     private const uint EndMarker = 0x44475254; // 'TRGD'
     private const int DataBlockSize = 16;
-    private const int UnloadedEntrySize = 0x38;
+    private const int LargestUnloadedEntry = 0x38;
 
     private readonly DumpFile _file;
     private readonly bool _is64Bit;
@@ -63,13 +64,11 @@ internal sealed class TriageDump
         uint stackOffset = U32(b, 10);
         uint stackSize = U32(b, 11);
         AddBlock(file, blocks, topOfStack, stackOffset, stackSize, "call stack", damage);
-        if (header.Is64Bit)
-        {
-            AddBlock(file, blocks, header.KdDebuggerDataBlock, BinaryPrimitives.ReadUInt32LittleEndian(b[0x70..]),
-                BinaryPrimitives.ReadUInt32LittleEndian(b[0x74..]), "debugger data", damage);
-            AddDataBlocks(file, blocks, BinaryPrimitives.ReadUInt32LittleEndian(b[0x78..]),
-                BinaryPrimitives.ReadUInt32LittleEndian(b[0x7c..]), damage);
-        }
+        int tables = header.Is64Bit ? 0x70 : 0x58;
+        AddBlock(file, blocks, header.KdDebuggerDataBlock, BinaryPrimitives.ReadUInt32LittleEndian(b[tables..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(b[(tables + 4)..]), "debugger data", damage);
+        AddDataBlocks(file, blocks, BinaryPrimitives.ReadUInt32LittleEndian(b[(tables + 8)..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(b[(tables + 12)..]), header.Is64Bit ? ulong.MaxValue : uint.MaxValue, damage);
         return new TriageDump(file, header.Is64Bit, b)
         {
             Blocks = blocks,
@@ -113,27 +112,34 @@ internal sealed class TriageDump
     public List<UnloadedModule> ReadUnloaded()
     {
         List<UnloadedModule> unloaded = [];
-        if (_unloadedOffset == 0 || !_is64Bit)
+        if (_unloadedOffset == 0)
             return unloaded;
-        ReadOnlySpan<byte> count = _file.ReadBytes(_unloadedOffset, 8);
-        if (count.Length < 8)
+        // A count in a pointer's room; then UNICODE_STRING, twelve characters of the name, start and end.
+        int pointer = _is64Bit ? sizeof(ulong) : sizeof(uint);
+        int name = 2 * pointer, size = _is64Bit ? LargestUnloadedEntry : 4 * pointer + 24;
+        ReadOnlySpan<byte> count = _file.ReadBytes(_unloadedOffset, pointer);
+        if (count.Length < pointer)
             return unloaded;
         // MI_UNLOADED_DRIVERS = 50 entries: the kernel keeps no more (public documentation of lm u and !unloaded).
         uint entries = Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(count), 64);
         for (int i = 0; i < entries; i++)
         {
-            ReadOnlySpan<byte> entry = _file.ReadBytes(_unloadedOffset + 8 + (long)i * UnloadedEntrySize, UnloadedEntrySize);
-            if (entry.Length < UnloadedEntrySize)
+            ReadOnlySpan<byte> entry = _file.ReadBytes(_unloadedOffset + pointer + (long)i * size, size);
+            if (entry.Length < size)
                 break;
             int bytes = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(entry), (ushort)24) & ~1;
-            string name = Encoding.Unicode.GetString(entry.Slice(0x10, bytes)).TrimEnd('\0');
-            ulong start = BinaryPrimitives.ReadUInt64LittleEndian(entry[0x28..]);
-            ulong end = BinaryPrimitives.ReadUInt64LittleEndian(entry[0x30..]);
-            if (name.Length > 0 && end > start)
-                unloaded.Add(new UnloadedModule(name, start, end));
+            string text = Encoding.Unicode.GetString(entry.Slice(name, bytes)).TrimEnd('\0');
+            ulong start = Address(entry[^(2 * pointer)..]);
+            ulong end = Address(entry[^pointer..]);
+            if (text.Length > 0 && end > start)
+                unloaded.Add(new UnloadedModule(text, start, end));
         }
         return unloaded;
     }
+
+    private ulong Address(ReadOnlySpan<byte> bytes) => _is64Bit
+        ? BinaryPrimitives.ReadUInt64LittleEndian(bytes)
+        : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
 
     private TargetModule? MakeModule(string path, ReadOnlySpan<byte> entry, IMemory memory)
     {
@@ -183,7 +189,8 @@ internal sealed class TriageDump
         return text.Length < characters * 2 ? null : Encoding.Unicode.GetString(text);
     }
 
-    private static void AddDataBlocks(DumpFile file, List<MemoryBlock> blocks, uint offset, uint count, List<string> damage)
+    private static void AddDataBlocks(
+        DumpFile file, List<MemoryBlock> blocks, uint offset, uint count, ulong addressMask, List<string> damage)
     {
         uint room = (uint)Math.Min(uint.MaxValue, Math.Max(0, file.Length - offset) / DataBlockSize);
         if (count > room)
@@ -194,7 +201,7 @@ internal sealed class TriageDump
         for (uint i = 0; i < count; i++)
         {
             ReadOnlySpan<byte> entry = file.ReadBytes(offset + (long)i * DataBlockSize, DataBlockSize);
-            AddBlock(file, blocks, BinaryPrimitives.ReadUInt64LittleEndian(entry),
+            AddBlock(file, blocks, BinaryPrimitives.ReadUInt64LittleEndian(entry) & addressMask,
                 BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]), BinaryPrimitives.ReadUInt32LittleEndian(entry[12..]),
                 "data block", damage);
         }

@@ -9,8 +9,8 @@ internal static class UnloadedDrivers
     /// <summary>MI_UNLOADED_DRIVERS: the kernel keeps the last fifty (public documentation of <c>lm u</c>).</summary>
     private const int Entries = 50;
 
-    /// <summary>UNICODE_STRING Name, StartAddress, EndAddress, CurrentTime.</summary>
-    private const int EntrySize = 0x28;
+    /// <summary>UNICODE_STRING Name, StartAddress, EndAddress: four pointers' room, then CurrentTime.</summary>
+    private const int LargestEntry = 0x28;
 
     /// <summary>The drivers, in the order of the record.</summary>
     /// <param name="memory">Kernel memory.</param>
@@ -18,15 +18,17 @@ internal static class UnloadedDrivers
     public static List<UnloadedModule> Read(IMemory memory, ulong variable)
     {
         List<UnloadedModule> drivers = [];
-        if (variable == 0 || !memory.TryReadUInt64(variable, out ulong array) || array == 0)
+        if (variable == 0 || !memory.TryReadPointer(variable, out ulong array) || array == 0)
             return drivers;
-        Span<byte> entry = stackalloc byte[EntrySize];
-        for (int i = 0; i < Entries && memory.TryRead(array + (ulong)(i * EntrySize), entry); i++)
+        int pointer = memory.PointerSize;
+        Span<byte> entry = stackalloc byte[LargestEntry];
+        entry = entry[..(4 * pointer + sizeof(long))];
+        for (int i = 0; i < Entries && memory.TryRead(array + (ulong)(i * entry.Length), entry); i++)
         {
             int length = BinaryPrimitives.ReadUInt16LittleEndian(entry) & ~1;
-            ulong buffer = BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]);
-            ulong start = BinaryPrimitives.ReadUInt64LittleEndian(entry[0x10..]);
-            ulong end = BinaryPrimitives.ReadUInt64LittleEndian(entry[0x18..]);
+            ulong buffer = memory.PointerAt(entry[pointer..]);
+            ulong start = memory.PointerAt(entry[(2 * pointer)..]);
+            ulong end = memory.PointerAt(entry[(3 * pointer)..]);
             const int LongestName = 520;
             if (length is 0 or > LongestName || end <= start)
                 continue;

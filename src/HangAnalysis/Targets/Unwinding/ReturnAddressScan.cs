@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.Targets.Images;
 using HangAnalysis.Targets.Unwinding.Arm64;
 

@@ -37,6 +37,15 @@ public partial class MsvcUndecoratorTests
     public void A_name_is_shown_as_a_debugger_shows_it(string decorated, string expected) =>
         Assert.That(MsvcUndecorator.UndecorateName(decorated), Is.EqualTo(expected));
 
+    [TestCase("_NtClose@4", "NtClose")]
+    [TestCase("@ObfDereferenceObject@4", "ObfDereferenceObject")]
+    [TestCase("_PsActiveProcessHead", "PsActiveProcessHead")]
+    [TestCase("__C_specific_handler", "_C_specific_handler")]
+    [TestCase("__allmul@16", "_allmul")]
+    [TestCase("KeWait@x", "KeWait@x")]
+    public void A_public_symbol_of_C_is_shown_without_its_decoration(string decorated, string expected) =>
+        Assert.That(MsvcUndecorator.UndecoratePublic(decorated), Is.EqualTo(expected));
+
     // Every name is followed by a declaration that llvm-undname prints without access, convention and return type.
     private static readonly string[] s_functions =
     [
