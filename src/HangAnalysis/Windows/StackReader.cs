@@ -141,6 +141,26 @@ internal sealed class StackReader
         return _frames.AsSpan(0, count + userCount);
     }
 
+    /// <summary>
+    /// Unwinds from registers to the frame that stands where others do, and gives the registers there; null where unwind data
+    /// alone do not lead there.
+    /// </summary>
+    public CpuContext? UnwindTo(in CpuContext start, in CpuContext place)
+    {
+        CpuContext context = start;
+        bool isFirst = true;
+        for (int i = 0; i < Limits.Frames; i++)
+        {
+            UnwindStep step = X64Unwinder.Step(ref context, _session.Memory, _kernelModules, isFirst);
+            if (step is not (UnwindStep.Frame or UnwindStep.MachineFrame))
+                return null;
+            isFirst = step == UnwindStep.MachineFrame;
+            if (isFirst && context.InstructionPointer == place.InstructionPointer && context.StackPointer == place.StackPointer)
+                return context;
+        }
+        return null;
+    }
+
     private RawStack WalkKernel(in CpuContext start, ThreadFacts? thread, ulong stackEnd, RawFrame? inner = null)
     {
         int count = 0;

@@ -175,12 +175,25 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     {
         if (!Target.TryGetHeaderContext(out CpuContext context) || context.InstructionPointer == 0)
             return null;
+        return WalkFrom(context);
+    }
+
+    /// <summary>The stack from given registers on, and the thread whose stack it is, where that is known.</summary>
+    internal (ThreadFacts? Thread, StackFacts Stack) WalkFrom(in CpuContext context)
+    {
         ThreadFacts? thread = null;
         foreach (ThreadFacts candidate in _threads)
             if (context.StackPointer - candidate.StackLimit < candidate.StackBase - candidate.StackLimit)
                 thread = candidate;
         return (thread, _names.Name(_stacks.Walk(context, thread, withUserFrames: thread is not null), thread));
     }
+
+    /// <summary>
+    /// The registers with which unwinding from the dump's header comes to the place where given registers stand; null where it
+    /// does not come there by unwind data alone.
+    /// </summary>
+    internal CpuContext? UnwindTo(in CpuContext place) =>
+        Target.TryGetHeaderContext(out CpuContext header) ? _stacks.UnwindTo(header, place) : null;
 
     /// <inheritdoc/>
     public ModuleFacts? FindModule(ulong address) =>

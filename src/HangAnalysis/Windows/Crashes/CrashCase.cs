@@ -56,6 +56,18 @@ internal sealed class CrashCase(WindowsSystem system, StopFacts stop, uint code,
     /// <summary>The four parameters, from 1.</summary>
     public ulong P(int number) => parameters[number - 1];
 
+    /// <summary>The ways to the registers at the fault.</summary>
+    public FaultContexts Contexts { get; } = new(system);
+
+    /// <summary>The registers at the fault; set by the code's own way to find them. The instruction follows from them.</summary>
+    public FaultContext? Context { get; set; }
+
+    /// <summary>The exception that led to it; null where there is none, or it is not in the dump.</summary>
+    public ExceptionRecord? Exception { get; set; }
+
+    /// <summary>The address that the bug check says could not be accessed; null where it names none.</summary>
+    public ulong? ReportedAddress { get; set; }
+
     /// <summary>The instruction that failed; set by the way of the code to find it.</summary>
     public CrashFault? Fault { get; set; }
 
