@@ -161,6 +161,26 @@ internal sealed class StackReader
         return null;
     }
 
+    /// <summary>
+    /// The trap frame nearest to registers by unwind data alone; 0 where they do not lead to one. The function that makes it has
+    /// its stack pointer at the frame's start.
+    /// </summary>
+    public ulong FindTrap(in CpuContext start)
+    {
+        CpuContext context = start;
+        for (int i = 0; i < Limits.Frames; i++)
+        {
+            ulong pointer = context.StackPointer;
+            UnwindStep step = X64Unwinder.Step(ref context, _session.Memory, _kernelModules, isFirstFrame: i == 0);
+            // A jump to address 0 reads as the end of the stack.
+            if (step is UnwindStep.MachineFrame or UnwindStep.End)
+                return pointer;
+            if (step != UnwindStep.Frame)
+                return 0;
+        }
+        return 0;
+    }
+
     private RawStack WalkKernel(in CpuContext start, ThreadFacts? thread, ulong stackEnd, RawFrame? inner = null)
     {
         int count = 0;

@@ -1,5 +1,6 @@
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
+using HangAnalysis.Targets.Unwinding;
 using HangAnalysis.Windows.Crashes;
 
 namespace HangAnalysis.Windows;
@@ -195,6 +196,9 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     internal CpuContext? UnwindTo(in CpuContext place) =>
         Target.TryGetHeaderContext(out CpuContext header) ? _stacks.UnwindTo(header, place) : null;
 
+    /// <summary>The trap frame to which unwinding from the dump's header leads; 0 where it leads to none.</summary>
+    internal ulong FindTrap() => Target.TryGetHeaderContext(out CpuContext header) ? _stacks.FindTrap(header) : 0;
+
     /// <inheritdoc/>
     public ModuleFacts? FindModule(ulong address) =>
         _kernelModules.FindModule(address) is { } module ? Catalog.Describe(module) : null;
@@ -314,6 +318,12 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     /// <summary>The name of a variable of the kernel or a driver: <c>nt!CmpRegistryLock</c>; null for other addresses.</summary>
     internal string? NameVariable(ulong address) =>
         _kernelModules.FindModule(address) is null ? null : _names.NameAddress(address).Text;
+
+    /// <summary>The image of the kernel or a driver at an address, as unwinding reads it; null for other addresses.</summary>
+    internal UnwindImage? FindImage(ulong address) => _kernelModules.Find(address);
+
+    /// <summary>The kernel's module at an address as the target has it; null for other addresses.</summary>
+    internal TargetModule? FindTargetModule(ulong address) => _kernelModules.FindModule(address);
 
     private string Place(ulong address, ThreadFacts thread)
     {

@@ -104,6 +104,9 @@ public sealed class SystemBuilder
     /// <summary>Values that calls have left on stacks: whose, in the home area of which frame, and what.</summary>
     public IList<(ThreadBuilder Thread, int Frame, ulong Value)> StackValues { get; } = [];
 
+    /// <summary>What a scenario writes when the stacks and images lie where they will.</summary>
+    public IList<Action> Finishing { get; } = [];
+
     /// <summary>Memory that a triage dump holds besides what it always does.</summary>
     public IList<(ulong Address, int Size)> TriageMemory { get; } = [];
 
@@ -188,6 +191,8 @@ public sealed class SystemBuilder
                 thread.Frames!.Frames[frame].Address, thread.StackPointers[frame], 0));
         foreach ((ThreadBuilder thread, int frame, ulong value) in StackValues)
             Kernel.WriteUInt64(thread.StackPointers[frame] + 8, value);
+        foreach (Action write in Finishing)
+            write();
         Variables.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);

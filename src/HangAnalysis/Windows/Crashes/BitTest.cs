@@ -21,13 +21,14 @@ internal static class BitTest
 
     /// <summary>
     /// The bit that makes an address of x64 one that no page table can hold: with it turned, the bits above 47 all are as bit 47.
-    /// Null where the address is one, or where more than one bit is wrong.
+    /// Null where the address is one, where more than one bit is wrong, and for bit 47: a pointer of the kernel whose upper half was
+    /// cut off by software looks so.
     /// </summary>
     public static int? BreaksCanonical(ulong address)
     {
         ulong high = address >> FirstSignBit;
         const ulong AllSet = (1UL << 64 - FirstSignBit) - 1;
-        return high is 0 or AllSet ? null : FirstSignBit + (Differs(high, 0) ?? Differs(high, AllSet));
+        return (Differs(high, 0) ?? Differs(high, AllSet)) is > 0 and var bit ? FirstSignBit + bit : null;
     }
 
     /// <summary>

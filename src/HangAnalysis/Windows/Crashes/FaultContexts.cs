@@ -59,11 +59,17 @@ internal sealed class FaultContexts(WindowsSystem system)
     }
 
     /// <summary>
-    /// The trap frame of an instruction on the stacks of the dump; of several, one whose fault address is the expected one.
+    /// The trap frame of an instruction: that to which unwinding leads, else one on the stacks of the dump; of several, one whose
+    /// fault address is the expected one.
     /// </summary>
     public FaultContext? FindTrapFrame(ulong instruction, ulong? faultAddress)
     {
         int offset = _frames.InstructionOffset;
+        if (Architecture == Architecture.X64 && system.FindTrap() is not 0 and var trap
+            && _frames.Read(trap, Phrase.Of($"trap frame at {trap:x16}, by unwinding from the bug check")) is { } unwound
+            && unwound.InstructionPointer == instruction && _frames.IsPlausible(trap, unwound)
+            && (faultAddress is null || unwound.FaultAddress == faultAddress))
+            return WithUnwound(unwound);
         if (instruction == 0 || offset < 0)
             return null;
         FaultContext? best = null;
@@ -154,7 +160,7 @@ internal sealed class FaultContexts(WindowsSystem system)
         {
             Registers = registers,
             Known = FaultContext.All,
-            Source = Phrase.Of($"{frame.Source}; RBX, RSI, RDI and R12 to R15 by unwinding from the bug check"),
+            Source = Phrase.Of($"{frame.Source}; those that it does not hold by unwinding, too"),
         };
     }
 }
