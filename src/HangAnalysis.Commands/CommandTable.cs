@@ -8,7 +8,7 @@ public static class CommandTable
     /// <summary>The commands of Windows dumps, and of the debugger extension.</summary>
     public static CommandSet Windows { get; } = new("Windows",
         [
-            new HangWhyCommand(CommandWords.Windows), new WhyCommand(CommandWords.Windows),
+            new HangWhyCommand(CommandWords.Windows), new CrashWhyCommand(), new WhyCommand(CommandWords.Windows),
             new UsCommand(CommandWords.Windows), new ThreadCommand(), new ProcessCommand(), new ProcessListCommand(),
             new LtCommand(CommandWords.Windows), new FemsCommand(CommandWords.Windows),
             new RunningCommand(CommandWords.Windows), new ReadyCommand(), new CpusCommand(CommandWords.Windows),
@@ -21,7 +21,7 @@ public static class CommandTable
     public static CommandSet Linux { get; } = new("Linux",
         [
             .. Shared(CommandWords.Linux), new LinuxTaskCommand(), TaskListCommand.OfTasks, TaskListCommand.OfProcesses,
-            new LinuxProcessCommand(), new LinuxWorkersCommand(), new CrashWhyCommand(), new LogCommand(), new LinuxMemoryCommand(),
+            new LinuxProcessCommand(), new LinuxWorkersCommand(), new LinuxCrashWhyCommand(), new LogCommand(), new LinuxMemoryCommand(),
             new LinuxModsCommand(), new SysCommand(), new HelpCommand(),
         ]);
 

@@ -118,7 +118,7 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
         _ => Tone.Bad,
     };
 
-    private static string DumpLine(TargetDescription dump, ISystemFacts system)
+    internal static string DumpLine(TargetDescription dump, ISystemFacts system)
     {
         string processors = dump.ProcessorCount == 0
             ? ""
@@ -187,7 +187,7 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
     }
 
     /// <summary>What the system recorded of its stop, a line each; of lines with one label only the first has it.</summary>
-    private static void AddEvidence(
+    internal static void AddEvidence(
         Document document, IReadOnlyList<(string Label, Phrase Text)> evidence, ISystemFacts system)
     {
         string last = "";
@@ -202,7 +202,7 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
             document.Blank();
     }
 
-    private static void AddLabelled(Document document, string label, IReadOnlyList<(string What, string Why)> lines, int most)
+    internal static void AddLabelled(Document document, string label, IReadOnlyList<(string What, string Why)> lines, int most)
     {
         int widest = lines.Select(l => l.What.Length).Where(l => l <= 10).DefaultIfEmpty(0).Max();
         for (int i = 0; i < lines.Count; i++)

@@ -33,6 +33,7 @@ public static class GoldenFiles
             ("us", "!us -p ffffad8ad052a080"), ("us-tree", "!us -p ffffad8ad052a080 -t -l 0"),
             ("us-statistics", "!us -stats ffffad8ad4141080"),
         ],
+        ["crash-triage"] = [("crashwhy", "!crashwhy")],
         ["mutant-deadlock"] = [("deadlocks", "!deadlocks")],
         ["io-four-devices"] = [("irps", "!irps")],
         ["work-queue-exhausted"] = [("workers", "!workers")],

@@ -5,9 +5,11 @@ namespace HangAnalysis.Analysis;
 /// <summary>The verdict on a system that stopped by itself.</summary>
 internal static class CrashVerdict
 {
-    /// <summary>Makes the verdict from the stack of the crash.</summary>
+    /// <summary>Makes the verdict: from what the system's knowledge finds, else from the stack of the crash.</summary>
     public static Verdict Make(ISystemFacts system, StopFacts stop)
     {
+        if (system is ICrashFactsSource { Crash: { } facts } && facts.Blame != CrashBlame.None)
+            return Make(system, facts);
         (ThreadFacts? Thread, StackFacts Stack)? crash = system.GetStopStack();
         StackFacts stack = crash?.Stack ?? new StackFacts([], null);
         FrameFacts? fault = stop.FaultAddress == 0 ? null : Fault(system, stack, stop.FaultAddress);
@@ -29,6 +31,22 @@ internal static class CrashVerdict
             Unknown = system.HoldsWholeSystem ? system.Unknowns : [.. system.Unknowns, HangAnalyzer.MissingThreads(system)],
         };
     }
+
+    private static Verdict Make(ISystemFacts system, CrashFacts facts) => new()
+    {
+        Class = VerdictClass.Crash,
+        Confidence = ConfidenceRules.OfCrash(facts.Blame.Certainty),
+        Summary = facts.Blame.Statement,
+        Culprit = facts.Blame is { Module: { } module }
+            ? new Culprit(module, facts.Blame.Frame, facts.Blame.Frame?.Text ?? facts.Blame.Reason)
+            : null,
+        Evidence = [.. facts.Evidence, .. facts.Stop.Evidence],
+        Stacks = [.. facts.Stacks.Where(s => s.Stack.Frames.Count > 0).Select(s => new TitledStack(s.Title, s.Thread, s.Stack))],
+        RuledOut = system.HoldsWholeSystem ? [.. facts.RuledOut, .. RuledOutFacts.Collect(system)] : facts.RuledOut,
+        Unknown = system.HoldsWholeSystem
+            ? [.. facts.Unknown, .. system.Unknowns]
+            : [.. facts.Unknown, .. system.Unknowns, HangAnalyzer.MissingThreads(system)],
+    };
 
     /// <summary>The faulting instruction as the frame of the stack that it is, or by itself.</summary>
     private static FrameFacts Fault(ISystemFacts system, StackFacts stack, ulong address)

@@ -56,6 +56,9 @@ public sealed record CrashFault(FrameFacts Where, Phrase Source)
     /// <summary>Registers by name with their values, in the order in which debuggers print them; only those that are known.</summary>
     public IReadOnlyList<(string Name, ulong Value)> Registers { get; init; } = [];
 
+    /// <summary>Registers that cannot be told, by name.</summary>
+    public IReadOnlyList<string> UnknownRegisters { get; init; } = [];
+
     /// <summary>The code around it; empty where the dump does not hold it.</summary>
     public IReadOnlyList<CrashCodeLine> Code { get; init; } = [];
 
@@ -75,6 +78,10 @@ public sealed record CrashFault(FrameFacts Where, Phrase Source)
 /// <param name="Reason">Why, in words: the rule and what it saw.</param>
 public sealed record CrashBlame(CrashCause Cause, string Statement, Certainty Certainty, string Reason)
 {
+    /// <summary>Nobody made a claim.</summary>
+    public static CrashBlame None { get; } =
+        new(CrashCause.Unknown, "the cause is not known", Certainty.Candidate, "no rule names one");
+
     /// <summary>The module that is named; null where none is.</summary>
     public ModuleFacts? Module { get; init; }
 

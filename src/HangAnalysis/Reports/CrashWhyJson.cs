@@ -79,7 +79,52 @@ public sealed record CrashWhyJson
 
     /// <summary>Deaths that the kernel survived before.</summary>
     public required IReadOnlyList<string> Earlier { get; init; }
+
+    /// <summary>The parameters of the stop; null where the system's stops have none.</summary>
+    public IReadOnlyList<CrashParameterJson>? Parameters { get; init; }
+
+    /// <summary>What is to blame; null where the system has no rules for it.</summary>
+    public CrashBlameJson? Blame { get; init; }
+
+    /// <summary>The bucket of the verdict that !hangwhy has; null where there is none.</summary>
+    public SignatureJson? Signature { get; init; }
+
+    /// <summary>Where the registers come from.</summary>
+    public string? RegisterSource { get; init; }
+
+    /// <summary>Registers that the dump does not hold.</summary>
+    public IReadOnlyList<string>? UnknownRegisters { get; init; }
+
+    /// <summary>The address that the processor, or the stop, reports.</summary>
+    public string? ReportedAddress { get; init; }
+
+    /// <summary>All stacks that belong to the stop, the most telling first.</summary>
+    public IReadOnlyList<StackJson>? Stacks { get; init; }
+
+    /// <summary>What shows it.</summary>
+    public IReadOnlyList<EvidenceJson>? Evidence { get; init; }
+
+    /// <summary>What was looked at and does not explain it.</summary>
+    public IReadOnlyList<ReasonJson>? RuledOut { get; init; }
+
+    /// <summary>What could not be found out.</summary>
+    public IReadOnlyList<ReasonJson>? Unknown { get; init; }
+
+    /// <summary>What to do next.</summary>
+    public IReadOnlyList<string>? Advice { get; init; }
+
+    /// <summary>Commands that show more.</summary>
+    public IReadOnlyList<string>? Commands { get; init; }
 }
+
+/// <summary>A parameter of a stop: what it is, and what its value says.</summary>
+public sealed record CrashParameterJson(string Value, string? Name, string? Meaning);
+
+/// <summary>
+/// What is to blame: unknown, module, corruption, hardware, processor-feature, device, program or forced; how sure that is, and
+/// why.
+/// </summary>
+public sealed record CrashBlameJson(string Cause, string Statement, string Certainty, string Reason, string? Module, FrameJson? Frame);
 
 /// <summary>A bit of an error code.</summary>
 public sealed record FaultBitJson(int Bit, string Name, bool IsSet, string Meaning);
@@ -87,8 +132,10 @@ public sealed record FaultBitJson(int Bit, string Name, bool IsSet, string Meani
 /// <summary>An instruction.</summary>
 public sealed record CodeLineJson(string Address, string Bytes, string Text, bool IsFault);
 
-/// <summary>An access to memory; 0 bytes where that depends.</summary>
-public sealed record CodeAccessJson(string Address, bool Writes, int Bytes);
+/// <summary>
+/// An access to memory; 0 bytes where that depends, no address where a register is not known. The operand as it stands in the code.
+/// </summary>
+public sealed record CodeAccessJson(string? Address, bool Writes, int Bytes, string? Operand = null);
 
 /// <summary>A module with the letters of its taints, and whether it is on the stack.</summary>
 public sealed record SuspectModuleJson(string Name, string Taints, string? Meaning, string? Version, bool OnStack);

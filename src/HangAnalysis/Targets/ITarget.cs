@@ -59,6 +59,16 @@ public interface IProcessorSource
 
     /// <summary>The registers that the dump's header holds: the faulting or the dumping context.</summary>
     bool TryGetHeaderContext(out CpuContext context);
+
+    /// <summary>Which processor wrote the dump; null where the dump does not tell.</summary>
+    ProcessorIdentity? ReadProcessorIdentity() => null;
+}
+
+/// <summary>A dump that holds chosen blocks of memory and not pages: only such a one can be searched whole.</summary>
+public interface IBlockSource
+{
+    /// <summary>The blocks, by address; possibly overlapping.</summary>
+    IReadOnlyList<(ulong Address, uint Size)> Blocks { get; }
 }
 
 /// <summary>A dump that holds one thread and not the system.</summary>

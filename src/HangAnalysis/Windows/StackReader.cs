@@ -156,6 +156,46 @@ internal sealed class StackReader
         return _frames.AsSpan(0, count + userCount);
     }
 
+    /// <summary>
+    /// Unwinds from registers to the frame that stands where others do, and gives the registers there; null where unwind data
+    /// alone do not lead there.
+    /// </summary>
+    public CpuContext? UnwindTo(in CpuContext start, in CpuContext place)
+    {
+        CpuContext context = start;
+        bool isFirst = true;
+        for (int i = 0; i < Limits.Frames; i++)
+        {
+            UnwindStep step = X64Unwinder.Step(ref context, _session.Memory, _kernelModules, isFirst);
+            if (step is not (UnwindStep.Frame or UnwindStep.MachineFrame))
+                return null;
+            isFirst = step == UnwindStep.MachineFrame;
+            if (isFirst && context.InstructionPointer == place.InstructionPointer && context.StackPointer == place.StackPointer)
+                return context;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// The trap frame nearest to registers by unwind data alone; 0 where they do not lead to one. The function that makes it has
+    /// its stack pointer at the frame's start.
+    /// </summary>
+    public ulong FindTrap(in CpuContext start)
+    {
+        CpuContext context = start;
+        for (int i = 0; i < Limits.Frames; i++)
+        {
+            ulong pointer = context.StackPointer;
+            UnwindStep step = X64Unwinder.Step(ref context, _session.Memory, _kernelModules, isFirstFrame: i == 0);
+            // A jump to address 0 reads as the end of the stack.
+            if (step is UnwindStep.MachineFrame or UnwindStep.End)
+                return pointer;
+            if (step != UnwindStep.Frame)
+                return 0;
+        }
+        return 0;
+    }
+
     private RawStack WalkKernel(in CpuContext start, ThreadFacts? thread, ulong stackEnd, RawFrame? inner = null)
     {
         int count = 0;

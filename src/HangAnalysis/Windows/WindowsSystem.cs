@@ -1,5 +1,6 @@
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
+using HangAnalysis.Targets.Unwinding;
 using HangAnalysis.Windows.Crashes;
 
 namespace HangAnalysis.Windows;
@@ -175,12 +176,28 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     {
         if (!Target.TryGetHeaderContext(out CpuContext context) || context.InstructionPointer == 0)
             return null;
+        return WalkFrom(context);
+    }
+
+    /// <summary>The stack from given registers on, and the thread whose stack it is, where that is known.</summary>
+    internal (ThreadFacts? Thread, StackFacts Stack) WalkFrom(in CpuContext context)
+    {
         ThreadFacts? thread = null;
         foreach (ThreadFacts candidate in _threads)
             if (context.StackPointer - candidate.StackLimit < candidate.StackBase - candidate.StackLimit)
                 thread = candidate;
         return (thread, _names.Name(_stacks.Walk(context, thread, withUserFrames: thread is not null), thread));
     }
+
+    /// <summary>
+    /// The registers with which unwinding from the dump's header comes to the place where given registers stand; null where it
+    /// does not come there by unwind data alone.
+    /// </summary>
+    internal CpuContext? UnwindTo(in CpuContext place) =>
+        Target.TryGetHeaderContext(out CpuContext header) ? _stacks.UnwindTo(header, place) : null;
+
+    /// <summary>The trap frame to which unwinding from the dump's header leads; 0 where it leads to none.</summary>
+    internal ulong FindTrap() => Target.TryGetHeaderContext(out CpuContext header) ? _stacks.FindTrap(header) : 0;
 
     /// <inheritdoc/>
     public ModuleFacts? FindModule(ulong address) =>
@@ -301,6 +318,12 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     /// <summary>The name of a variable of the kernel or a driver: <c>nt!CmpRegistryLock</c>; null for other addresses.</summary>
     internal string? NameVariable(ulong address) =>
         _kernelModules.FindModule(address) is null ? null : _names.NameAddress(address).Text;
+
+    /// <summary>The image of the kernel or a driver at an address, as unwinding reads it; null for other addresses.</summary>
+    internal UnwindImage? FindImage(ulong address) => _kernelModules.Find(address);
+
+    /// <summary>The kernel's module at an address as the target has it; null for other addresses.</summary>
+    internal TargetModule? FindTargetModule(ulong address) => _kernelModules.FindModule(address);
 
     private string Place(ulong address, ThreadFacts thread)
     {

@@ -92,6 +92,8 @@ internal static class MachineStates
         ulong record = system.Pool.Take(ExceptionRecordSize), context = system.Pool.Take(0x4d0);
         (parameters[1], parameters[2], parameters[3]) = (instruction, record, context);
         const uint AccessViolation = 0xc0000005;
+        // mov dword ptr [100089458h],eax
+        driver.Code[0x1514] = [0xa3, 0x58, 0x94, 0x08, 0x00, 0x01, 0x00, 0x00, 0x00];
         system.Struct("_EXCEPTION_RECORD", record).Set("ExceptionCode", AccessViolation)
             .Set("ExceptionAddress", instruction).Set("NumberParameters", 2)
             .Set("ExceptionInformation[0]", 1).Set("ExceptionInformation[1]", BadAddress);

@@ -121,6 +121,6 @@ public static class ScenarioSet
         if (name.StartsWith(Locks, StringComparison.Ordinal)
             && int.TryParse(name.AsSpan(Locks.Length), NumberStyles.None, null, out int waiting))
             return LockFlood.Build(layout, waiting);
-        throw new ArgumentException($"there is no scenario {name}");
+        return Crashes.CrashScenarioSet.TryBuild(name, layout) ?? throw new ArgumentException($"there is no scenario {name}");
     }
 }

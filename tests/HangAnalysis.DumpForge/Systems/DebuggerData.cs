@@ -15,8 +15,8 @@ internal static class DebuggerData
         (0x48, "PsLoadedModuleList"), (0x50, "PsActiveProcessHead"), (0x58, "PspCidTable"),
         (0x60, "ExpSystemResourcesList"), (0x78, "KeTimeIncrement"), (0x88, "KiBugCheckData"),
         (0xa0, "ObpRootDirectoryObject"), (0xc0, "MmPfnDatabase"), (0x1c8, "MmHighestUserAddress"),
-        (0x1d0, "MmSystemRangeStart"), (0x1d8, "MmUserProbeAddress"), (0x1f8, "MmLastUnloadedDriver"),
-        (0x200, "MmUnloadedDrivers"), (0x208, "NtBuildLab"), (0x218, "KiProcessorBlock"),
+        (0x1d0, "MmSystemRangeStart"), (0x1d8, "MmUserProbeAddress"), (0x208, "NtBuildLab"),
+        (0x218, "KiProcessorBlock"), (0x220, "MmUnloadedDrivers"), (0x228, "MmLastUnloadedDriver"),
     ];
 
     public static void Write(SystemBuilder system)

@@ -66,6 +66,9 @@ public sealed class ForgedModule
     /// <summary>Least room for a function whose place is chosen here.</summary>
     public uint Spacing { get; set; } = 0x400;
 
+    /// <summary>Code that stands somewhere in a function's body, by its RVA.</summary>
+    public IDictionary<uint, byte[]> Code { get; } = new SortedDictionary<uint, byte[]>();
+
     /// <summary>The finished image.</summary>
     public PeImage? Image { get; private set; }
 
@@ -375,8 +378,20 @@ public sealed class ForgedModule
                 AddX86Call(builder, site, narrow, functions[0].Begin);
             else if (frame.IsLeaf)
                 builder.AddData(site - 2, [0x0f, 0x05]);
-            else if (symbol is null || !IsEntry(symbol))
+            else if ((symbol is null || !IsEntry(symbol)) && !HasCodeBefore(site))
                 builder.AddCall(site, functions[0].Begin);
+        foreach ((uint rva, byte[] code) in Code)
+            builder.AddData(rva, code);
+    }
+
+    /// <summary>Whether other code stands where the call before a return address would.</summary>
+    private bool HasCodeBefore(uint site)
+    {
+        const uint CallLength = 5;
+        foreach ((uint rva, byte[] code) in Code)
+            if (rva < site && rva + (uint)code.Length > site - CallLength)
+                return true;
+        return false;
     }
 
     // Behind what the instruction returns: a call by address, by register (of a system's service), or sysenter.

@@ -21,9 +21,19 @@ public sealed record TruthLink(string Kind, ulong Address, string Name, uint? Pi
     public static TruthLink Driver(ForgedModule module) => new("driver", module.Base, module.FileName);
 }
 
+/// <summary>What is true of a crash by construction.</summary>
+/// <param name="Cause">Kind of cause in the words of the contract: module, corruption, hardware, processor-feature, unknown.</param>
+/// <param name="Module">File name of what is to blame, also where it is loaded no more; null for nobody.</param>
+/// <param name="Instruction">The instruction that failed.</param>
+/// <param name="Address">The address that it really accesses; null where it accesses none.</param>
+public sealed record CrashTruth(string Cause, string? Module, ulong Instruction, ulong? Address);
+
 /// <summary>What an analysis should find, true by construction.</summary>
 public sealed record Truth(string Class, ForgedModule? Culprit, IReadOnlyList<TruthLink> Links)
 {
+    /// <summary>What is true of a crash beyond its culprit; null for hangs.</summary>
+    public CrashTruth? Crash { get; init; }
+
     public static Truth NoHang { get; } = new("no-hang", null, []);
 
     /// <summary>The truth in the form of the analysis's own JSON.</summary>

@@ -84,7 +84,7 @@ public class CommandLineTests
         Assert.That(output, Is.EqualTo("ffffab06b1b28800\nffffab06b8121080\n"));
     }
 
-    [TestCase("!nonsense", "unknown command '!nonsense'; there are !hangwhy, !why, !us")]
+    [TestCase("!nonsense", "unknown command '!nonsense'; there are !hangwhy, !crashwhy, !why")]
     [TestCase("!us -zzz", "unknown option -zzz")]
     [TestCase("!us -p 12345678", "no process has the address or the identifier 12345678")]
     [TestCase("!us -p zz", "is no address")]

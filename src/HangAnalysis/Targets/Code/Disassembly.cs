@@ -3,7 +3,17 @@ using Iced.Intel;
 
 namespace HangAnalysis.Targets.Code;
 
-/// <summary>An instruction as people of Linux read it (AT&amp;T syntax, as objdump and crash print it).</summary>
+/// <summary>How instructions are written.</summary>
+public enum CodeSyntax
+{
+    /// <summary>AT&amp;T's, as objdump and crash print it.</summary>
+    Att,
+
+    /// <summary>That of MASM, as debuggers of Windows print it.</summary>
+    Masm,
+}
+
+/// <summary>An instruction as people of its system read it.</summary>
 /// <param name="Address">Where it is.</param>
 /// <param name="Bytes">Its bytes in hexadecimal.</param>
 /// <param name="Text">The instruction.</param>
@@ -22,13 +32,25 @@ internal sealed class Disassembly : ISymbolResolver
     private const int Bits = 64;
 
     private readonly Func<ulong, string?> _nameOf;
-    private readonly GasFormatter _formatter;
+    private readonly int _bits;
+    private readonly Formatter _formatter;
     private readonly StringOutput _output = new();
 
     /// <param name="nameOf">Names code and variables: <c>printk+0x5</c>; null for what is in no image.</param>
-    public Disassembly(Func<ulong, string?> nameOf)
+    /// <param name="syntax">How instructions are written.</param>
+    /// <param name="bits">64, or 32 for code of 32-bit systems.</param>
+    public Disassembly(Func<ulong, string?> nameOf, CodeSyntax syntax = CodeSyntax.Att, int bits = Bits)
     {
         _nameOf = nameOf;
+        _bits = bits;
+        if (syntax == CodeSyntax.Masm)
+        {
+            _formatter = new MasmFormatter(this);
+            _formatter.Options.FirstOperandCharIndex = 8;
+            _formatter.Options.MemorySizeOptions = MemorySizeOptions.Always;
+            _formatter.Options.ShowBranchSize = false;
+            return;
+        }
         _formatter = new GasFormatter(this);
         _formatter.Options.HexPrefix = "0x";
         _formatter.Options.UppercaseHex = false;
@@ -126,12 +148,12 @@ internal sealed class Disassembly : ISymbolResolver
     /// Where to begin so that the instruction is met: at the start where that leads to it, else as early as possible. x86
     /// code soon falls into step wherever one begins.
     /// </summary>
-    private static int FindBeginning(byte[] code, ulong start, int at)
+    private int FindBeginning(byte[] code, ulong start, int at)
     {
         const int MostTries = 64;
         for (int begin = 0; begin < at; begin = begin == 0 ? Math.Max(1, at - MostTries) : begin + 1)
         {
-            Decoder decoder = Decoder.Create(Bits, new ByteArrayCodeReader(code, begin, at - begin), start + (ulong)begin);
+            Decoder decoder = Decoder.Create(_bits, new ByteArrayCodeReader(code, begin, at - begin), start + (ulong)begin);
             bool isValid = true;
             while (isValid && decoder.IP < start + (ulong)at)
             {
@@ -144,9 +166,9 @@ internal sealed class Disassembly : ISymbolResolver
         return at;
     }
 
-    private static List<Instruction> Decode(byte[] code, ulong start, int begin, int at, int after)
+    private List<Instruction> Decode(byte[] code, ulong start, int begin, int at, int after)
     {
-        Decoder decoder = Decoder.Create(Bits, new ByteArrayCodeReader(code, begin, code.Length - begin),
+        Decoder decoder = Decoder.Create(_bits, new ByteArrayCodeReader(code, begin, code.Length - begin),
             start + (ulong)begin);
         List<Instruction> instructions = [];
         for (int behind = 0; behind <= after && decoder.IP < start + (ulong)code.Length;)
@@ -163,7 +185,7 @@ internal sealed class Disassembly : ISymbolResolver
     private string Format(in Instruction instruction)
     {
         // objdump prints a scale of 1 where there is an index; the option alone would print a comma where there is none.
-        _formatter.Options.AlwaysShowScale = instruction.MemoryIndex != Register.None;
+        _formatter.Options.AlwaysShowScale = _formatter is GasFormatter && instruction.MemoryIndex != Register.None;
         _formatter.Format(instruction, _output);
         return _output.ToStringAndReset();
     }

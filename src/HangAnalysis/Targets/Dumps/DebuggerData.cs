@@ -40,6 +40,12 @@ internal sealed class DebuggerData
     /// <summary>Offset of KPRCB.CurrentThread.</summary>
     public ushort OffsetPrcbCurrentThread => Offset(14);
 
+    /// <summary>Offset of KPRCB.CpuType.</summary>
+    public ushort OffsetPrcbCpuType => Offset(16);
+
+    /// <summary>Offset of KPRCB.VendorString.</summary>
+    public ushort OffsetPrcbVendorString => Offset(17);
+
     /// <summary>Offset of the CONTEXT in a KPRCB.</summary>
     public ushort OffsetPrcbProcStateContext => Offset(18);
 

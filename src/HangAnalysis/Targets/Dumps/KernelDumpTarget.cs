@@ -24,7 +24,7 @@ public sealed record DumpOpenOptions
 }
 
 /// <summary>A Windows kernel dump file, read by ourselves: on any operating system, without a debugger.</summary>
-public sealed class KernelDumpTarget : ITarget, ICrashSource
+public sealed class KernelDumpTarget : ITarget, ICrashSource, IBlockSource
 {
     private const int KernelCacheEntries = 16384;
     private const int ProcessCacheEntries = 128;
@@ -36,6 +36,10 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     private readonly SymbolServerClient _client;
     private readonly ProcessorContexts _contexts;
     private readonly int _levels = 4;
+    private readonly DebuggerData? _data;
+
+    /// <summary>File offset of the raw KPRCB of a small dump; 0 in others.</summary>
+    private readonly uint _processorBlock;
 
     private KernelDumpTarget(DumpFile file, string path, DumpOpenOptions options)
     {
@@ -63,9 +67,12 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
         {
             TriageDump triage = TriageDump.Read(file, _header, path, damage);
             (KernelMemory, data, CurrentThread) = OpenTriageMemory(file, _header, triage);
+            Blocks = [.. triage.Blocks.Select(b => (b.Address, b.Size))];
+            _processorBlock = triage.ProcessorBlockOffset;
             modules = triage.ReadDrivers(KernelMemory, damage);
             unloaded = triage.ReadUnloaded();
         }
+        _data = data;
         KernelModules = WithKernelNamed(modules, _header.PsLoadedModuleList);
         UnloadedModules = unloaded;
         if (modules.Count == 0)
@@ -95,6 +102,9 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
 
     /// <inheritdoc/>
     public ulong CurrentThread { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<(ulong Address, uint Size)> Blocks { get; } = [];
 
     /// <summary>Ends searches for symbols; a host gives a new one after it has cancelled the last.</summary>
     public CancellationToken Cancellation
@@ -154,6 +164,25 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource
     {
         context = _header.Context ?? default;
         return _header.Context is not null;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>A small dump holds the block of the processor that crashed, a larger one those of all.</remarks>
+    public ProcessorIdentity? ReadProcessorIdentity()
+    {
+        if (_data is not { OffsetPrcbCpuType: not 0 } data)
+            return null;
+        if (_processorBlock != 0)
+            return ProcessorIdentity.FromBlock(
+                _file.ReadBytes((long)_processorBlock + data.OffsetPrcbCpuType, ProcessorIdentity.TypeLength),
+                _file.ReadBytes((long)_processorBlock + data.OffsetPrcbVendorString, ProcessorIdentity.VendorLength));
+        Span<byte> type = stackalloc byte[ProcessorIdentity.TypeLength];
+        Span<byte> vendor = stackalloc byte[ProcessorIdentity.VendorLength];
+        if (!KernelMemory.TryReadPointer(data.KiProcessorBlock, out ulong block)
+            || !KernelMemory.TryRead(block + data.OffsetPrcbCpuType, type))
+            return null;
+        return ProcessorIdentity.FromBlock(type,
+            KernelMemory.TryRead(block + data.OffsetPrcbVendorString, vendor) ? vendor : default);
     }
 
     /// <inheritdoc/>

@@ -29,6 +29,22 @@ internal enum BlameRank
     Hardware,
 }
 
+/// <summary>What was tried at an address.</summary>
+internal enum CrashAccessKind
+{
+    /// <summary>The bug check does not say.</summary>
+    Unknown,
+
+    /// <summary>A read.</summary>
+    Read,
+
+    /// <summary>A write.</summary>
+    Write,
+
+    /// <summary>The fetch of an instruction.</summary>
+    Execute,
+}
+
 /// <summary>
 /// What is being found out about one bug check. The knowledge of single codes adds to it; <see cref="CrashReader"/> makes the
 /// facts of it.
@@ -55,6 +71,38 @@ internal sealed class CrashCase(WindowsSystem system, StopFacts stop, uint code,
 
     /// <summary>The four parameters, from 1.</summary>
     public ulong P(int number) => parameters[number - 1];
+
+    /// <summary>The ways to the registers at the fault.</summary>
+    public FaultContexts Contexts { get; } = new(system);
+
+    /// <summary>The registers at the fault; set by the code's own way to find them. The instruction follows from them.</summary>
+    public FaultContext? Context { get; set; }
+
+    /// <summary>The exception that led to it; null where there is none, or it is not in the dump.</summary>
+    public ExceptionRecord? Exception { get; set; }
+
+    /// <summary>The address that the bug check says could not be accessed; null where it names none.</summary>
+    public ulong? ReportedAddress { get; set; }
+
+    /// <summary>What was tried there.</summary>
+    public CrashAccessKind Access { get; set; }
+
+    /// <summary>The IRQL at which it failed; null where the bug check does not name it.</summary>
+    public ulong? Irql { get; set; }
+
+    /// <summary>The instruction that the bug check names; 0 where it names none.</summary>
+    public ulong InstructionPointer { get; set; }
+
+    /// <summary>The code at the fault; null where it is not there.</summary>
+    public FaultCode? FaultCode { get; set; }
+
+    /// <summary>Whether the faulting frame may be accused: not where the code's stack is only that of whoever noticed.</summary>
+    public bool BlamesFrame { get; set; } = true;
+
+    /// <summary>
+    /// What the accused did, where a checker of the system (special pool) stops at the deed itself; null for other codes.
+    /// </summary>
+    public string? BlamesAsChecker { get; set; }
 
     /// <summary>The instruction that failed; set by the way of the code to find it.</summary>
     public CrashFault? Fault { get; set; }
@@ -106,7 +154,7 @@ internal sealed class CrashCase(WindowsSystem system, StopFacts stop, uint code,
         Stop = stop,
         Parameters = _parameters,
         Fault = Fault,
-        Blame = Blame ?? new CrashBlame(CrashCause.Unknown, "the cause is not known", Certainty.Candidate, "no rule names one"),
+        Blame = Blame ?? CrashBlame.None,
         Evidence = _evidence,
         Stacks = _stacks,
         RuledOut = _ruledOut,

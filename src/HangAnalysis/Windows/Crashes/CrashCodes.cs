@@ -6,7 +6,24 @@ internal static class CrashCodes
     /// <summary>Adds what a code's own knowledge finds.</summary>
     public delegate void Examiner(CrashCase crash);
 
-    private static readonly Dictionary<uint, Examiner> s_examiners = [];
+    private static readonly Dictionary<uint, Examiner> s_examiners = new()
+    {
+        [0x0a] = FaultCodes.Irql,
+        [0x1e] = ExceptionCodes.KernelMode,
+        [0x3b] = ExceptionCodes.SystemService,
+        [0x50] = FaultCodes.NonPagedArea,
+        [0x7e] = ExceptionCodes.SystemThread,
+        [0x8e] = ExceptionCodes.KernelModeTrap,
+        [0xbe] = FaultCodes.ReadOnlyMemory,
+        [0xc5] = FaultCodes.CorruptPool,
+        [0xcc] = FaultCodes.SpecialPool,
+        [0xcd] = FaultCodes.SpecialPool,
+        [0xce] = FaultCodes.Unloaded,
+        [0xd1] = FaultCodes.Irql,
+        [0xd5] = FaultCodes.SpecialPool,
+        [0xd6] = FaultCodes.SpecialPool,
+        [0xfc] = FaultCodes.NoExecute,
+    };
 
     /// <summary>The knowledge of a code; null where there is none.</summary>
     public static Examiner? Find(uint code) => s_examiners.GetValueOrDefault(code);

@@ -9,7 +9,7 @@ using HangAnalysis.Targets.Code;
 namespace HangAnalysis.Commands.Linux;
 
 /// <summary>Arranges what is recorded of an oops or a panic.</summary>
-internal sealed class CrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool isVerbose)
+internal sealed class LinuxCrashWhyDocument(LinuxSystem system, LinuxStop? stop, bool isVerbose)
 {
     private const int LabelWidth = 13;
 

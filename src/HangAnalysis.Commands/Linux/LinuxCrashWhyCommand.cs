@@ -6,7 +6,7 @@ using HangAnalysis.Reports;
 namespace HangAnalysis.Commands.Linux;
 
 /// <summary><c>!crashwhy</c>: all that is recorded of an oops or a panic.</summary>
-internal sealed class CrashWhyCommand : ICommand
+internal sealed class LinuxCrashWhyCommand : ICommand
 {
     /// <inheritdoc/>
     public CommandHelp Help { get; } = new(CommandCategories.Verdicts, "crashwhy",
@@ -28,9 +28,9 @@ internal sealed class CrashWhyCommand : ICommand
             throw new CommandUsageException($"!crashwhy: '{arguments.Words[0]}' is not understood; see !crashwhy /?");
         LinuxSystem system = session.Linux;
         LinuxStop? stop = arguments.Number("o", "deaths") is { } number ? Find(system, number) : system.StopDetails;
-        CrashWhyDocument view = new(system, stop, arguments.Has("v"));
+        LinuxCrashWhyDocument view = new(system, stop, arguments.Has("v"));
         return new CommandOutput(view.Arrange(),
-            () => JsonSerializer.Serialize(CrashWhyJsonMapper.Map(system, stop, view),
+            () => JsonSerializer.Serialize(LinuxCrashWhyJsonMapper.Map(system, stop, view),
                 ReportJsonContext.Default.CrashWhyJson),
             stop?.Thread is { } thread ? [thread.Address.Value] : []);
     }

@@ -7,10 +7,10 @@ using HangAnalysis.Targets.Code;
 namespace HangAnalysis.Commands.Linux;
 
 /// <summary>Brings what is recorded of an oops or a panic into the shape of the JSON contract.</summary>
-internal static class CrashWhyJsonMapper
+internal static class LinuxCrashWhyJsonMapper
 {
     /// <summary>The whole.</summary>
-    public static CrashWhyJson Map(LinuxSystem system, LinuxStop? stop, CrashWhyDocument view)
+    public static CrashWhyJson Map(LinuxSystem system, LinuxStop? stop, LinuxCrashWhyDocument view)
     {
         CrashWhyJson json = new()
         {
