@@ -39,6 +39,14 @@ internal static class ConfidenceRules
     public static Confidence OfCrash(bool faultsInCulprit, bool isSelfEvident = false) =>
         isSelfEvident ? Confidence.High : faultsInCulprit ? Confidence.Medium : Confidence.Low;
 
+    /// <summary>The confidence of what the record of a watchdog names: as sure as the rule by which it was found.</summary>
+    public static Confidence OfBlame(CrashBlame blame) => blame.Certainty switch
+    {
+        Certainty.Proven => Confidence.High,
+        Certainty.Inferred => Confidence.Medium,
+        _ => Confidence.Low,
+    };
+
     /// <summary>The confidence that memory is exhausted.</summary>
     /// <param name="commit">Whether commit is at its limit.</param>
     /// <param name="pages">Whether hardly any memory is available.</param>

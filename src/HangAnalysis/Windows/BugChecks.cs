@@ -14,7 +14,7 @@ internal static class BugChecks
         if (bugCheck is null)
             return null;
         uint code = bugCheck.Code;
-        bool forced = code is 0xe2 or 0x80 or PowerButton or 0x161 or 0xdeaddead;
+        bool forced = code is 0xe2 or 0x80 or PowerButton or 0x161 or 0x11c8 or 0xdeaddead;
         string? name = Name(code);
         string named = name is null ? "" : $" {name}";
         string parameters = string.Join(", ", bugCheck.Parameters.Select(p => $"{p:x}"));
@@ -94,8 +94,10 @@ internal static class BugChecks
         0x18b => "SECURE_KERNEL_ERROR",
         0x1c5 => "IO_THREADPOOL_DEADLOCK_LIVEDUMP",
         PowerButton => "MANUALLY_INITIATED_POWER_BUTTON_HOLD",
+        0x1c9 => "USER_MODE_HEALTH_MONITOR_LIVEDUMP",
         0x1ca => "SYNTHETIC_WATCHDOG_TIMEOUT",
         0x1cc => "EXRESOURCE_TIMEOUT_LIVEDUMP",
+        0x1cf => "HARDWARE_WATCHDOG_TIMEOUT",
         0xdeaddead => "MANUALLY_INITIATED_CRASH1",
         _ => null,
     };
