@@ -6,7 +6,10 @@ internal static class CrashCodes
     /// <summary>Adds what a code's own knowledge finds.</summary>
     public delegate void Examiner(CrashCase crash);
 
-    private static readonly Dictionary<uint, Examiner> s_examiners = [];
+    private static readonly Dictionary<uint, Examiner> s_examiners = new()
+    {
+        [0x9f] = PowerFailure.Examine,
+    };
 
     /// <summary>The knowledge of a code; null where there is none.</summary>
     public static Examiner? Find(uint code) => s_examiners.GetValueOrDefault(code);
