@@ -16,10 +16,11 @@ internal static class StopVerdict
         if (stop.IsForced)
             return waits.Class == VerdictClass.NotEnoughData ? waits : Begin(stop, waits);
         CrashFacts? crash = (system as ICrashFactsSource)?.Crash;
-        bool isNamed = crash is { Blame.Cause: not CrashCause.Unknown };
-        if (isNamed && (!isHang || crash!.Blame.Certainty != Certainty.Candidate))
-            return OfBlame(system, stop, crash!, isHang ? waits : null);
-        return isHang ? Begin(stop, waits) : CrashVerdict.Make(system, stop);
+        if (crash is null)
+            return isHang ? Begin(stop, waits) : CrashVerdict.Make(system, stop);
+        bool isNamed = crash.Blame is { Cause: not CrashCause.Unknown, Certainty: not Certainty.Candidate };
+        // The stack of the stop is the watchdog's: where its record names nobody, nobody is accused by that.
+        return isHang && !isNamed ? Begin(stop, waits) : OfBlame(system, stop, crash, isHang ? waits : null);
     }
 
     /// <summary>Puts the end that <paramref name="focus"/> waits for before all others; nothing changes where there is none.</summary>
@@ -52,7 +53,8 @@ internal static class StopVerdict
         {
             Class = VerdictClass.Crash,
             Confidence = ConfidenceRules.OfBlame(blame),
-            Summary = $"{stop.Title}: {blame.Statement}",
+            Summary = blame.Cause == CrashCause.Unknown
+                ? $"{stop.Preface ?? stop.Title}; {blame.Statement}" : $"{stop.Title}: {blame.Statement}",
             Culprit = blame.Module is { } module ? new Culprit(module, blame.Frame, blame.Frame?.Text ?? blame.Reason) : null,
             Evidence = evidence,
             Stacks = [.. crash.Stacks.Where(s => s.Stack.Frames.Count > 0).Select(s => new TitledStack(s.Title, s.Thread, s.Stack))],

@@ -9,6 +9,7 @@ internal static class CrashCodes
     private static readonly Dictionary<uint, Examiner> s_examiners = new()
     {
         [0x9f] = PowerFailure.Examine,
+        [0x133] = DpcWatchdog.Examine,
     };
 
     /// <summary>The knowledge of a code; null where there is none.</summary>

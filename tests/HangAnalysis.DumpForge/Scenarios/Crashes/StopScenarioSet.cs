@@ -18,5 +18,8 @@ public static class StopScenarioSet
             ["power-irp-microsoft"] = PowerScenarios.MicrosoftDisk,
             ["power-irp-thread"] = PowerScenarios.InsideDriver,
             ["power-pnp-lock"] = PowerScenarios.PlugAndPlayLock,
+            ["dpc-watchdog-single"] = DpcWatchdogScenarios.Single,
+            ["dpc-watchdog-samples"] = DpcWatchdogScenarios.Samples,
+            ["dpc-watchdog-spin"] = DpcWatchdogScenarios.Spin,
         };
 }
