@@ -9,6 +9,8 @@ internal static class CrashCodes
     private static readonly Dictionary<uint, Examiner> s_examiners = new()
     {
         [0x9f] = PowerFailure.Examine,
+        [0xef] = CriticalDeath.ExamineProcessDied,
+        [0xf4] = CriticalDeath.ExamineTermination,
         [0x133] = DpcWatchdog.Examine,
     };
 

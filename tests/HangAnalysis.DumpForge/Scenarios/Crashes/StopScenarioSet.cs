@@ -21,5 +21,10 @@ public static class StopScenarioSet
             ["dpc-watchdog-single"] = DpcWatchdogScenarios.Single,
             ["dpc-watchdog-samples"] = DpcWatchdogScenarios.Samples,
             ["dpc-watchdog-spin"] = DpcWatchdogScenarios.Spin,
+            ["critical-own-fault"] = CriticalDeathScenarios.OwnFault,
+            ["critical-killed"] = CriticalDeathScenarios.Killed,
+            ["critical-driver"] = CriticalDeathScenarios.KilledByDriver,
+            ["critical-inpage"] = CriticalDeathScenarios.InPage,
+            ["critical-thread"] = CriticalDeathScenarios.CriticalThread,
         };
 }
