@@ -92,7 +92,12 @@ public static class HangAnalyzer
     private static Verdict NotEnoughData(ISystemFacts system)
     {
         (ThreadFacts? Thread, StackFacts Stack)? stop = system.GetStopStack();
-        string forced = system.Stop?.Meaning is { } meaning ? $"{meaning}, so it hung, but " : "";
+        string forced = system.Stop switch
+        {
+            { Preface: { } preface } => $"{preface}, but ",
+            { Meaning: { } meaning } => $"{meaning}, so it hung, but ",
+            _ => "",
+        };
         string reason = system.HoldsThreads && system.Unknowns.Count > 0
             ? $"{system.Unknowns[0].What} cannot be told: {system.Unknowns[0].Why}"
             : "the dump does not hold the threads of the system";

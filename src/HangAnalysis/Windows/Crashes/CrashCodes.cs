@@ -8,10 +8,16 @@ internal static class CrashCodes
 
     private static readonly Dictionary<uint, Examiner> s_examiners = new()
     {
+        [0x80] = ForcedStops.ExamineNmi,
         [0x9f] = PowerFailure.Examine,
+        [0xe2] = ForcedStops.ExamineManual,
         [0xef] = CriticalDeath.ExamineProcessDied,
         [0xf4] = CriticalDeath.ExamineTermination,
         [0x133] = DpcWatchdog.Examine,
+        [0x161] = ForcedStops.ExamineLive,
+        [0x1c8] = ForcedStops.ExaminePowerButton,
+        [0x11c8] = ForcedStops.ExaminePowerButton,
+        [0xdeaddead] = ForcedStops.ExamineDeadDead,
     };
 
     /// <summary>The knowledge of a code; null where there is none.</summary>

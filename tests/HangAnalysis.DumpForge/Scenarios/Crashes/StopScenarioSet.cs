@@ -26,5 +26,14 @@ public static class StopScenarioSet
             ["critical-driver"] = CriticalDeathScenarios.KilledByDriver,
             ["critical-inpage"] = CriticalDeathScenarios.InPage,
             ["critical-thread"] = CriticalDeathScenarios.CriticalThread,
+            ["forced-keyboard"] = ForcedScenarios.Keyboard,
+            ["forced-nmi"] = ForcedScenarios.Nmi,
+            ["forced-power-button"] = ForcedScenarios.PowerButton,
+            ["forced-debugger"] = ForcedScenarios.Debugger,
+            ["forced-notmyfault"] = ForcedScenarios.NotMyFault,
+            ["forced-notmyfault-driver"] = ForcedScenarios.NotMyFaultDriver,
+            ["forced-live"] = ForcedScenarios.Live,
+            ["forced-deaddead"] = ForcedScenarios.DeadDead,
+            ["forced-snapshot"] = ForcedScenarios.Snapshot,
         };
 }
