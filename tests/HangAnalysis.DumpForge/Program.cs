@@ -24,7 +24,7 @@ internal static class Program
             return MakeLayouts.Run(folder, file);
         if (arguments is ["--list"])
         {
-            foreach (string name in ScenarioSet.Names)
+            foreach (string name in ScenarioSet.Names.Concat(Scenarios.Crashes.StopScenarioSet.All.Keys))
                 Console.WriteLine(name);
             foreach (string name in LinuxScenarioSet.All)
                 Console.WriteLine(LinuxCommand.Prefix + name);

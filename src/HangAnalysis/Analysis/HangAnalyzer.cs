@@ -4,8 +4,8 @@ namespace HangAnalysis.Analysis;
 
 /// <summary>Makes the verdict of a dump.</summary>
 /// <remarks>
-/// The order of judgement: a stop of the system by itself is a crash; a dump without the system's threads cannot speak of a
-/// hang; otherwise the ends of the wait graph are ranked, and the first that has lasted decides. docs/verdicts.md has the
+/// The order of judgement: a stop of the system by itself is a crash, unless a watchdog ended a hang by it; a dump without the
+/// system's threads cannot speak of a hang; otherwise the ends of the wait graph are ranked, and the first that has lasted decides. docs/verdicts.md has the
 /// rules of each class and of its confidence.
 /// </remarks>
 public static class HangAnalyzer
@@ -21,8 +21,16 @@ public static class HangAnalyzer
     /// <param name="judgesAll">Whether all ends are judged, and not only the <see cref="MostEnds"/> most important.</param>
     public static Verdict Analyze(ISystemFacts system, bool judgesAll = false)
     {
-        if (system.Stop is { IsForced: false } stop)
-            return CrashVerdict.Make(system, stop);
+        if (system.Stop is not { } stop)
+            return AnalyzeWaits(system, null, judgesAll);
+        return stop is { IsForced: false, IsHang: false }
+            ? CrashVerdict.Make(system, stop)
+            : StopVerdict.Join(system, stop, AnalyzeWaits(system, stop.Focus, judgesAll));
+    }
+
+    /// <summary>The verdict that the waits give; a chain that leads from <paramref name="focus"/> on comes first.</summary>
+    private static Verdict AnalyzeWaits(ISystemFacts system, ObjectReference? focus, bool judgesAll)
+    {
         if (!system.HoldsWholeSystem)
             return NotEnoughData(system);
         WaitGraph graph = new(system.Edges, system);
@@ -32,6 +40,8 @@ public static class HangAnalyzer
         if (judgements.Count == 0)
             return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system)
                 : system.MissingThreads > 0 ? Incomplete(system) : NoHang(system, roots));
+        if (focus is { } first)
+            StopVerdict.PutFirst(first, judgements, graph);
         Judgement best = judgements[0];
         // That a thread waits, and nobody for it, and nobody knows for what, says less than that there is no memory left.
         if (best is { Class: VerdictClass.OwnerUnknown, Root.HasWaiters: false } && MemoryVerdict.Make(system) is { } exhausted)
@@ -82,7 +92,12 @@ public static class HangAnalyzer
     private static Verdict NotEnoughData(ISystemFacts system)
     {
         (ThreadFacts? Thread, StackFacts Stack)? stop = system.GetStopStack();
-        string forced = system.Stop?.Meaning is { } meaning ? $"{meaning}, so it hung, but " : "";
+        string forced = system.Stop switch
+        {
+            { Preface: { } preface } => $"{preface}, but ",
+            { Meaning: { } meaning } => $"{meaning}, so it hung, but ",
+            _ => "",
+        };
         string reason = system.HoldsThreads && system.Unknowns.Count > 0
             ? $"{system.Unknowns[0].What} cannot be told: {system.Unknowns[0].Why}"
             : "the dump does not hold the threads of the system";

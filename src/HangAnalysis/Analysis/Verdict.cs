@@ -120,7 +120,7 @@ public sealed record Chain(IReadOnlyList<ChainLink> Links, int BlockedThreads, T
 public sealed record TitledStack(string Title, ThreadFacts? Thread, StackFacts Stack);
 
 /// <summary>The answer: what keeps everybody waiting, how sure that is, and on what it rests.</summary>
-public sealed class Verdict
+public sealed record Verdict
 {
     /// <summary>What kind of answer it is.</summary>
     public required VerdictClass Class { get; init; }

@@ -29,6 +29,21 @@ public sealed record StopFacts(string Title, bool IsForced, string? Meaning, ulo
     /// <summary>The whole sentence of the verdict, where the stop says all that there is to say; null otherwise.</summary>
     public string? Conclusion { get; init; }
 
+    /// <summary>
+    /// Whether the stop is the system's own way to end a hang: a watchdog ran out. The waits of the system may tell more of it
+    /// than the stack of the stop.
+    /// </summary>
+    public bool IsHang { get; init; }
+
+    /// <summary>
+    /// How a sentence on the waits of such a system begins: <c>dump forced by NMI (operator or hardware)</c>; null where the
+    /// record of the stop is enough.
+    /// </summary>
+    public string? Preface { get; init; }
+
+    /// <summary>The thread or lock that the stop itself names as what hangs; null where it names none.</summary>
+    public ObjectReference? Focus { get; init; }
+
     /// <summary>Whether its own record says what is to blame, as a machine check does, and no stack has to be read for it.</summary>
     public bool IsSelfEvident { get; init; }
 

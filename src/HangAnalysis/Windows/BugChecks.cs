@@ -14,7 +14,7 @@ internal static class BugChecks
         if (bugCheck is null)
             return null;
         uint code = bugCheck.Code;
-        bool forced = code is 0xe2 or 0x80 or PowerButton or 0x161 or 0xdeaddead;
+        bool forced = code is 0xe2 or 0x80 or PowerButton or 0x161 or 0x11c8 or 0xdeaddead;
         string? name = BugCheckNames.Of(code);
         string named = name is null ? "" : $" {name}";
         string parameters = string.Join(", ", bugCheck.Parameters.Select(p => $"{p:x}"));

@@ -104,9 +104,11 @@ internal sealed class DeviceReader
         return at == 0 ? count : 0;
     }
 
-    private ulong Higher(ulong device) => TryRead(device) ? _attached.Read(_buffer) : 0;
+    /// <summary>The device that is attached to a device; 0 for the highest.</summary>
+    public ulong Higher(ulong device) => TryRead(device) ? _attached.Read(_buffer) : 0;
 
-    private ulong Lower(ulong device) =>
+    /// <summary>The device that a device is attached to; 0 for the lowest.</summary>
+    public ulong Lower(ulong device) =>
         _attachedTo.IsPresent && TryRead(device) && _extension.Read(_buffer) is var extension
         && _session.IsObject(extension)
         && _session.Memory.TryReadPointer(extension + (ulong)_attachedTo.Offset, out ulong lower) ? lower : 0;

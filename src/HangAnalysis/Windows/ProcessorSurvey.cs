@@ -74,12 +74,18 @@ internal sealed class ProcessorSurvey(WindowsSystem system, FrameNames names, Mo
     private static int FirstInterrupted(IReadOnlyList<FrameFacts> frames, out bool writesDump)
     {
         writesDump = false;
+        bool isInterrupted = false;
         int first = 0;
         for (int i = 0; i < frames.Count && i < Limits.FreezeFrames; i++)
         {
             string function = frames[i].Function;
             writesDump |= FrameKnowledge.IsDumpWriter(function);
-            if (FrameKnowledge.IsFreeze(function) || (writesDump && FrameKnowledge.IsInterruptEntry(function)))
+            bool isEntry = writesDump && FrameKnowledge.IsInterruptEntry(function);
+            // What was interrupted may itself have interrupted something: the innermost is what the processor did.
+            if (isInterrupted && !isEntry)
+                break;
+            isInterrupted |= isEntry;
+            if (isEntry || FrameKnowledge.IsFreeze(function))
                 first = i + 1;
         }
         return first;

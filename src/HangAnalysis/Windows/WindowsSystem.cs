@@ -29,6 +29,8 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private List<ProcessFacts> _processes = [];
     private MessagePorts? _messagePorts;
     private CrashFacts? _crash;
+    private StopFacts? _stop;
+    private bool _isStopKnown;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -41,7 +43,6 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     {
         Target = target;
         Session = new KernelSession(target) { Cancellation = cancellation };
-        Stop = BugChecks.Describe(target.Description.BugCheck);
         _kernelModules = new ModuleIndex(target, target.KernelModules);
         _userModules = new UserModules(Session);
         Catalog = new ModuleCatalog(target);
@@ -86,7 +87,16 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     public bool WasInterrupted { get; }
 
     /// <inheritdoc/>
-    public StopFacts? Stop { get; }
+    /// <remarks>Who forced a dump is told by its stack: it is looked at when first asked for.</remarks>
+    public StopFacts? Stop
+    {
+        get
+        {
+            if (!_isStopKnown)
+                (_stop, _isStopKnown) = (StopKinds.Describe(this), true);
+            return _stop;
+        }
+    }
 
     /// <inheritdoc/>
     public CrashFacts? Crash => _crash ??= CrashReader.Read(this);
@@ -396,6 +406,24 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
         else
             Session.AddUnknown($"which process thread {thread.Address.Value:x16} belongs to", "two processes' lists hold it");
     }
+
+    /// <summary>
+    /// A thread at an address that some structure names: one of the lists, or, in a small dump, one that it holds beside the
+    /// thread of the crash. Null where none is there.
+    /// </summary>
+    internal ThreadFacts? ReadThread(ulong address)
+    {
+        if (FindThread(address) is { } known)
+            return known;
+        if (!KernelSession.IsKernelObject(address) || !_threadReader.OwningProcess.IsPresent || !Session.Memory.TryReadPointer(
+                address + (ulong)_threadReader.OwningProcess.Offset, out ulong processAddress))
+            return null;
+        ProcessFacts? process = FindProcess(processAddress) ?? _processReader.Read(processAddress);
+        return process is null ? null : _threadReader.Read(address, process);
+    }
+
+    /// <summary>A process at an address that some structure names, whether it is in the list or not; null where none is there.</summary>
+    internal ProcessFacts? ReadProcess(ulong address) => FindProcess(address) ?? _processReader.Read(address);
 
     /// <summary>Idle threads belong to a process that is in no list.</summary>
     private ThreadFacts? ReadIdleThread(ulong current, ulong idle)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Scenarios.Crashes;
 using HangAnalysis.DumpForge.Systems;
 
 namespace HangAnalysis.DumpForge.Scenarios;
@@ -113,7 +114,8 @@ public static class ScenarioSet
     {
         if (shuffle != 0)
             return Disorder.Make(shuffle, () => Build(name, layout));
-        if (s_scenarios.TryGetValue(name, out Func<KernelLayout, SystemBuilder>? build))
+        if (s_scenarios.TryGetValue(name, out Func<KernelLayout, SystemBuilder>? build)
+            || StopScenarioSet.All.TryGetValue(name, out build))
             return build(layout);
         if (name.StartsWith(Flood, StringComparison.Ordinal)
             && int.TryParse(name.AsSpan(Flood.Length), NumberStyles.None, null, out int threads))

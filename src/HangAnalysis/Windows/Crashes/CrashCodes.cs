@@ -13,7 +13,9 @@ internal static class CrashCodes
         [0x3b] = ExceptionCodes.SystemService,
         [0x50] = FaultCodes.NonPagedArea,
         [0x7e] = ExceptionCodes.SystemThread,
+        [0x80] = ForcedStops.ExamineNmi,
         [0x8e] = ExceptionCodes.KernelModeTrap,
+        [0x9f] = PowerFailure.Examine,
         [0xbe] = FaultCodes.ReadOnlyMemory,
         [0xc5] = FaultCodes.CorruptPool,
         [0xcc] = FaultCodes.SpecialPool,
@@ -22,7 +24,15 @@ internal static class CrashCodes
         [0xd1] = FaultCodes.Irql,
         [0xd5] = FaultCodes.SpecialPool,
         [0xd6] = FaultCodes.SpecialPool,
+        [0xe2] = ForcedStops.ExamineManual,
+        [0xef] = CriticalDeath.ExamineProcessDied,
+        [0xf4] = CriticalDeath.ExamineTermination,
         [0xfc] = FaultCodes.NoExecute,
+        [0x133] = DpcWatchdog.Examine,
+        [0x161] = ForcedStops.ExamineLive,
+        [0x1c8] = ForcedStops.ExaminePowerButton,
+        [0x11c8] = ForcedStops.ExaminePowerButton,
+        [0xdeaddead] = ForcedStops.ExamineDeadDead,
     };
 
     /// <summary>The knowledge of a code; null where there is none.</summary>

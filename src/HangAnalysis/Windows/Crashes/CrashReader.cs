@@ -12,6 +12,7 @@ internal static class CrashReader
         if (system.Stop is not { } stop || system.Target.Description.BugCheck is not { } bugCheck)
             return null;
         CrashCase crash = new(system, stop, bugCheck.Code, bugCheck.Parameters);
+        ForcedStops.Accuse(crash, stop);
         CrashCodes.Find(bugCheck.Code)?.Invoke(crash);
         FrameFacts? where = AddFault(crash);
         StackFacts stack = AddStack(crash, where);

@@ -139,7 +139,7 @@ internal sealed class FaultScene
         System.Finishing.Add(() =>
         {
             ulong place = Thread.StackPointers[dispatcher], context = place + ContextPlace, record = place + RecordPlace;
-            byte[] bytes = Processors.Context(Instruction, Thread.StackPointers[inner], 0);
+            byte[] bytes = Processors.Registers(System).Context(Instruction, Thread.StackPointers[inner], 0);
             foreach ((X64Register register, ulong value) in _registers)
                 BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(FirstRegister + 8 * (int)register), value);
             System.Kernel.Write(context, bytes);

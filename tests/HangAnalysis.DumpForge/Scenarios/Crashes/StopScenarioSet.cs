@@ -1,0 +1,39 @@
+using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Systems;
+
+namespace HangAnalysis.DumpForge.Scenarios.Crashes;
+
+/// <summary>
+/// Stops that are hangs, deaths of processes, or forced, by name. They have tests of their own on the kernels that record what
+/// they are about, and are no part of the matrix.
+/// </summary>
+public static class StopScenarioSet
+{
+    /// <summary>The scenarios by name.</summary>
+    public static IReadOnlyDictionary<string, Func<KernelLayout, SystemBuilder>> All { get; } =
+        new Dictionary<string, Func<KernelLayout, SystemBuilder>>(StringComparer.Ordinal)
+        {
+            ["power-irp-driver"] = PowerScenarios.Driver,
+            ["power-irp-disk"] = PowerScenarios.BelowDisk,
+            ["power-irp-microsoft"] = PowerScenarios.MicrosoftDisk,
+            ["power-irp-thread"] = PowerScenarios.InsideDriver,
+            ["power-pnp-lock"] = PowerScenarios.PlugAndPlayLock,
+            ["dpc-watchdog-single"] = DpcWatchdogScenarios.Single,
+            ["dpc-watchdog-samples"] = DpcWatchdogScenarios.Samples,
+            ["dpc-watchdog-spin"] = DpcWatchdogScenarios.Spin,
+            ["critical-own-fault"] = CriticalDeathScenarios.OwnFault,
+            ["critical-killed"] = CriticalDeathScenarios.Killed,
+            ["critical-driver"] = CriticalDeathScenarios.KilledByDriver,
+            ["critical-inpage"] = CriticalDeathScenarios.InPage,
+            ["critical-thread"] = CriticalDeathScenarios.CriticalThread,
+            ["forced-keyboard"] = ForcedScenarios.Keyboard,
+            ["forced-nmi"] = ForcedScenarios.Nmi,
+            ["forced-power-button"] = ForcedScenarios.PowerButton,
+            ["forced-debugger"] = ForcedScenarios.Debugger,
+            ["forced-notmyfault"] = ForcedScenarios.NotMyFault,
+            ["forced-notmyfault-driver"] = ForcedScenarios.NotMyFaultDriver,
+            ["forced-live"] = ForcedScenarios.Live,
+            ["forced-deaddead"] = ForcedScenarios.DeadDead,
+            ["forced-snapshot"] = ForcedScenarios.Snapshot,
+        };
+}

@@ -1,0 +1,32 @@
+using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Scenarios.Crashes;
+using HangAnalysis.Commands;
+using HangAnalysis.Tests.Scenarios;
+using NUnit.Framework;
+
+namespace HangAnalysis.Tests.Windows.Crashes;
+
+/// <summary>Stops that are hangs, deaths, or forced: verdict, culprit and chain are those of the scenario on every kind of kernel.</summary>
+[Parallelizable(ParallelScope.Children)]
+public class StopScenarioTests
+{
+    private static readonly string[] s_layouts = ["6.1.7601", "6.3.9600", "10.0.14393", "10.0.17763", "10.0.19041", "10.0.20348", "10.0.22000"];
+
+    private static IEnumerable<TestCaseData> Cases()
+    {
+        foreach (string scenario in StopScenarioSet.All.Keys)
+            foreach (string layout in s_layouts)
+                yield return new TestCaseData(scenario, layout).SetArgDisplayNames(scenario, layout);
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void The_verdict_is_the_truth(string scenario, string layout)
+    {
+        using ForgedFolder forged = new(scenario, KernelLayout.BuiltIn(layout));
+        using CommandSession session = forged.Open();
+
+        VerdictMatrixTests.AssertTruth(ForgedFolder.RunJson(session, "!hangwhy"), forged.Truth);
+        Assert.That(session.Windows.Session.Types.Missing, Is.Empty, "types and fields that every kernel was thought to have");
+        Assert.That(ForgedFolder.Run(session, "!hangwhy").Split('\n'), Has.All.Length.LessThanOrEqualTo(120));
+    }
+}
