@@ -6,7 +6,8 @@ namespace HangAnalysis.Windows;
 
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
 public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
-    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource
+    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource,
+    IInventorySource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessorFacts> _processors = [];
@@ -28,6 +29,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private List<ProcessFacts> _processes = [];
     private MessagePorts? _messagePorts;
     private CrashFacts? _crash;
+    private SystemInventory? _inventory;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -89,6 +91,9 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
 
     /// <inheritdoc/>
     public CrashFacts? Crash => _crash ??= CrashReader.Read(this);
+
+    /// <inheritdoc/>
+    public SystemInventory Inventory => _inventory ??= InventoryReader.Read(this);
 
     /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;
