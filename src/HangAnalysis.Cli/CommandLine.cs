@@ -12,6 +12,9 @@ internal sealed record CommandLineOptions(string Dump, IReadOnlyList<string> Com
     /// <summary>Further parts of a dump that was split.</summary>
     public IReadOnlyList<string> Parts { get; init; } = [];
 
+    /// <summary>Files and folders with rules of known issues.</summary>
+    public IReadOnlyList<string> Rules { get; init; } = [];
+
     /// <summary>Whether JSON is printed and nothing else.</summary>
     public bool Json { get; init; }
 
@@ -75,18 +78,25 @@ public static class CommandLine
             Description = "a further part of a vmcore that makedumpfile has split; may be given several times",
             HelpName = "FILE",
         };
+        Option<string[]> rules = new("--rules")
+        {
+            Description = "a file with rules of known issues, or a folder of such files, beside those that are built in " +
+                "(docs/rules.md); may be given several times",
+            HelpName = "PATH",
+        };
         Option<bool> json = new("--json") { Description = "print JSON and nothing else" };
         Option<bool> noColor = new("--no-color") { Description = "no colours; also by the variable NO_COLOR" };
         Option<bool> noPager = new("--no-pager") { Description = "with -i: print what is longer than the screen all the same" };
         RootCommand root = new("Says from a kernel dump of Windows or Linux, or from an ESXi purple screen, why the machine hung.")
         {
-            dump, commands, interactive, script, symbols, parts, json, noColor, noPager,
+            dump, commands, interactive, script, symbols, parts, rules, json, noColor, noPager,
         };
         root.SetAction(result => new ProgramRun(
             new CommandLineOptions(result.GetRequiredValue(dump), result.GetValue(commands) ?? [])
             {
                 Symbols = result.GetValue(symbols),
                 Parts = result.GetValue(parts) ?? [],
+                Rules = result.GetValue(rules) ?? [],
                 Json = result.GetValue(json),
                 NoColor = result.GetValue(noColor),
                 Interactive = result.GetValue(interactive),
@@ -111,7 +121,8 @@ public static class CommandLine
             foreach (string error in errors)
                 await streams.Error.WriteLineAsync($"hangwhy: {DumpText.Clean(error)}").ConfigureAwait(false);
             await streams.Error.WriteLineAsync(
-                "usage: hangwhy DUMP [COMMAND… | -i | -c FILE] [--symbols PATH] [--part FILE]… [--json] [--no-color] [--no-pager]")
+                "usage: hangwhy DUMP [COMMAND… | -i | -c FILE] [--symbols PATH] [--part FILE]… [--rules PATH]… [--json] " +
+                "[--no-color] [--no-pager]")
                 .ConfigureAwait(false);
             return ExitUsage;
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HangAnalysis.Analysis.Rules;
 using HangAnalysis.Commands;
 using HangAnalysis.Reports;
 using HangAnalysis.Targets.Dumps;
@@ -45,6 +46,9 @@ internal sealed class DumpSession : IDisposable
         CommandLineOptions program, TextWriter error, Interruption interruption, ProgressLine progress,
         Func<TextReader>? input = null)
     {
+        RuleBook rules = new();
+        foreach (string path in program.Rules)
+            rules.Add(path);
         CancellationToken cancellation = interruption.BeginReading();
         long start = Stopwatch.GetTimestamp();
         DumpOpenOptions options = new()
@@ -58,7 +62,8 @@ internal sealed class DumpSession : IDisposable
         DumpSource source = DumpFiles.Open(program.Dump, options, input);
         CommandSession commands = new(source, Stopwatch.GetElapsedTime(start), progress, cancellation)
         {
-            Opener = new DumpOpener(options, progress),
+            Opener = new DumpOpener(options, progress, rules),
+            RuleBook = rules,
         };
         interruption.End();
         return new DumpSession(commands, interruption, progress);

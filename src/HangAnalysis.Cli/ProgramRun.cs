@@ -1,3 +1,4 @@
+using HangAnalysis.Analysis.Rules;
 using HangAnalysis.Cli.Prompting;
 using HangAnalysis.Commands;
 using HangAnalysis.Reports;
@@ -42,6 +43,11 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
             return RunCommands(session, Parse(lines, session.Commands.Commands));
         }
         catch (CommandUsageException exception)
+        {
+            progress.Clear();
+            return Fail(exception.Message, CommandLine.ExitUsage);
+        }
+        catch (RuleFileException exception)
         {
             progress.Clear();
             return Fail(exception.Message, CommandLine.ExitUsage);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HangAnalysis.Analysis;
+using HangAnalysis.Analysis.Rules;
 using HangAnalysis.Linux;
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
@@ -16,6 +17,7 @@ public sealed class CommandSession : IDisposable
     private Verdict? _fullVerdict;
     private ChainFollower? _chains;
     private LockOverview? _locks;
+    private (Verdict Verdict, IssueSet Rules, IReadOnlyList<IssueMatch> Matches)? _knownIssues;
 
     /// <summary>Takes over an opened dump.</summary>
     /// <param name="source">The dump; disposed with the session.</param>
@@ -135,6 +137,28 @@ public sealed class CommandSession : IDisposable
             ISystemFacts system = System;
             return _fullVerdict ??= Timed("analyze", () => HangAnalyzer.Analyze(system, judgesAll: true));
         }
+    }
+
+    /// <summary>Rules of known issues; those of the host, where it has any.</summary>
+    public RuleBook RuleBook { get; init; } = new();
+
+    /// <summary>
+    /// Whether known issues of its system are in the rules: they are of systems that list their modules by name. Elsewhere a
+    /// function may have the name of another system's.
+    /// </summary>
+    public bool HasKnownIssues => System is IInventorySource;
+
+    /// <summary>The known issues that fit a verdict of this dump, the best first.</summary>
+    public IReadOnlyList<IssueMatch> FindKnownIssues(Verdict verdict)
+    {
+        if (!HasKnownIssues)
+            return [];
+        if (_knownIssues is { } known && known.Verdict == verdict && known.Rules == RuleBook.Rules)
+            return known.Matches;
+        IReadOnlyList<IssueMatch> matches = Timed("rules", () => RuleMatcher.Match(RuleBook.Rules.All,
+            EvidenceCollector.Collect(System, verdict, Description.Build, Description.Time)));
+        _knownIssues = (verdict, RuleBook.Rules, matches);
+        return matches;
     }
 
     /// <summary>Tells of locks and circles.</summary>

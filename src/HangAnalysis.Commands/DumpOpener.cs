@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HangAnalysis.Analysis.Rules;
 using HangAnalysis.Targets.Dumps;
 
 namespace HangAnalysis.Commands;
@@ -6,7 +7,8 @@ namespace HangAnalysis.Commands;
 /// <summary>Opens files by what they are, and keeps the last one open for as long as it is the same file.</summary>
 /// <param name="options">How to open them.</param>
 /// <param name="progress">Receives the number of threads read so far.</param>
-public sealed class DumpOpener(DumpOpenOptions options, IProgress<int>? progress = null) : IDumpOpener
+/// <param name="rules">Rules of known issues; null for those that are built in.</param>
+public sealed class DumpOpener(DumpOpenOptions options, IProgress<int>? progress = null, RuleBook? rules = null) : IDumpOpener
 {
     private (string Path, long Length, DateTime Changed) _identity;
 
@@ -27,7 +29,10 @@ public sealed class DumpOpener(DumpOpenOptions options, IProgress<int>? progress
         long start = Stopwatch.GetTimestamp();
         DumpSource source = DumpFiles.Open(path, options with { Cancellation = cancellation });
         _identity = identity;
-        return Opened = new CommandSession(source, Stopwatch.GetElapsedTime(start), progress, cancellation);
+        return Opened = new CommandSession(source, Stopwatch.GetElapsedTime(start), progress, cancellation)
+        {
+            RuleBook = rules ?? new RuleBook(),
+        };
     }
 
     /// <inheritdoc/>

@@ -79,6 +79,8 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
         document.Add(new Span(DumpLine(session.Description, session.System), Tone.Muted));
         if (session.System.Stop?.Record is { } record)
             document.Add(new LineBlock([new Span(StopLine(record, session.System), Tone.Muted)], [], 0, 2));
+        if (verbose && VerdictSignature.Of(verdict, VerdictWords.Of(verdict.Class), session.System) is { } signature)
+            document.Add(new LineBlock([new Span($"signature {signature.Hash}: {signature.Title}", Tone.Muted)], [], 0, 2));
         document.Blank();
         if (verdict.Chains.Count > 0)
         {
@@ -91,6 +93,7 @@ internal sealed class HangWhyCommand(CommandWords words) : ICommand
         if (verbose && verdict is { Chains.Count: > 0, Stacks.Count: > 0 })
             AddStack(document, verdict, session.System, verbose);
         AddEvidence(document, verdict.Evidence, session.System);
+        KnownIssueDocument.Add(document, verdict, session, verbose);
         AddLabelled(document, "Ruled out", [.. verdict.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
         // What the file lacks is the reason of most that follows.
         List<(string, string)> unknown =

@@ -28,6 +28,7 @@ internal static class VerdictJsonMapper
             Evidence = verdict.Evidence.Count == 0
                 ? null
                 : [.. verdict.Evidence.Select(e => new EvidenceJson(e.Label, e.Text.ToString()))],
+            KnownIssues = session.HasKnownIssues ? [.. session.FindKnownIssues(verdict).Select(RulesCommand.Map)] : null,
             RuledOut = [.. verdict.RuledOut.Select(r => new ReasonJson(r.What, r.Why))],
             Unknown = [.. verdict.Unknown.Select(u => new ReasonJson(u.What, u.Why)),
                 .. session.Description.Damage.Select(d => new ReasonJson($"the {session.Description.Form} file", d))],

@@ -1,3 +1,4 @@
+using HangAnalysis.Analysis.Rules;
 using HangAnalysis.Commands;
 using HangAnalysis.DbgEng;
 using HangAnalysis.Targets;
@@ -18,6 +19,10 @@ internal static class CommandRunner
     private static readonly Lock s_lock = new();
     private static readonly EngineConnection s_engine = new();
     private static readonly EngineConsole s_console = new(s_engine);
+
+    /// <summary>Rules that were added stay when the debugger opens another dump.</summary>
+    private static readonly RuleBook s_rules = new();
+
     private static ExtensionSession? s_session;
     private static FileSession? s_file;
 
@@ -158,7 +163,7 @@ internal static class CommandRunner
     {
         if (s_session is not null && !s_session.IsOf(s_engine))
             DropEngineSession();
-        return s_session ??= new ExtensionSession(s_engine);
+        return s_session ??= new ExtensionSession(s_engine, s_rules);
     }
 
     private static void KeepOrDropSession()
@@ -173,7 +178,7 @@ internal static class CommandRunner
         s_readsFile = true;
         if (s_file is not null && !s_file.IsOf(s_engine))
             DropFile();
-        s_file ??= new FileSession(s_engine, s_console);
+        s_file ??= new FileSession(s_engine, s_console, s_rules);
         CancellationTokenSource? ofSession = s_engine.Cancellation;
         using CancellationTokenSource cancellation = new();
         s_engine.Cancellation = cancellation;

@@ -23,6 +23,7 @@ internal static class EngineDescription
             HoldsPages = qualifier != DebugControl.KernelSmallDump,
             Architecture = ArchitectureOf(control.GetActualProcessorType()),
             OperatingSystem = DumpDescription.NameOf(control.GetSystemBuild()),
+            Build = (int)control.GetSystemBuild(),
             BuildLab = DumpDescription.ReadBuildLab(memory, engine.Spaces.ReadDebuggerData(NtBuildLabAddress)),
             ProcessorCount = (int)Math.Min(control.GetNumberProcessors(), Limits.Processors),
             BugCheck = control.TryReadBugCheck(out uint code, parameters) ? new BugCheck(code, parameters) : null,

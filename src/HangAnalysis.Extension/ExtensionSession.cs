@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HangAnalysis.Analysis.Rules;
 using HangAnalysis.Commands;
 using HangAnalysis.Windows;
 
@@ -13,7 +14,7 @@ internal sealed class ExtensionSession : IDisposable
     private readonly uint _systemId;
     private StructureLines? _structures;
 
-    public ExtensionSession(EngineConnection engine)
+    public ExtensionSession(EngineConnection engine, RuleBook rules)
     {
         _engine = engine;
         engine.Cancellation = Cancellation;
@@ -24,6 +25,7 @@ internal sealed class ExtensionSession : IDisposable
         _commands = new CommandSession(Target, Stopwatch.GetElapsedTime(start), Progress, Cancellation.Token)
         {
             Evaluator = engine.Evaluate,
+            RuleBook = rules,
         };
     }
 

@@ -1,3 +1,4 @@
+using HangAnalysis.Analysis.Rules;
 using HangAnalysis.Commands;
 using HangAnalysis.Targets.Dumps;
 
@@ -8,10 +9,10 @@ internal sealed class FileSession : IDisposable
 {
     private readonly string _symbolPath;
 
-    public FileSession(EngineConnection engine, EngineConsole console)
+    public FileSession(EngineConnection engine, EngineConsole console, RuleBook rules)
     {
         _symbolPath = engine.Symbols.SymbolPath;
-        Opener = new DumpOpener(new DumpOpenOptions { SymbolPath = _symbolPath, Warn = console.WriteError }, Progress);
+        Opener = new DumpOpener(new DumpOpenOptions { SymbolPath = _symbolPath, Warn = console.WriteError }, Progress, rules);
     }
 
     public ProgressLines Progress { get; } = new();

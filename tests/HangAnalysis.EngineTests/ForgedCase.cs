@@ -25,6 +25,7 @@ public sealed record ForgedCase(string Name, string Layout)
         ["server-silent"] = "6.3.9600.21620",
         ["memory-exhausted"] = "10.0.20348.2529",
         ["crash-triage"] = "10.0.19041.329",
+        ["smb1-attack"] = "10.0.14393.4583",
         ["explorer-desktop"] = "6.3.9600.20369",
         ["unique-stacks"] = "10.0.17763.3770",
         ["hostile-names"] = "10.0.22000.2538",

@@ -16,6 +16,7 @@ public static class GoldenFiles
             ("us-process", "!us -p ffffab06b8137800"), ("us-cpu", "!us -cpu"), ("lpcchain", "!lpcchain"), ("mods", "!mods"),
             ("mods-driver", "!mods TmXPFlt"), ("hahelp", "!hahelp"), ("us-help", "!us /?"), ("tl", "!tl"),
             ("why", "!why ffffab06b1b28800"), ("owners", "!owners"),
+            ("rules-match", "!rules -m"), ("rules-one", "!rules page-table-one-bit"),
         ],
         ["logoff-hang"] =
         [

@@ -27,6 +27,10 @@ public sealed record HangReport
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<EvidenceJson>? Evidence { get; init; }
 
+    /// <summary>Known issues that fit, the best first; left out of systems of which the rules have none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<KnownIssueJson>? KnownIssues { get; init; }
+
     /// <summary>What was looked at and found in order.</summary>
     public required IReadOnlyList<ReasonJson> RuledOut { get; init; }
 
@@ -112,6 +116,7 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(ProcessesJson))]
 [JsonSerializable(typeof(ProcessListJson))]
 [JsonSerializable(typeof(LogJson))]
+[JsonSerializable(typeof(RulesJson))]
 [JsonSerializable(typeof(CrashWhyJson))]
 [JsonSerializable(typeof(SystemJson))]
 [JsonSerializable(typeof(LinuxTasksJson))]

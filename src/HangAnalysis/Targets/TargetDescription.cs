@@ -48,6 +48,9 @@ public sealed class TargetDescription
     /// <summary>Name of the operating system with its build, such as <c>Windows 10.0.19041</c>.</summary>
     public required string OperatingSystem { get; init; }
 
+    /// <summary>Build of the operating system; null where builds have no number. For knowledge of published problems only.</summary>
+    public int? Build { get; init; }
+
     /// <summary>Build laboratory string, such as <c>14393.2430.amd64fre.rs1_release</c>; empty where absent. Text from the dump.</summary>
     public string BuildLab { get; set; } = "";
 

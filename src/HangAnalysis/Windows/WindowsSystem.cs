@@ -7,7 +7,8 @@ namespace HangAnalysis.Windows;
 
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
 public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
-    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource
+    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource,
+    IInventorySource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessorFacts> _processors = [];
@@ -31,6 +32,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private CrashFacts? _crash;
     private StopFacts? _stop;
     private bool _isStopKnown;
+    private SystemInventory? _inventory;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -100,6 +102,9 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
 
     /// <inheritdoc/>
     public CrashFacts? Crash => _crash ??= CrashReader.Read(this);
+
+    /// <inheritdoc/>
+    public SystemInventory Inventory => _inventory ??= InventoryReader.Read(this);
 
     /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;

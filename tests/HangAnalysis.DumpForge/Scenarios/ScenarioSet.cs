@@ -46,6 +46,7 @@ public static class ScenarioSet
         ["debugger-break"] = SuspendedScenarios.BreakIn,
         ["memory-exhausted"] = MachineStates.MemoryExhausted,
         ["crash-triage"] = MachineStates.CrashTriage,
+        ["smb1-attack"] = KnownIssueScenarios.Smb1Attack,
         ["two-roots"] = RankingScenarios.TwoRoots,
         ["vital-victim"] = RankingScenarios.VitalVictim,
         ["diamond"] = RankingScenarios.Diamond,

@@ -33,7 +33,7 @@ public class CommandLineTests
             Assert.That(error, Is.Empty);
             Assert.That(Names(report), Is.EqualTo(new[]
             {
-                "schema", "dump", "verdict", "chains", "stacks", "ruledOut", "unknown", "timings",
+                "schema", "dump", "verdict", "chains", "stacks", "knownIssues", "ruledOut", "unknown", "timings",
             }));
             Assert.That(Names(report.GetProperty("dump")), Is.EqualTo(new[]
             {

@@ -29,6 +29,7 @@ internal static class DumpDescription
             HoldsPages = header.DumpType != DumpType.Triage,
             Architecture = header.Architecture,
             OperatingSystem = NameOf(header.MinorVersion),
+            Build = (int)header.MinorVersion,
             BuildLab = data is null ? "" : ReadBuildLab(memory, data.NtBuildLab),
             ProcessorCount = (int)Math.Min(header.NumberProcessors, Limits.Processors),
             BugCheck = header.BugCheckCode == 0 ? null : new BugCheck(header.BugCheckCode, header.BugCheckParameters),

@@ -1,0 +1,18 @@
+using HangAnalysis.Model;
+
+namespace HangAnalysis.Windows;
+
+/// <summary>Puts together what Windows keeps lists of.</summary>
+internal static class InventoryReader
+{
+    /// <summary>The lists of a system.</summary>
+    public static SystemInventory Read(WindowsSystem system) => new()
+    {
+        StopCode = system.Target.Description.BugCheck?.Code,
+        StopParameters = system.Target.Description.BugCheck?.Parameters ?? [],
+        Modules = [.. system.Target.KernelModules.Select(m =>
+            new ListedModule(m.Name, m.BaseAddress, m.BaseAddress + m.Size))],
+        UnloadedModules = [.. system.Target.UnloadedModules.Select(m =>
+            new ListedModule(m.Name, m.StartAddress, m.EndAddress))],
+    };
+}
