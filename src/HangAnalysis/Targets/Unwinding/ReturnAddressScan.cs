@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using HangAnalysis.Targets.Images;
 using HangAnalysis.Targets.Unwinding.Arm64;
 
