@@ -115,15 +115,17 @@ internal sealed class AlpcReader
     public AlpcReader(KernelSession session)
     {
         _session = session;
+        // XP and 2003 have LPC in its place: then nothing is missing.
+        bool hasLpc = session.Types.Get("_ETHREAD").Optional("LpcReplyMessageId").IsPresent;
         StructLayout message = session.Types.Get("_KALPC_MESSAGE");
         _messageBuffer = new byte[message.Size];
-        _entry = message.Required("Entry");
-        _waitingThread = message.Required("WaitingThread");
-        _serverThread = message.Required("ServerThread");
-        _portQueue = message.Required("PortQueue");
-        _ownerPort = message.Required("OwnerPort");
-        _communicationInfo = message.Required("CommunicationInfo");
-        _connectionPort = message.Required("ConnectionPort");
+        _entry = Field(message, "Entry");
+        _waitingThread = Field(message, "WaitingThread");
+        _serverThread = Field(message, "ServerThread");
+        _portQueue = Field(message, "PortQueue");
+        _ownerPort = Field(message, "OwnerPort");
+        _communicationInfo = Field(message, "CommunicationInfo");
+        _connectionPort = Field(message, "ConnectionPort");
         _messageType = message.Optional("PortMessage.u2.s2.Type");
         _canceled = message.Optional("u1.s1.Canceled");
         _ready = message.Optional("u1.s1.Ready");
@@ -136,7 +138,7 @@ internal sealed class AlpcReader
         _senderThread = message.Optional("PortMessage.ClientId.UniqueThread");
         StructLayout port = session.Types.Get("_ALPC_PORT");
         _portBuffer = new byte[port.Size];
-        _ownerProcess = port.Required("OwnerProcess");
+        _ownerProcess = Field(port, "OwnerProcess");
         _completionPort = port.Optional("CompletionPort");
         _receivers = port.Optional("WaitQueueLength");
         _callback = port.Optional("CallbackObject");
@@ -152,17 +154,20 @@ internal sealed class AlpcReader
         WaitQueue = port.Optional("WaitQueue");
         _queues =
         [
-            (port.Required("MainQueue"), AlpcQueue.Main), (port.Required("LargeMessageQueue"), AlpcQueue.Large),
-            (port.Required("PendingQueue"), AlpcQueue.Pending), (port.Required("CanceledQueue"), AlpcQueue.Canceled),
+            (Field(port, "MainQueue"), AlpcQueue.Main), (Field(port, "LargeMessageQueue"), AlpcQueue.Large),
+            (Field(port, "PendingQueue"), AlpcQueue.Pending), (Field(port, "CanceledQueue"), AlpcQueue.Canceled),
             // New in 14393.
             (port.Optional("DirectQueue"), AlpcQueue.Direct),
         ];
         StructLayout info = session.Types.Get("_ALPC_COMMUNICATION_INFO");
         _connectionBuffer = new byte[info.Size];
-        _infoConnection = info.Required("ConnectionPort");
-        _infoServer = info.Required("ServerCommunicationPort");
-        _infoClient = info.Required("ClientCommunicationPort");
+        _infoConnection = Field(info, "ConnectionPort");
+        _infoServer = Field(info, "ServerCommunicationPort");
+        _infoClient = Field(info, "ClientCommunicationPort");
         ConnectionList = info.Optional("CommunicationList");
+
+        FieldSlot Field(StructLayout structure, string name) =>
+            hasLpc ? structure.Optional(name) : structure.Required(name);
     }
 
     /// <summary>Whether the symbols describe messages at all.</summary>

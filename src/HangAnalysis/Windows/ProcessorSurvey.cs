@@ -127,12 +127,33 @@ internal sealed class ProcessorSurvey(WindowsSystem system, FrameNames names, Mo
         return null;
     }
 
+    /// <summary>
+    /// The same for x86, whose frame data do not tell where registers are kept: they are known where execution stopped, and
+    /// where a trap frame has them all.
+    /// </summary>
+    private bool TryUnwindTo32(FrameFacts frame, ref CpuContext context)
+    {
+        bool isFirst = true;
+        uint parameters = 0;
+        for (int i = 0; i < Limits.FreezeFrames + MostFramesInSpin; i++)
+        {
+            if (context.StackPointer == frame.StackPointer && context.InstructionPointer == frame.InstructionPointer)
+                return isFirst && names.KernelFunction(context.InstructionPointer) == frame.Function;
+            UnwindStep step = X86Unwinder.Step(ref context, _session.Memory, modules, isFirst, ref parameters, out _, out _);
+            if (step is not (UnwindStep.Frame or UnwindStep.MachineFrame))
+                return false;
+            isFirst = step == UnwindStep.MachineFrame;
+        }
+        return false;
+    }
+
     /// <summary>The registers in a frame: what is kept in non-volatile ones comes back by unwinding.</summary>
     private bool TryUnwindTo(int processor, FrameFacts frame, out CpuContext context)
     {
-        // Which register of x86 code holds a lock is not known: what is unwound here is x64 code.
-        if (!system.Target.TryGetProcessorContext(processor, out context) || _session.Is32Bit)
+        if (!system.Target.TryGetProcessorContext(processor, out context))
             return false;
+        if (_session.Is32Bit)
+            return TryUnwindTo32(frame, ref context);
         bool isFirst = true;
         for (int i = 0; i < Limits.FreezeFrames + MostFramesInSpin; i++)
         {

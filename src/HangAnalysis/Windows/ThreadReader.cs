@@ -73,7 +73,8 @@ internal sealed class ThreadReader
         _freezeFlags = thread.Optional("Tcb.FreezeFlags");
         ProcessThreadListEntry = thread.Required("ThreadListEntry");
         KernelThreadListEntry = thread.Required("Tcb.ThreadListEntry");
-        // XP has no KTHREAD.Process.
+        // XP has no KTHREAD.Process, and its idle threads are KTHREADs alone.
+        AttachedProcess = thread.Optional("Tcb.ApcState.Process");
         OwningProcess = FirstOf(thread, "Tcb.Process", "ThreadsProcess");
     }
 
@@ -94,6 +95,9 @@ internal sealed class ThreadReader
 
     /// <summary>KTHREAD.Process.</summary>
     public FieldSlot OwningProcess { get; }
+
+    /// <summary>KTHREAD.ApcState.Process: the process in whose memory the thread works, which it may have attached to.</summary>
+    public FieldSlot AttachedProcess { get; }
 
     /// <summary>Whether the symbols tell where a thread is listed and what it does; without that nothing is known of any.</summary>
     public bool IsKnown => _state.IsPresent && ProcessThreadListEntry.IsPresent;

@@ -434,7 +434,9 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private ThreadFacts? ReadIdleThread(ulong current, ulong idle)
     {
         if (current != idle || !_threadReader.OwningProcess.IsPresent
-            || !Session.Memory.TryReadPointer(current + (ulong)_threadReader.OwningProcess.Offset, out ulong address))
+            || !Session.Memory.TryReadPointer(current + (ulong)_threadReader.OwningProcess.Offset, out ulong address)
+            || (address == 0 && !Session.Memory.TryReadPointer(
+                current + (ulong)_threadReader.AttachedProcess.Offset, out address)))
             return null;
         ProcessFacts? process = FindProcess(address) ?? _processReader.Read(address);
         if (process is null || _threadReader.Read(current, process) is not { } thread)

@@ -36,6 +36,20 @@ public class MutationTests
 
     [TestCaseSource(nameof(BatchNumbers))]
     [Parallelizable(ParallelScope.Self)]
+    public void Damaged_dumps_of_x86_are_answered_or_refused_in_one_line(int batch)
+    {
+        const int Mutations32 = 2000;
+        using ForgedFolder forged = new("small", "x86:6.1.7601");
+        byte[] original = File.ReadAllBytes(forged.DumpPath);
+        for (int seed = batch; seed < Mutations32; seed += Batches)
+        {
+            File.WriteAllBytes(forged.DumpPath, Mutate(original, new Random(seed)));
+            AssertAnswered(forged.DumpPath, $"x86 dump seed {seed}");
+        }
+    }
+
+    [TestCaseSource(nameof(BatchNumbers))]
+    [Parallelizable(ParallelScope.Self)]
     public void Damaged_pdbs_cost_names_and_never_the_answer(int batch)
     {
         using ForgedFolder forged = new("small");

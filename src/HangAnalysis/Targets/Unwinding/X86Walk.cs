@@ -32,7 +32,7 @@ internal static class X86Walk
                 end = new WalkEnd(WalkEndReason.UserModeReached, context.InstructionPointer, context);
                 return count + 1;
             }
-            if (CanScan(step, kind) && TryScan(ref context, memory, images, calleeParameters, stackLimit))
+            if (CanScan(step, kind, count == 0) && TryScan(ref context, memory, images, calleeParameters, stackLimit))
             {
                 kind = FrameKind.Scanned;
                 isFirst = false;
@@ -46,8 +46,9 @@ internal static class X86Walk
         return frames.Length;
     }
 
-    private static bool CanScan(UnwindStep step, FrameKind kind) => step == UnwindStep.NoUnwindData
-        || (kind == FrameKind.Scanned && step is UnwindStep.BadFrame or UnwindStep.UnreadableStack);
+    // The registers of the first frame may be those of another function: a switched-out thread's are as the switch left them.
+    private static bool CanScan(UnwindStep step, FrameKind kind, bool isFirst) => step == UnwindStep.NoUnwindData
+        || ((isFirst || kind == FrameKind.Scanned) && step is UnwindStep.BadFrame or UnwindStep.UnreadableStack);
 
     private static bool TryScan(
         ref CpuContext context, IMemory memory, IUnwindImages images, uint calleeParameters, ulong stackLimit)
