@@ -9,13 +9,22 @@ internal static class CrashCodes
     private static readonly Dictionary<uint, Examiner> s_examiners = new()
     {
         [0x80] = ForcedStops.ExamineNmi,
+        [0x9e] = HungThreads.ExamineHealth,
         [0x9f] = PowerFailure.Examine,
+        [0xa0] = HungThreads.ExaminePower,
         [0xe2] = ForcedStops.ExamineManual,
+        [0xea] = HungThreads.ExamineDisplay,
         [0xef] = CriticalDeath.ExamineProcessDied,
         [0xf4] = CriticalDeath.ExamineTermination,
+        [0x101] = ClockWatchdog.Examine,
         [0x133] = DpcWatchdog.Examine,
+        [0x15f] = HungThreads.ExamineStandby,
         [0x161] = ForcedStops.ExamineLive,
+        [0x1c5] = HungThreads.ExamineThreadPool,
         [0x1c8] = ForcedStops.ExaminePowerButton,
+        [0x1c9] = HungThreads.ExamineHealth,
+        [0x1ca] = HungThreads.ExamineSynthetic,
+        [0x1cc] = HungThreads.ExamineResource,
         [0x11c8] = ForcedStops.ExaminePowerButton,
         [0xdeaddead] = ForcedStops.ExamineDeadDead,
     };
