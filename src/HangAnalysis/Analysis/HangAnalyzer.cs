@@ -41,7 +41,7 @@ public static class HangAnalyzer
             return MemoryVerdict.Make(system) ?? (system.WasInterrupted ? Interrupted(system)
                 : system.MissingThreads > 0 ? Incomplete(system) : NoHang(system, roots));
         if (focus is { } first)
-            StopVerdict.PutFirst(first, judgements, graph);
+            StopVerdict.PutFirst(first, judgements, graph, system);
         Judgement best = judgements[0];
         // That a thread waits, and nobody for it, and nobody knows for what, says less than that there is no memory left.
         if (best is { Class: VerdictClass.OwnerUnknown, Root.HasWaiters: false } && MemoryVerdict.Make(system) is { } exhausted)

@@ -24,9 +24,12 @@ internal static class StopVerdict
     }
 
     /// <summary>Puts the end that <paramref name="focus"/> waits for before all others; nothing changes where there is none.</summary>
-    public static void PutFirst(ObjectReference focus, List<Judgement> judgements, WaitGraph graph)
+    public static void PutFirst(ObjectReference focus, List<Judgement> judgements, WaitGraph graph, ISystemFacts system)
     {
         HashSet<ObjectReference> reached = [focus];
+        // A process hangs where one of its threads does.
+        if (focus.Kind == ObjectKind.Process && system.FindProcess(focus.Address) is { } process)
+            reached.UnionWith(process.Threads.Select(t => ObjectReference.To(t.Address)));
         Queue<ObjectReference> queue = new(reached);
         while (queue.TryDequeue(out ObjectReference at))
             foreach (WaitEdge edge in graph.From(at))

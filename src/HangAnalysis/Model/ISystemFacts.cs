@@ -41,7 +41,7 @@ public sealed record StopFacts(string Title, bool IsForced, string? Meaning, ulo
     /// </summary>
     public string? Preface { get; init; }
 
-    /// <summary>The thread or lock that the stop itself names as what hangs; null where it names none.</summary>
+    /// <summary>The thread, lock, queue or process that the stop itself names as what hangs; null where it names none.</summary>
     public ObjectReference? Focus { get; init; }
 
     /// <summary>Whether its own record says what is to blame, as a machine check does, and no stack has to be read for it.</summary>

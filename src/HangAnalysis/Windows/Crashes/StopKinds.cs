@@ -56,7 +56,7 @@ internal static class StopKinds
         // A transition of the power state that timed out, with the thread or the action that it waits for [D].
         || (bugCheck.Code == 0xa0 && bugCheck.Parameters[0] is 0xd or 0xf or 0xf0 or 0xf1);
 
-    /// <summary>What the parameters themselves name as hanging: a thread, or a lock.</summary>
+    /// <summary>What the parameters themselves name as hanging: a thread, a lock, a queue, or a process.</summary>
     private static ObjectReference? FocusOf(BugCheck bugCheck)
     {
         IReadOnlyList<ulong> p = bugCheck.Parameters;
@@ -66,7 +66,8 @@ internal static class StopKinds
             0xa0 when p[0] is 0xf or 0xf0 or 0xf1 => new ObjectReference(ObjectKind.Thread, p[3]),
             0xea => new ObjectReference(ObjectKind.Thread, p[0]),
             0x1cc => new ObjectReference(ObjectKind.Lock, p[0]),
-            0x1c9 => null,
+            0x1c5 => new ObjectReference(ObjectKind.Queue, p[1]),
+            0x9e or 0x1c9 => new ObjectReference(ObjectKind.Process, p[0]),
             _ => null,
         };
     }

@@ -120,8 +120,21 @@ internal static class ForcedScenarios
     private static Setup Start(KernelLayout layout, string identity, uint code, ulong[] parameters) =>
         Setup.Create(layout, identity, new SystemOptions(layout) { Processors = 2, BugCheckCode = code, BugCheckParameters = parameters });
 
-    /// <summary>Adds the hang.</summary>
     private static SystemBuilder Finish(Setup setup)
+    {
+        Hang hang = Hang.Add(setup);
+        return setup.Complete(new Truth("stuck-in-driver", hang.Culprit, hang.Links));
+    }
+}
+
+/// <summary>A program's mutant whose owner is stuck in a third company's driver; three threads wait for it.</summary>
+internal sealed record Hang(
+    ProcessBuilder Process, ThreadBuilder[] Waiters, ulong Mutant, ThreadBuilder Owner, ForgedModule Culprit)
+{
+    public TruthLink[] Links => [TruthLink.Of(Waiters[0]), TruthLink.Lock(Mutant), TruthLink.Of(Owner), TruthLink.Driver(Culprit)];
+
+    /// <summary>Adds it to a system.</summary>
+    public static Hang Add(Setup setup)
     {
         SystemBuilder system = setup.System;
         Population population = setup.Population;
@@ -143,7 +156,6 @@ internal static class ForcedScenarios
             waiters[i] = process.AddThread(population.TakeTid())
                 .Stack(population.Parse(StandardMachine.WaitForObject + StandardMachine.UserStart))
                 .Waiting("UserRequest", userMode: true, Setup.Seconds(600 - i), mutant);
-        return setup.Complete(new Truth("stuck-in-driver", culprit,
-            [TruthLink.Of(waiters[0]), TruthLink.Lock(mutant), TruthLink.Of(owner), TruthLink.Driver(culprit)]));
+        return new Hang(process, waiters, mutant, owner, culprit);
     }
 }

@@ -35,5 +35,14 @@ public static class StopScenarioSet
             ["forced-live"] = ForcedScenarios.Live,
             ["forced-deaddead"] = ForcedScenarios.DeadDead,
             ["forced-snapshot"] = ForcedScenarios.Snapshot,
+            ["hung-power-transition"] = HungScenarios.PowerTransition,
+            ["hung-resource"] = HungScenarios.Resource,
+            ["hung-thread-pool"] = HungScenarios.ThreadPool,
+            ["hung-health-check"] = HungScenarios.Health,
+            ["hung-synthetic"] = HungScenarios.Synthetic,
+            ["hung-standby"] = HungScenarios.Standby,
+            ["hung-display"] = HungScenarios.Display,
+            ["hung-clock"] = HungScenarios.Clock,
+            ["hung-clock-dead"] = HungScenarios.ClockDead,
         };
 }

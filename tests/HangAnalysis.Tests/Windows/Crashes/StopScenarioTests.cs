@@ -1,6 +1,8 @@
-using HangAnalysis.DumpForge.Layouts;
-using HangAnalysis.DumpForge.Scenarios.Crashes;
 using HangAnalysis.Commands;
+using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Scenarios;
+using HangAnalysis.DumpForge.Scenarios.Crashes;
+using HangAnalysis.DumpForge.Systems;
 using HangAnalysis.Tests.Scenarios;
 using NUnit.Framework;
 
@@ -28,5 +30,33 @@ public class StopScenarioTests
         VerdictMatrixTests.AssertTruth(ForgedFolder.RunJson(session, "!hangwhy"), forged.Truth);
         Assert.That(session.Windows.Session.Types.Missing, Is.Empty, "types and fields that every kernel was thought to have");
         Assert.That(ForgedFolder.Run(session, "!hangwhy").Split('\n'), Has.All.Length.LessThanOrEqualTo(120));
+    }
+
+    /// <summary>Parameters of a damaged header point anywhere, and most often at something of another kind.</summary>
+    [Test]
+    public void Any_parameters_give_an_answer()
+    {
+        int seed = 0;
+        foreach (string scenario in StopScenarioSet.All.Keys)
+            for (int round = 0; round < 4; round++)
+            {
+                SystemBuilder system = ScenarioSet.Build(scenario, KernelLayout.BuiltIn(s_layouts[seed % s_layouts.Length]));
+                system.Finish();
+                Random random = new(++seed);
+                ulong[] known = [.. system.Structures.Keys.Order()];
+                for (int i = 0; i < 4; i++)
+                    system.Options.BugCheckParameters[i] = random.Next(4) switch
+                    {
+                        0 => system.Options.BugCheckParameters[i],
+                        1 => (ulong)random.NextInt64(long.MinValue, long.MaxValue),
+                        2 => (ulong)random.Next(16),
+                        _ => known[random.Next(known.Length)] + (ulong)random.Next(0, 64),
+                    };
+                using ForgedFolder forged = new(system);
+                using CommandSession session = forged.Open();
+
+                Assert.That(ForgedFolder.Run(session, "!hangwhy"), Is.Not.Empty, $"{scenario}, seed {seed}");
+                Assert.That(session.Windows.Crash?.Blame.Statement, Is.Not.Empty, $"{scenario}, seed {seed}");
+            }
     }
 }
