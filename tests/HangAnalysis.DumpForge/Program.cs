@@ -2,6 +2,7 @@ using HangAnalysis.DumpForge.Layouts;
 using HangAnalysis.DumpForge.Linux;
 using HangAnalysis.DumpForge.Linux.Scenarios;
 using HangAnalysis.DumpForge.Scenarios;
+using HangAnalysis.DumpForge.Scenarios.Crashes;
 using HangAnalysis.DumpForge.Systems;
 
 namespace HangAnalysis.DumpForge;
@@ -25,7 +26,7 @@ internal static class Program
             return MakeLayouts.Run(folder, file);
         if (arguments is ["--list"])
         {
-            foreach (string name in ScenarioSet.Names.Concat(Scenarios.Crashes.StopScenarioSet.All.Keys))
+            foreach (string name in ScenarioSet.Names.Concat(StopScenarioSet.All.Keys).Concat(StopScenarios.Names))
                 Console.WriteLine(name);
             foreach (string name in LinuxScenarioSet.All)
                 Console.WriteLine(LinuxCommand.Prefix + name);

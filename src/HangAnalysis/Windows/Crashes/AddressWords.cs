@@ -12,6 +12,8 @@ internal static class AddressWords
     /// <summary>No allocation lies below this.</summary>
     private const ulong LowestAllocation = 0x10000;
 
+    private const ulong HighestUser64 = 0x0000_7fff_ffff_ffff, HighestUser32 = 0x7fff_ffff;
+
     /// <summary>What the address is, as the end of a sentence: <c>a null pointer with offset 0x8</c>.</summary>
     public static string Describe(WindowsSystem system, ulong address)
     {
@@ -28,7 +30,7 @@ internal static class AddressWords
             return $"in {unloaded.Name}, which had been unloaded";
         if (system.FindModule(address) is { } module)
             return SectionOf(system, address) is { Length: > 0 } section ? $"in {module.FileName}, section {section}" : $"in {module.FileName}";
-        if (address <= system.Session.HighestUserAddress)
+        if (address <= (isWide ? HighestUser64 : HighestUser32))
             return "an address of user mode";
         return "an address of the kernel";
     }

@@ -24,7 +24,6 @@ internal static class CrashReader
             FrameBlame.JudgeCaller(crash, stop, stack);
         TellNamedDriver(crash);
         TellIdentity(crash);
-        CompareParameters(crash, bugCheck.Code);
         return crash.ToFacts();
     }
 
@@ -114,7 +113,7 @@ internal static class CrashReader
     /// </summary>
     private static void TellNamedDriver(CrashCase crash)
     {
-        if (!crash.Session.TryReadPointerVariable("KiBugCheckDriver", out ulong text) || !crash.Session.IsObject(text)
+        if (!crash.Session.TryReadPointerVariable("KiBugCheckDriver", out ulong text) || !KernelSession.IsKernelObject(text)
             || UnicodeStrings.Read(crash.Session.Memory, text) is not { Length: > 0 } name)
             return;
         crash.Tell("Named", Phrase.Of($"the kernel named {name} on the blue screen: a hint, no proof"));
@@ -134,24 +133,5 @@ internal static class CrashReader
             known.Add($"linked {date:yyyy-MM-dd}");
         if (known.Count > 0)
             crash.Tell("Module", Phrase.Of($"{module.FileName}: {string.Join(", ", known)}"));
-    }
-
-    /// <summary>
-    /// Compares the header with nt!KiBugCheckData, from which it was made: code and four parameters. Small dumps do not hold it
-    /// [DUMP: 19 of 19].
-    /// </summary>
-    private static void CompareParameters(CrashCase crash, uint code)
-    {
-        const int Parameters = 4;
-        const ulong SmallDumpMark = 0x1000_0000;
-        ulong width = (ulong)crash.Session.PointerSize;
-        if (!crash.Session.TryGetAddress("KiBugCheckData", out ulong data) || !crash.Session.Memory.TryReadPointer(data, out ulong own)
-            || own == 0)
-            return;
-        bool differs = own != code && own != (code | SmallDumpMark);
-        for (int i = 1; i <= Parameters; i++)
-            differs |= crash.Session.Memory.TryReadPointer(data + (ulong)i * width, out ulong value) && value != crash.P(i);
-        if (differs)
-            crash.AddUnknown("which parameters are right", $"nt!KiBugCheckData at {data:x} holds others than the header (code {own:x})");
     }
 }

@@ -50,9 +50,6 @@ internal static class FrameBlame
             });
             return;
         }
-        if (IsTimerCode(where))
-            crash.Accuse(BlameRank.FaultingFrame, Corrupt("a timer",
-                $"{where.Text} walks the kernel's timers; one of them was freed or overwritten while it was set"));
         bool isScanned = stack.Frames.Skip(1).Any(f => f.Certainty == Certainty.Candidate);
         if (IsPoolCode(where))
             crash.Accuse(BlameRank.FaultingFrame, Corrupt("pool",
@@ -94,10 +91,6 @@ internal static class FrameBlame
             || name.StartsWith("ExpFreePool", StringComparison.Ordinal) || name.StartsWith("ExAllocateHeapPool", StringComparison.Ordinal)
             || name.StartsWith("ExFreeHeapPool", StringComparison.Ordinal) || name.StartsWith("RtlpHp", StringComparison.Ordinal)
             || name.StartsWith("RtlpHpLfh", StringComparison.Ordinal));
-
-    /// <summary>Functions of nt that walk the table of timers: what they trip over is the timer of somebody who has freed it.</summary>
-    private static bool IsTimerCode(FrameFacts frame) => frame is { Module.Name: "nt", Symbol: { } name }
-        && name.StartsWith("Ki", StringComparison.Ordinal) && name.Contains("Timer", StringComparison.Ordinal);
 
     /// <summary>What was tried, as a verb with its object: <c>read from 0000000000000008, a null pointer with offset 0x8</c>.</summary>
     public static string ActionOf(CrashCase crash)

@@ -23,13 +23,11 @@ internal sealed class StackSearch
 
     private const ulong PageSize = 0x1000;
 
-    private readonly KernelSession _session;
     private readonly IMemory _memory;
     private readonly List<(ulong Start, ulong End)> _ranges = [];
 
     public StackSearch(WindowsSystem system)
     {
-        _session = system.Session;
         _memory = system.Session.Memory;
         if (system.Target is IBlockSource { Blocks.Count: > 0 } small)
             AddBlocks(small.Blocks);
@@ -111,7 +109,7 @@ internal sealed class StackSearch
 
     private void Add(ulong start, ulong end)
     {
-        if (end <= start || !_session.IsKernel(start))
+        if (end <= start || !KernelSession.IsKernelAddress(start) && _memory.PointerSize == sizeof(ulong))
             return;
         end = Math.Min(end, start + Limits.StackBytes);
         foreach ((ulong known, ulong knownEnd) in _ranges)

@@ -18,7 +18,6 @@ public static class CrashScenarioSet
         ["crash-d1-callnull"] = TrapScenarios.CallsNull,
         ["crash-ce-unloaded"] = TrapScenarios.UnloadedPending,
         ["crash-0a-victim"] = TrapScenarios.Victim,
-        ["crash-0a-timer"] = TrapScenarios.FreedTimer,
         ["crash-c5-pool"] = TrapScenarios.CorruptPool,
         ["crash-50-pool"] = TrapScenarios.PoolCode,
         ["crash-50-index"] = TrapScenarios.Indexed,

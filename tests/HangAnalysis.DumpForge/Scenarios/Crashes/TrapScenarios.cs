@@ -37,10 +37,6 @@ internal static class TrapScenarios
         scene.With(X64Register.Rsi, Freed).Traps("badnic+0x1514\nbadnic+0x2210" + Worker, [0x48, 0x89, 0x46, 0x10]);
         Irql(scene, Freed + 0x10, Write);
         scene.ErrorCode = 2;
-        // The kernel's own hint.
-        ulong hint = scene.System.Nt.Variable("KiBugCheckDriver", 8), text = scene.System.Pool.Take(0x10);
-        scene.System.WriteText(text, "badnic.sys");
-        scene.System.Finishing.Add(() => scene.System.Kernel.WriteUInt64(hint, text));
         return scene.Complete("module", driver, Freed + 0x10);
     }
 
@@ -83,17 +79,6 @@ internal static class TrapScenarios
         Irql(scene, 0x20, Write);
         scene.ErrorCode = 2;
         return scene.Complete("module", driver, 0x20);
-    }
-
-    /// <summary>0A: the kernel walks its timers, one of which was freed while it was set; nobody else is on the stack.</summary>
-    public static SystemBuilder FreedTimer(KernelLayout layout)
-    {
-        FaultScene scene = FaultScene.Begin(layout, "crash-0a-timer", 0x0a);
-        // mov rcx,qword ptr [rbx+8]; the timer's memory holds text by now.
-        scene.With(X64Register.Rbx, 0x0073006500740079).Traps(
-            "nt!KiProcessExpiredTimerList+0x10f\nnt!KiRetireDpcList+0x6ce\nnt!KiIdleLoop+0x5a", [0x48, 0x8b, 0x4b, 0x08]);
-        Irql(scene, 0x0073006500740081, Read);
-        return scene.Complete("corruption", null, 0x0073006500740081);
     }
 
     /// <summary>C5: pool was damaged before; a driver that allocates is the next victim.</summary>

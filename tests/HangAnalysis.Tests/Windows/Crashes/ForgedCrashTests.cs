@@ -76,51 +76,6 @@ public class ForgedCrashTests
     }
 
     [Test]
-    public void Where_nothing_can_be_unwound_the_trap_frame_is_found_on_the_stack_and_stale_registers_stay_unknown()
-    {
-        using ForgedFolder forged = new("crash-d1-freed", "10.0.14393", DumpKind.Triage);
-        // The instruction pointer of the header's context: unwinding has nothing to begin with.
-        const int HeaderRip = 0x348 + 0xf8;
-        byte[] bytes = File.ReadAllBytes(forged.DumpPath);
-        bytes.AsSpan(HeaderRip, sizeof(ulong)).Clear();
-        File.WriteAllBytes(forged.DumpPath, bytes);
-        using CommandSession session = forged.Open();
-
-        CrashFacts crash = session.Windows.Crash!;
-
-        Assert.That(crash.Fault!.Source.ToString(), Does.Contain("found on the stack"));
-        Assert.That(crash.Fault.UnknownRegisters, Is.EqualTo(["rbx", "rsi", "rdi", "r12", "r13", "r14", "r15"]));
-        Assert.That(crash.Fault.Accesses.Single(), Is.EqualTo(new CrashAccess("[rsi+10h]", null, true, 8)));
-        Assert.That((crash.Blame.Cause, crash.Blame.Module?.FileName), Is.EqualTo((CrashCause.Module, "badnic.sys")));
-    }
-
-    [Test]
-    public void The_driver_that_the_kernel_names_is_a_hint()
-    {
-        using ForgedFolder forged = new("crash-d1-freed", "10.0.22000", DumpKind.Full);
-        using CommandSession session = forged.Open();
-
-        Assert.That(session.Windows.Crash!.Evidence.Select(e => e.Text.ToString()),
-            Has.Some.Contain("the kernel named badnic.sys").And.Contain("a hint, no proof"));
-    }
-
-    [Test]
-    public void A_header_that_contradicts_memory_is_told()
-    {
-        using ForgedFolder forged = new("crash-50-index", "10.0.14393", DumpKind.Full);
-        const int SecondParameter = 0x48;
-        byte[] bytes = File.ReadAllBytes(forged.DumpPath);
-        bytes[SecondParameter] ^= 2;
-        File.WriteAllBytes(forged.DumpPath, bytes);
-        using CommandSession session = forged.Open();
-
-        Assert.That(session.Windows.Crash!.Unknown.Select(u => u.What), Has.Member("which parameters are right"));
-        using ForgedFolder sound = new("crash-50-index", "10.0.14393", DumpKind.Full);
-        using CommandSession right = sound.Open();
-        Assert.That(right.Windows.Crash!.Unknown.Select(u => u.What), Has.No.Member("which parameters are right"));
-    }
-
-    [Test]
     public void The_instruction_is_printed_as_debuggers_of_windows_do()
     {
         using ForgedFolder forged = new("crash-50-index", "10.0.14393");
