@@ -128,6 +128,17 @@ internal sealed class CrashCase(WindowsSystem system, StopFacts stop, uint code,
     /// <summary>Adds a stack.</summary>
     public void AddStack(CrashStack stack) => _stacks.Add(stack);
 
+    /// <summary>Whether a stack of the same frames was added before.</summary>
+    public bool HasStack(StackFacts stack)
+    {
+        foreach (CrashStack known in _stacks)
+            if (stack.Frames.Count > 0 && known.Stack.Frames.Count > 0
+                && known.Stack.Frames[0].StackPointer == stack.Frames[0].StackPointer
+                && known.Stack.Frames[0].InstructionPointer == stack.Frames[0].InstructionPointer)
+                return true;
+        return false;
+    }
+
     /// <summary>Says what was looked at and does not explain it.</summary>
     public void RuleOut(string what, string why) => _ruledOut.Add(new RuledOut(what, why));
 

@@ -11,12 +11,13 @@ internal static class CrashReader
     {
         if (system.Stop is not { } stop || system.Target.Description.BugCheck is not { } bugCheck)
             return null;
-        CrashCase crash = new(system, stop, bugCheck.Code, bugCheck.Parameters);
+        // The stack of a watchdog is that of whoever noticed.
+        CrashCase crash = new(system, stop, bugCheck.Code, bugCheck.Parameters) { BlamesFrame = !stop.IsHang };
         ForcedStops.Accuse(crash, stop);
         CrashCodes.Find(bugCheck.Code)?.Invoke(crash);
         FrameFacts? where = AddFault(crash);
         StackFacts stack = AddStack(crash, where);
-        if (crash.Context is { } context && crash.FaultCode is { } code)
+        if (crash.Context is { } context && crash.FaultCode is { } code && !stop.IsForced)
             HardwareTests.Run(crash, context, code);
         if (where is not null && crash.BlamesFrame)
             Judge(crash, where, stack);
@@ -76,7 +77,9 @@ internal static class CrashReader
         }
         if (crash.System.GetStopStack() is not { } stop)
             return new StackFacts([], "the registers of the processor are not in the dump");
-        crash.AddStack(new CrashStack("bug check", stop.Thread, stop.Stack));
+        // The code's own knowledge may have told it already, by a better name.
+        if (!crash.HasStack(stop.Stack))
+            crash.AddStack(new CrashStack("bug check", stop.Thread, stop.Stack));
         if (where is null)
             return stop.Stack;
         // What called KeBugCheckEx is the trap's handler: without the fault's own registers only the frames that unwinding proves

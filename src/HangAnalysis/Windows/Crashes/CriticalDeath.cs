@@ -45,17 +45,18 @@ internal static class CriticalDeath
             ? ReadField(crash.Session, "_ETHREAD", "ExitStatus", victim)
             : ReadField(crash.Session, "_EPROCESS", "ExitStatus", victim);
         TellVictim(crash, victim, isThread, process, name, status);
+        crash.BlamesFrame = false;
         (ThreadFacts? Thread, StackFacts Stack)? stop = system.GetStopStack();
         ProcessFacts? killer = stop?.Thread?.Process;
         if (stop is { } s)
             crash.AddStack(new CrashStack(killer is null || killer.Address == process?.Address ? "thread that ended it" : $"thread of {killer.Name} that ended it",
                 s.Thread, s.Stack));
         string who = isThread ? $"a thread of {name}" : name;
-        if (status is { } known && StatusWords.IsStorage(known))
+        if (status is { } known && ExitStatus.IsStorage(known))
         {
             crash.Accuse(BlameRank.Code, new CrashBlame(CrashCause.Device,
                 $"{who} died because a page of it could not be read: the disk, or the way to it, did not deliver", Certainty.Inferred,
-                $"its exit status is {StatusWords.DescribeExit(known)}"));
+                $"its exit status is {ExitStatus.DescribeExit(known)}"));
             crash.Suggest("!irps");
             return;
         }
@@ -76,12 +77,12 @@ internal static class CriticalDeath
             ? process is null ? Phrase.Of($"thread {reference} of {name}") : Phrase.Of($"thread {reference} of {process}")
             : process is null ? Phrase.Of($"process {reference}, {name}") : Phrase.Of($"process {reference}, {process}"));
         if (status is { } known)
-            crash.Tell("Exit status", Phrase.Of(StatusWords.DescribeExit(known)));
+            crash.Tell("Exit status", Phrase.Of(ExitStatus.DescribeExit(known)));
         else
             crash.AddUnknown("of what it died", "its exit status is not in the dump, or the kernel's symbols are missing");
         if (process is not null && ReadField(crash.Session, "_EPROCESS", "LastThreadExitStatus", process.Address.Value) is { } last
-            && last != status && last != 0 && last != StatusWords.Pending)
-            crash.Tell("Last thread", Phrase.Of($"ended with {StatusWords.DescribeExit(last)}"));
+            && last != status && last != 0 && last != ExitStatus.Pending)
+            crash.Tell("Last thread", Phrase.Of($"ended with {ExitStatus.DescribeExit(last)}"));
         if (ReadField(crash.Session, isThread ? "_ETHREAD" : "_EPROCESS", "BreakOnTermination", victim) is { } critical)
             crash.Tell("Critical", Phrase.Of(critical != 0
                 ? "it was marked as one that the system cannot do without"
@@ -93,10 +94,10 @@ internal static class CriticalDeath
     private static void Accuse(
         CrashCase crash, string who, uint? status, ProcessFacts victim, ProcessFacts killer, StackFacts stack)
     {
-        string how = status is { } known ? $" with {StatusWords.DescribeExit(known)}" : "";
+        string how = status is { } known ? $" with {ExitStatus.DescribeExit(known)}" : "";
         if (killer.Address == victim.Address)
         {
-            bool isFault = status is { } s && StatusWords.IsOwnFault(s);
+            bool isFault = status is { } s && ExitStatus.IsOwnFault(s);
             crash.Accuse(BlameRank.Code, new CrashBlame(CrashCause.Program,
                 isFault ? $"{who} failed by itself{how}" : $"{who} ended itself{how}", Certainty.Proven,
                 "the thread that ended it is its own" + (isFault ? ", and the status is one by which programs fail" : "")));

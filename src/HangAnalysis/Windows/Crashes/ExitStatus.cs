@@ -1,8 +1,8 @@
-namespace HangAnalysis.Windows;
+namespace HangAnalysis.Windows.Crashes;
 
-/// <summary>What an NTSTATUS says, in words: those with which processes end, and those of disks.</summary>
+/// <summary>What the NTSTATUS says with which a program or thread ended, in words.</summary>
 /// <remarks>Names as ntstatus.h has them; 0xE06D7363 and 0xE0434352 are the exceptions of C++ and .NET.</remarks>
-internal static class StatusWords
+internal static class ExitStatus
 {
     /// <summary>STATUS_PENDING, which a process or thread has as long as it runs.</summary>
     public const uint Pending = 0x103;
@@ -15,7 +15,7 @@ internal static class StatusWords
 
     /// <summary>Whether a status says that a disk, or the way to it, did not deliver.</summary>
     public static bool IsStorage(uint status) =>
-        status is InPageError or 0xc000009c or 0xc000009d or 0xc000000e or 0xc0000185 or 0xc000016a or 0xc00000b5;
+        StatusWords.KindOf(status) is StatusKind.Storage or StatusKind.Gone;
 
     /// <summary>Whether a status is one by which a program comes to grief itself; nobody from outside gives such a one.</summary>
     public static bool IsOwnFault(uint status) => status is 0xc0000005 or 0xc0000409 or 0xc0000374 or 0xc00000fd or 0xc0000094
