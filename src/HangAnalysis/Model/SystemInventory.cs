@@ -16,7 +16,7 @@ public sealed record SystemInventory
     public IReadOnlyList<ListedModule> UnloadedModules { get; init; } = [];
 
     /// <summary>Memory by the tag of who asked for it; empty where that is not counted, or not read yet.</summary>
-    public IReadOnlyList<PoolTagUse> PoolTags { get; init; } = [];
+    public IReadOnlyList<TaggedMemory> PoolTags { get; init; } = [];
 }
 
 /// <summary>A module of a list.</summary>
@@ -29,7 +29,7 @@ public sealed record ListedModule(string Name, ulong Start, ulong End);
 /// <param name="Tag">The tag, four characters. Text from the dump.</param>
 /// <param name="IsPaged">Whether it may be paged out.</param>
 /// <param name="Bytes">Bytes that are allocated now.</param>
-public sealed record PoolTagUse(string Tag, bool IsPaged, ulong Bytes);
+public sealed record TaggedMemory(string Tag, bool IsPaged, ulong Bytes);
 
 /// <summary>A system that keeps such lists.</summary>
 public interface IInventorySource

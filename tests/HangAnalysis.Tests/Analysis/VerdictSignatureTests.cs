@@ -3,6 +3,7 @@ using HangAnalysis.Commands;
 using HangAnalysis.DumpForge.Layouts;
 using HangAnalysis.DumpForge.Linux.Files;
 using HangAnalysis.DumpForge.Linux.Layouts;
+using HangAnalysis.DumpForge.Scenarios;
 using HangAnalysis.Tests.Scenarios;
 using NUnit.Framework;
 
@@ -25,6 +26,53 @@ public class VerdictSignatureTests
         }
         Assert.That(hashes, Has.Count.EqualTo(1));
         Assert.That(hashes.Single(), Does.Match("^[0-9a-f]{12}$"));
+    }
+
+    /// <summary>Builds have other layouts; a seed moves objects to other addresses and lists into another order.</summary>
+    [TestCase("logoff-hang"), TestCase("mutant-deadlock"), TestCase("mutant-orphan"), TestCase("eresource-filter"), TestCase("spinlock-deadlock"),
+        TestCase("lazy-writer-cycle"), TestCase("stuck-io"), TestCase("fastmutex-self"), TestCase("long-dpc"), TestCase("server-silent")]
+    public void A_hang_has_one_signature_whatever_the_build_the_addresses_and_the_order(string scenario)
+    {
+        string[] hashes =
+        [
+            .. ((string[])["10.0.14393", "10.0.17763", "10.0.19041"]).SelectMany(version => ((ulong[])[0, 3, 17]).Select(seed =>
+            {
+                KernelLayout layout = KernelLayout.BuiltIn(version);
+                using ForgedFolder forged = new(ScenarioSet.Build(scenario, layout, seed));
+                using CommandSession session = forged.Open();
+                return SignatureOf(session).GetProperty("hash").GetString()!;
+            })),
+        ];
+
+        Assert.That(hashes.Distinct().Count(), Is.EqualTo(1), string.Join(' ', hashes));
+    }
+
+    [TestCase("crash-triage", "badflt"), TestCase("smb1-attack", "srv, srv!SrvOs2FeaToNt, srv!SrvOs2FeaListToNt, srv!SrvSmbOpen2")]
+    public void A_crash_has_one_signature_on_every_build_and_names_stop_and_functions(string scenario, string names)
+    {
+        HashSet<string> hashes = [];
+        foreach (string version in (string[])["10.0.14393", "10.0.17763", "10.0.19041"])
+        {
+            using ForgedFolder forged = new(scenario, version);
+            using CommandSession session = forged.Open();
+            JsonElement signature = SignatureOf(session);
+            hashes.Add(signature.GetProperty("hash").GetString()!);
+            Assert.That(signature.GetProperty("title").GetString(),
+                Does.StartWith($"crash: SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, {names}").And.Not.Contain("+0x"));
+        }
+        Assert.That(hashes, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public void All_evidence_tells_the_signature_in_one_line()
+    {
+        using ForgedFolder forged = new("logoff-hang", "10.0.14393");
+        using CommandSession session = forged.Open();
+        JsonElement signature = SignatureOf(session);
+
+        Assert.That(ForgedFolder.Run(session, "!hangwhy -v").ReplaceLineEndings(" "), Does.Contain(
+            $"signature {signature.GetProperty("hash").GetString()}: stuck-in-driver: TmXPFlt"));
+        Assert.That(ForgedFolder.Run(session, "!hangwhy"), Does.Not.Contain("signature "));
     }
 
     [Test]

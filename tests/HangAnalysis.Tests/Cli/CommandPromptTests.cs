@@ -43,7 +43,7 @@ public class CommandPromptTests
     {
         string verdict = _prompt.Type("hangwhy\n");
         Assert.That(verdict,
-            Does.Contain($"\ngo 1 !t {MainThread} · 2 !us -p {Explorer} · 3 !lpcchain {Service} · 4 !mods TmXPFlt · go lists all 9\n"));
+            Does.Contain($"\ngo 1 !t {MainThread} · 2 !us -p {Explorer} · 3 !lpcchain {Service} · 4 !mods TmXPFlt · go lists all 10\n"));
 
         string followed = _prompt.Type("go 2\n");
         Assert.That(followed, Does.StartWith($"hang> go 2\nhang> !us -p {Explorer}\n1 thread [stats]: {MainThread}\n"));
@@ -55,8 +55,8 @@ public class CommandPromptTests
         _prompt.Type("hangwhy\n");
         string[] rows = _prompt.Type("go\n").Split('\n');
 
-        Assert.That(rows.Skip(1).Select(r => r.Split("  ", 2)[0].Split(' ')[0]).Take(11),
-            Is.EqualTo(new[] { "#", "=", "1", "2", "3", "4", "5", "6", "7", "8", "9" }));
+        Assert.That(rows.Skip(1).Select(r => r.TrimStart().Split("  ", 2)[0].Split(' ')[0]).Take(12),
+            Is.EqualTo(new[] { "#", "==", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10" }));
         Assert.That(rows[4], Does.EndWith($"!us -p {Explorer}"));
         Assert.That(_prompt.Type("go mods\n"), Does.Contain("hang> !mods TmXPFlt\n"));
     }
@@ -69,7 +69,7 @@ public class CommandPromptTests
         Assert.That(several,
             Does.Contain($"!lpcchain {Service}").And.Contain($"!t {Service}").And.Not.Contain("TmXPFlt"));
         Assert.That(_prompt.Type("go nonsense\n"), Does.Contain("no link of the last output holds 'nonsense'"));
-        Assert.That(_prompt.Type("go 10\n"), Does.Contain("there is no link 10; the last output has 9"));
+        Assert.That(_prompt.Type("go 11\n"), Does.Contain("there is no link 11; the last output has 10"));
     }
 
     [Test]

@@ -211,7 +211,7 @@ internal sealed class WayMatch(IssueEvidence way, RuleEvidence evidence)
 
     private bool Pool(PoolTagCondition condition)
     {
-        foreach (PoolTagUse use in evidence.Inventory.PoolTags)
+        foreach (TaggedMemory use in evidence.Inventory.PoolTags)
             if (use.Bytes >= condition.LeastBytes && (condition.IsPaged ?? use.IsPaged) == use.IsPaged
                 && IsOneOf(use.Tag.TrimEnd(), condition.Tags))
             {

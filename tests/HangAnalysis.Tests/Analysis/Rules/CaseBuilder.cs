@@ -12,7 +12,7 @@ internal sealed class CaseBuilder
     private readonly List<ListedModule> _loaded = [];
     private readonly List<ListedModule> _unloaded = [];
     private readonly List<EvidenceModule> _owners = [], _waiters = [], _holders = [];
-    private readonly List<PoolTagUse> _tags = [];
+    private readonly List<TaggedMemory> _tags = [];
     private readonly Dictionary<ulong, ModuleFacts> _addresses = [];
     private readonly List<string> _processes = [];
     private RuleEvidence _evidence;
@@ -100,7 +100,7 @@ internal sealed class CaseBuilder
 
     public CaseBuilder Tag(string tag, ulong megabytes, bool isPaged = false)
     {
-        _tags.Add(new PoolTagUse(tag, isPaged, megabytes << 20));
+        _tags.Add(new TaggedMemory(tag, isPaged, megabytes << 20));
         return this;
     }
 
