@@ -92,8 +92,7 @@ internal static class FrameBlame
         && (name.StartsWith("ExAllocatePool", StringComparison.Ordinal) || name.StartsWith("ExFreePool", StringComparison.Ordinal)
             || name.StartsWith("ExDeferredFreePool", StringComparison.Ordinal) || name.StartsWith("ExpAllocatePool", StringComparison.Ordinal)
             || name.StartsWith("ExpFreePool", StringComparison.Ordinal) || name.StartsWith("ExAllocateHeapPool", StringComparison.Ordinal)
-            || name.StartsWith("ExFreeHeapPool", StringComparison.Ordinal) || name.StartsWith("RtlpHp", StringComparison.Ordinal)
-            || name.StartsWith("RtlpHpLfh", StringComparison.Ordinal));
+            || name.StartsWith("ExFreeHeapPool", StringComparison.Ordinal) || name.StartsWith("RtlpHp", StringComparison.Ordinal));
 
     /// <summary>Functions of nt that walk the table of timers: what they trip over is the timer of somebody who has freed it.</summary>
     private static bool IsTimerCode(FrameFacts frame) => frame is { Module.Name: "nt", Symbol: { } name }
@@ -111,6 +110,10 @@ internal static class FrameBlame
                 CrashAccessKind.Read => "read from",
                 _ => "accessed",
             };
+            // A general protection fault names no address; the one that the registers make may be none.
+            foreach (CrashAccess access in crash.Fault?.Accesses ?? [])
+                if (address == ulong.MaxValue && access.Address is { } made && !AddressWords.IsCanonical(made))
+                    return $"{verb} {made:x16}: {AddressWords.Describe(crash.System, made)}";
             return $"{verb} {address:x16}: {AddressWords.Describe(crash.System, address)}";
         }
         return crash.Exception is { } exception ? $"raised {ExceptionWords.Describe(exception.Code)}" : "failed";
