@@ -62,6 +62,11 @@ public sealed class InstructionStudy
     /// <summary>Whether it may fail for reasons that are not those of the memory it uses: privilege, alignment, a state of the processor.</summary>
     public required bool MayFailOtherwise { get; init; }
 
+    /// <summary>
+    /// Whether it may access memory that its operands do not name: tables of the processor, further steps of a repeated one.
+    /// </summary>
+    public required bool HasHiddenAccesses { get; init; }
+
     /// <summary>Takes the first instruction of some bytes apart; null where they make none.</summary>
     /// <param name="code">The bytes.</param>
     /// <param name="address">Its address.</param>
@@ -95,6 +100,10 @@ public sealed class InstructionStudy
             AddressRegisters = registers,
             Features = [.. instruction.CpuidFeatures.Select(f => f.ToString())],
             Stop = StopOf(instruction),
+            HasHiddenAccesses = instruction.IsPrivileged || instruction.IsSaveRestoreInstruction || instruction.IsStringInstruction
+                || instruction.FlowControl is FlowControl.Interrupt or FlowControl.Exception
+                || instruction.Mnemonic is IcedMnemonic.Iret or IcedMnemonic.Iretd or IcedMnemonic.Iretq or IcedMnemonic.Enter
+                || (instruction.Op0Kind == OpKind.Register && instruction.Op0Register.IsSegmentRegister()),
             // Instructions of vector registers may ask for alignment; privileged ones and such that load segments fail by rules of their own.
             MayFailOtherwise = instruction.IsPrivileged || instruction.IsSaveRestoreInstruction
                 || memory.Exists(m => m.Bytes is 0 or > 8) || instruction.FlowControl is FlowControl.Interrupt or FlowControl.Exception,

@@ -39,7 +39,9 @@ internal static class CrashReader
             StackPointer = context.Registers.StackPointer,
         };
         FaultCode? code = crash.FaultCode = FaultCode.Read(crash.System, context);
-        if (code is null)
+        if (context.Registers.Architecture == Architecture.Arm64)
+            crash.AddUnknown("the instruction", "code of ARM64 is not taken apart here; the debugger's u does it");
+        else if (code is null)
             crash.AddUnknown("the instruction", "neither the dump nor a file on the symbol path holds its bytes");
         else if (code.IsFromFile)
             crash.AddUnknown("whether memory held the same code", "the bytes of the instruction are the file's; the dump does not hold them");

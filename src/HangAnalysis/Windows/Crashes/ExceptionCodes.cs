@@ -1,4 +1,5 @@
 using HangAnalysis.Model;
+using HangAnalysis.Targets.Code;
 
 namespace HangAnalysis.Windows.Crashes;
 
@@ -18,10 +19,16 @@ internal static class ExceptionCodes
         bool isAccess = code is ExceptionRecord.AccessViolation or ExceptionRecord.InPageError;
         crash.Name(3, isAccess ? "access" : "first parameter of the exception", isAccess ? Phrase.Of(FaultCodes.Word(Kind(crash.P(3)))) : null);
         crash.Name(4, isAccess ? "address" : "second parameter of the exception", isAccess ? FaultCodes.Words(crash, crash.P(4)) : null);
-        crash.Exception = crash.Contexts.FindException(code, crash.P(2))
-            ?? new ExceptionRecord(0, code, crash.P(2), isAccess ? [crash.P(3), crash.P(4)] : []);
         crash.Context = crash.Contexts.FindContext(crash.P(2)) ?? crash.Contexts.FindTrapFrame(crash.P(2), null);
+        // Access and address are parameters: a record that says otherwise is another exception's.
+        crash.Exception = isAccess
+            ? crash.Contexts.FindException(code, crash.P(2), AgreesWithParameters) is { } found && AgreesWithParameters(found) ? found
+                : new ExceptionRecord(0, code, crash.P(2), [crash.P(3), crash.P(4)])
+            : crash.Contexts.FindException(code, crash.P(2)) ?? new ExceptionRecord(0, code, crash.P(2), []);
         Finish(crash, "neither a CONTEXT nor a trap frame of it is on the stacks of the dump");
+
+        bool AgreesWithParameters(ExceptionRecord record) =>
+            record.Information.Count >= 2 && record.Information[0] == crash.P(3) && record.Information[1] == crash.P(4);
     }
 
     /// <summary>SYSTEM_SERVICE_EXCEPTION.</summary>
@@ -30,10 +37,10 @@ internal static class ExceptionCodes
         NameException(crash);
         crash.Name(3, "CONTEXT", null);
         uint code = (uint)crash.P(1);
-        crash.Exception = crash.Contexts.FindException(code, crash.P(2)) ?? new ExceptionRecord(0, code, crash.P(2), []);
-        if (crash.Exception.At == 0)
-            crash.AddUnknown("which address could not be accessed", "the exception's record is not on the stacks of the dump");
         crash.Context = crash.Contexts.FromContext(crash.P(3), crash.P(2), "parameter 3") ?? crash.Contexts.FindContext(crash.P(2));
+        crash.Exception = Search(crash, code);
+        if (crash.Exception.At == 0 && code is ExceptionRecord.AccessViolation or ExceptionRecord.InPageError)
+            crash.AddUnknown("which address could not be accessed", "the exception's record is not on the stacks of the dump");
         Finish(crash, "parameter 3 leads to no CONTEXT of the instruction, and none is on the stacks of the dump");
     }
 
@@ -44,11 +51,11 @@ internal static class ExceptionCodes
         crash.Name(3, "exception record", null);
         crash.Name(4, "CONTEXT", null);
         uint code = (uint)crash.P(1);
-        crash.Exception = crash.Contexts.ReadException(crash.P(3)) is { } record && record.Code == code && record.Address == crash.P(2)
-            ? record
-            : crash.Contexts.FindException(code, crash.P(2)) ?? new ExceptionRecord(0, code, crash.P(2), []);
         crash.Context = crash.Contexts.FromContext(crash.P(4), crash.P(2), "parameter 4")
             ?? crash.Contexts.FromHeader(crash.P(2)) ?? crash.Contexts.FindContext(crash.P(2));
+        crash.Exception = crash.Contexts.ReadException(crash.P(3)) is { } record && record.Code == code && record.Address == crash.P(2)
+            ? record
+            : Search(crash, code);
         Finish(crash, "parameter 4 leads to no CONTEXT of the instruction, and neither the header nor the stacks hold one");
     }
 
@@ -58,10 +65,21 @@ internal static class ExceptionCodes
         NameException(crash);
         crash.Name(3, "trap frame", null);
         uint code = (uint)crash.P(1);
-        crash.Exception = crash.Contexts.FindException(code, crash.P(2)) ?? new ExceptionRecord(0, code, crash.P(2), []);
         crash.Context = crash.Contexts.FromTrapFrame(crash.P(3), crash.P(2), "parameter 3")
             ?? crash.Contexts.FindTrapFrame(crash.P(2), null) ?? crash.Contexts.FindContext(crash.P(2));
+        crash.Exception = Search(crash, code);
         Finish(crash, "parameter 3 leads to no trap frame of the instruction, and none is on the stacks of the dump");
+    }
+
+    /// <summary>
+    /// The record on the stacks: one whose address the instruction makes with the registers that were found, where there is one.
+    /// </summary>
+    private static ExceptionRecord Search(CrashCase crash, uint code)
+    {
+        InstructionStudy? instruction = crash.Context is { } context ? FaultCode.Read(crash.System, context)?.Instruction : null;
+        ExceptionRecord? found = crash.Contexts.FindException(code, crash.P(2), record => instruction is null
+            || record.AccessedAddress is not { } address || HardwareTests.Explains(instruction, crash.P(2), address) == true);
+        return found is null ? new ExceptionRecord(0, code, crash.P(2), []) : found with { IsFound = true };
     }
 
     private static void NameException(CrashCase crash)

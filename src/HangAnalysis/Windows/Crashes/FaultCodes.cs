@@ -62,7 +62,8 @@ internal static class FaultCodes
             crash.AddUnknown("the registers at the fault", $"parameter 3 leads to a trap frame of a fault at {fault:x}, not at {crash.P(1):x}");
             crash.Context = null;
         }
-        TellMissing(crash);
+        else
+            TellMissing(crash);
     }
 
     /// <summary>ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY: who jumped is the caller, whose return address is on the stack.</summary>
@@ -130,9 +131,14 @@ internal static class FaultCodes
         crash.ReportedAddress = address;
         crash.InstructionPointer = instruction;
         crash.Context = crash.Contexts.FindTrapFrame(instruction, address);
+        // One of an earlier fault at the same instruction has other registers, and would make this one look impossible.
         if (crash.Context is { FaultAddress: { } fault } && fault != address)
-            crash.AddUnknown("whether the trap frame is the fault's", $"it stands at the instruction and records {fault:x}, not {address:x}");
-        TellMissing(crash);
+        {
+            crash.AddUnknown("the registers at the fault", $"the trap frame at the instruction is that of a fault at {fault:x}, not at {address:x}");
+            crash.Context = null;
+        }
+        else
+            TellMissing(crash);
     }
 
     private static void TellMissing(CrashCase crash)

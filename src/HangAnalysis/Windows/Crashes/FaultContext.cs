@@ -32,6 +32,9 @@ internal sealed record FaultContext(CpuContext Registers, uint Known, Phrase Sou
 /// <param name="Information">Its parameters: of an access violation, 0 read, 1 write or 8 execution, and the address.</param>
 internal sealed record ExceptionRecord(ulong At, uint Code, ulong Address, IReadOnlyList<ulong> Information)
 {
+    /// <summary>Whether it was found by searching the stacks: then it may be that of an earlier exception.</summary>
+    public bool IsFound { get; init; }
+
     /// <summary>STATUS_ACCESS_VIOLATION.</summary>
     public const uint AccessViolation = 0xc0000005;
 

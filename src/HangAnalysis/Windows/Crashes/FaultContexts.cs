@@ -130,14 +130,26 @@ internal sealed class FaultContexts(WindowsSystem system)
             Word(bytes, isWide ? 0x10 : 0xc), information);
     }
 
-    /// <summary>The exception record of an exception at an instruction, on the stacks of the dump.</summary>
-    public ExceptionRecord? FindException(uint code, ulong instruction)
+    /// <summary>
+    /// The exception record of an exception at an instruction, on the stacks of the dump. An earlier exception at the same
+    /// instruction, which was handled, may have left one too: of several the one that fits is taken, where one fits.
+    /// </summary>
+    /// <param name="code">The exception.</param>
+    /// <param name="instruction">Where.</param>
+    /// <param name="fits">Tells whether a record goes with what else is known; null where nothing is.</param>
+    public ExceptionRecord? FindException(uint code, ulong instruction, Predicate<ExceptionRecord>? fits = null)
     {
         ulong offset = Memory.PointerSize == sizeof(ulong) ? 0x10ul : 0xcul;
+        ExceptionRecord? first = null;
         foreach (ulong place in Search.Find(instruction))
-            if (ReadException(place - offset) is { } record && record.Code == code && record.Address == instruction)
+        {
+            if (ReadException(place - offset) is not { } record || record.Code != code || record.Address != instruction)
+                continue;
+            if (fits is null || fits(record))
                 return record;
-        return null;
+            first ??= record;
+        }
+        return first;
     }
 
     private ulong Word(ReadOnlySpan<byte> bytes, int offset) => Memory.PointerSize == sizeof(ulong)

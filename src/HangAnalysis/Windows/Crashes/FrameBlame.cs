@@ -89,8 +89,7 @@ internal static class FrameBlame
         && (name.StartsWith("ExAllocatePool", StringComparison.Ordinal) || name.StartsWith("ExFreePool", StringComparison.Ordinal)
             || name.StartsWith("ExDeferredFreePool", StringComparison.Ordinal) || name.StartsWith("ExpAllocatePool", StringComparison.Ordinal)
             || name.StartsWith("ExpFreePool", StringComparison.Ordinal) || name.StartsWith("ExAllocateHeapPool", StringComparison.Ordinal)
-            || name.StartsWith("ExFreeHeapPool", StringComparison.Ordinal) || name.StartsWith("RtlpHp", StringComparison.Ordinal)
-            || name.StartsWith("RtlpHpLfh", StringComparison.Ordinal));
+            || name.StartsWith("ExFreeHeapPool", StringComparison.Ordinal) || name.StartsWith("RtlpHp", StringComparison.Ordinal));
 
     /// <summary>What was tried, as a verb with its object: <c>read from 0000000000000008, a null pointer with offset 0x8</c>.</summary>
     public static string ActionOf(CrashCase crash)
@@ -104,6 +103,10 @@ internal static class FrameBlame
                 CrashAccessKind.Read => "read from",
                 _ => "accessed",
             };
+            // A general protection fault names no address; the one that the registers make may be none.
+            foreach (CrashAccess access in crash.Fault?.Accesses ?? [])
+                if (address == ulong.MaxValue && access.Address is { } made && !AddressWords.IsCanonical(made))
+                    return $"{verb} {made:x16}: {AddressWords.Describe(crash.System, made)}";
             return $"{verb} {address:x16}: {AddressWords.Describe(crash.System, address)}";
         }
         return crash.Exception is { } exception ? $"raised {ExceptionWords.Describe(exception.Code)}" : "failed";

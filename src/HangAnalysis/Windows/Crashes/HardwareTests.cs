@@ -59,7 +59,7 @@ internal static class HardwareTests
                 return true;
         }
         // Nor does -1 contradict an address that is one: alignment, privilege, a device or a hypervisor may have refused the access.
-        return isKnown && reported != ulong.MaxValue ? false : null;
+        return isKnown && !instruction.HasHiddenAccesses && reported != ulong.MaxValue ? false : null;
     }
 
     private static void TestAddress(CrashCase crash, FaultContext context, InstructionStudy instruction)
@@ -95,7 +95,8 @@ internal static class HardwareTests
         crash.Advise(Advice);
         crash.Accuse(BlameRank.Hardware, new CrashBlame(CrashCause.Hardware,
             "the processor reported a fault that this instruction cannot make: processor or memory, or changed code; no driver is accused",
-            Certainty.Inferred, why));
+            // A record that no parameter names may be left over from an earlier exception at the same instruction.
+            crash.Exception is { IsFound: true } ? Certainty.Candidate : Certainty.Inferred, why));
     }
 
     /// <summary>A breakpoint in the filling between functions: breakpoints before it were not executed, so no code ran into it.</summary>
@@ -129,7 +130,7 @@ internal static class HardwareTests
             crash.Tell("Instruction", Phrase.Of("it is undefined on purpose: the code stops itself, as after a failed check"));
             return;
         }
-        ProcessorIdentity? processor = crash.System.Target.ReadProcessorIdentity();
+        ProcessorIdentity? processor = crash.System.Target.ReadProcessorIdentity() ?? ReadIdentity(crash.Session);
         string named = processor is null ? "this processor" : $"this processor ({processor}, hexadecimal)";
         string? missing = null, doubtful = null;
         foreach (string feature in instruction.Features)
@@ -162,6 +163,19 @@ internal static class HardwareTests
         crash.Accuse(BlameRank.Hardware, new CrashBlame(CrashCause.Hardware,
             "the processor refused an instruction that it has: processor or memory, or changed code; no driver is accused",
             Certainty.Inferred, why));
+    }
+
+    /// <summary>The processor's identity by the kernel's symbols, where the target does not tell it by itself.</summary>
+    private static ProcessorIdentity? ReadIdentity(KernelSession session)
+    {
+        StructLayout block = session.Types.Get("_KPRCB");
+        FieldSlot type = block.Optional("CpuType"), vendor = block.Optional("VendorString");
+        Span<byte> identity = stackalloc byte[ProcessorIdentity.TypeLength];
+        Span<byte> name = stackalloc byte[ProcessorIdentity.VendorLength];
+        if (!type.IsPresent || !vendor.IsPresent || !session.TryReadPointerVariable("KiProcessorBlock", out ulong at)
+            || !session.IsObject(at) || !session.Memory.TryRead(at + (ulong)type.Offset, identity))
+            return null;
+        return ProcessorIdentity.FromBlock(identity, session.Memory.TryRead(at + (ulong)vendor.Offset, name) ? name : default);
     }
 
     /// <summary>

@@ -69,6 +69,8 @@ internal static class ExceptionScenarios
         scene.With(X64Register.Rbx, Freed).Raises(Service, "badflt+0x1514\nnt!IopfCallDriver+0x53" + Worker,
             [0x48, 0x8b, 0x43, 0x08], AccessViolation, Read, Freed + 8);
         scene.RecordsAt = (_, context) => scene.Parameters[2] = context;
+        // A probe that went wrong before, and was handled: not this exception.
+        scene.EarlierAddress = 0x7ffe0000dead;
         return scene.Complete("module", driver, Freed + 8);
     }
 

@@ -15,7 +15,7 @@ internal sealed class FaultScene
 
     /// <summary>Room for the records in the frame of the function that makes them.</summary>
     private const int DispatchFrame = 0x900;
-    private const ulong ContextPlace = 0x100, RecordPlace = 0x680;
+    private const ulong ContextPlace = 0x100, RecordPlace = 0x680, EarlierPlace = 0x40;
 
     private const string ExceptionPath = """
         nt!KiDispatchException+0x1cd
@@ -148,10 +148,18 @@ internal sealed class FaultScene
                 .Set("ExceptionAddress", Instruction).Set("NumberParameters", (ulong)information.Length);
             for (int i = 0; i < information.Length; i++)
                 written.Set($"ExceptionInformation[{i}]", information[i]);
+            if (EarlierAddress is { } earlier)
+            {
+                System.Kernel.Write(place + EarlierPlace, System.Kernel.Read(record, RecordSize));
+                System.Struct("_EXCEPTION_RECORD", place + EarlierPlace).Set("ExceptionInformation[1]", earlier);
+            }
             RecordsAt?.Invoke(record, context);
         });
         return this;
     }
+
+    /// <summary>An exception at the same instruction that was handled before: its record is still on the stack, below the other.</summary>
+    public ulong? EarlierAddress { get; set; }
 
     /// <summary>Is told where exception record and CONTEXT lie.</summary>
     public Action<ulong, ulong>? RecordsAt { get; set; }

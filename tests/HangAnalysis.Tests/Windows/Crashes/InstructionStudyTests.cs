@@ -63,6 +63,11 @@ public class InstructionStudyTests
     [TestCase("90", 0x29UL, false)]
     // A general protection fault names no address.
     [TestCase("488b4608", ulong.MaxValue, null)]
+    // lgdt, iretq, rep movsb and mov ds,eax access more than their operands name.
+    [TestCase("0f0111", 0x29UL, null)]
+    [TestCase("48cf", 0x29UL, null)]
+    [TestCase("f3a4", 0xf025UL, null)]
+    [TestCase("8ed8", 0x29UL, null)]
     // The base of GS is not known.
     [TestCase("65488b042588010000", 0x29UL, null)]
     public void A_reported_address_is_possible_or_not(string code, ulong reported, bool? possible) =>
