@@ -6,7 +6,7 @@ namespace HangAnalysis.DumpForge.Scenarios;
 /// <summary>Stops that others have met and published, as small dumps.</summary>
 internal static class KnownIssueScenarios
 {
-    private const int ExceptionRecordSize = 0x98, ContextSize = 0x4d0;
+    private const int ExceptionRecordSize = 0x98, ContextSize = 0x4d0, RdiInContext = 0xb0, EdiInContext = 0x9c;
 
     /// <summary>
     /// The file server's SMB1 worker overruns a list of extended attributes (0x1000007E): the frames are those of a published
@@ -53,6 +53,12 @@ internal static class KnownIssueScenarios
             .Set("ExceptionInformation[0]", 1).Set("ExceptionInformation[1]", BadAddress);
         system.Crash = new CrashState(thread, AccessViolation, instruction, [1, BadAddress]);
         system.ContextRecords.Add((context, thread, 8));
+        // mov byte ptr [rdi],al: the copy that runs over the end.
+        server.Code[(uint)(instruction - server.Base)] = [0x88, 0x07];
+        bool isX86 = layout.PointerSize == sizeof(uint);
+        ulong place = context + (ulong)(isX86 ? EdiInContext : RdiInContext);
+        ulong written = isX86 ? BadAddress & uint.MaxValue : BadAddress;
+        system.Finishing.Add(() => system.Kernel.WritePointer(place, written));
         system.TriageMemory.Add((record, ExceptionRecordSize));
         system.TriageMemory.Add((context, ContextSize));
         system.PreferredKind = DumpKind.Triage;

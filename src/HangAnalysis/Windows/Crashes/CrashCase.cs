@@ -128,6 +128,9 @@ internal sealed class CrashCase(WindowsSystem system, StopFacts stop, uint code,
     /// <summary>Adds a stack.</summary>
     public void AddStack(CrashStack stack) => _stacks.Add(stack);
 
+    /// <summary>Whether stacks were added.</summary>
+    public bool HasStacks => _stacks.Count > 0;
+
     /// <summary>Whether a stack of the same frames was added before.</summary>
     public bool HasStack(StackFacts stack)
     {

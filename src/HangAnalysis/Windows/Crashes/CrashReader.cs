@@ -79,8 +79,8 @@ internal static class CrashReader
         }
         if (crash.System.GetStopStack() is not { } stop)
             return new StackFacts([], "the registers of the processor are not in the dump");
-        // The code's own knowledge may have told it already, by a better name.
-        if (!crash.HasStack(stop.Stack))
+        // The code's own knowledge may have told it already, by a better name, or stacks that tell more than a watchdog's.
+        if (!crash.HasStack(stop.Stack) && (crash.BlamesFrame || !crash.HasStacks))
             crash.AddStack(new CrashStack("bug check", stop.Thread, stop.Stack));
         if (where is null)
             return stop.Stack;
