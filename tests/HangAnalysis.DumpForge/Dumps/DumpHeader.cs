@@ -3,13 +3,29 @@ using System.Text;
 
 namespace HangAnalysis.DumpForge.Dumps;
 
-/// <summary>The values of DUMP_HEADER64, the first 8 KB of a 64-bit kernel dump.</summary>
+/// <summary>
+/// The values of DUMP_HEADER64, the first 8 KB of a 64-bit kernel dump, or of DUMP_HEADER32, the first 4 KB of a 32-bit one.
+/// </summary>
 public sealed class DumpHeader
 {
-    internal const int Size = 0x2000, ContextOffset = 0x348, ExceptionOffset = 0xf00;
+    internal const int WideSize = 0x2000, WideContext = 0x348, WideException = 0xf00;
+    internal const int NarrowSize = 0x1000, NarrowContext = 0x320, NarrowException = 0x7d0;
 
     /// <summary>15 for a free build, 12 for a checked one.</summary>
     public uint MajorVersion { get; set; } = 0xf;
+
+    /// <summary>Whether the header is that of a 32-bit system.</summary>
+    public bool IsNarrow { get; set; }
+
+    /// <summary>Whether a 32-bit system uses physical address extension.</summary>
+    public bool HasPae { get; set; }
+
+    /// <summary>Size of the header.</summary>
+    public int Size => IsNarrow ? NarrowSize : WideSize;
+
+    internal int ContextOffset => IsNarrow ? NarrowContext : WideContext;
+
+    internal int ExceptionOffset => IsNarrow ? NarrowException : WideException;
 
     /// <summary>Build number.</summary>
     public uint MinorVersion { get; set; }
@@ -70,6 +86,11 @@ public sealed class DumpHeader
         byte[] header = new byte[Size];
         for (int i = 0; i < Size; i += 4)
             "PAGE"u8.CopyTo(header.AsSpan(i));
+        if (IsNarrow)
+        {
+            BuildNarrow(header, type, runs, fileSize);
+            return header;
+        }
         void U32(int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(at), value);
         void U64(int at, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(at), value);
         "DU64"u8.CopyTo(header.AsSpan(4));
@@ -88,17 +109,17 @@ public sealed class DumpHeader
         Text(header.AsSpan(0x60, 32), VersionUser);
         U64(0x80, KdDebuggerDataBlock);
         if (runs is not null)
-            WriteRuns(header.AsSpan(0x88, ContextOffset - 0x88), runs);
-        Span<byte> context = header.AsSpan(ContextOffset, ExceptionOffset - ContextOffset);
+            WriteRuns(header.AsSpan(0x88, WideContext - 0x88), runs);
+        Span<byte> context = header.AsSpan(WideContext, WideException - WideContext);
         Context.CopyTo(context);
-        Span<byte> exception = header.AsSpan(ExceptionOffset, 0x98);
+        Span<byte> exception = header.AsSpan(WideException, 0x98);
         exception.Clear();
-        U32(ExceptionOffset, ExceptionCode);
-        U32(ExceptionOffset + 4, ExceptionFlags);
-        U64(ExceptionOffset + 0x10, ExceptionAddress);
-        U32(ExceptionOffset + 0x18, (uint)ExceptionParameters.Length);
+        U32(WideException, ExceptionCode);
+        U32(WideException + 4, ExceptionFlags);
+        U64(WideException + 0x10, ExceptionAddress);
+        U32(WideException + 0x18, (uint)ExceptionParameters.Length);
         for (int i = 0; i < ExceptionParameters.Length; i++)
-            U64(ExceptionOffset + 0x20 + 8 * i, ExceptionParameters[i]);
+            U64(WideException + 0x20 + 8 * i, ExceptionParameters[i]);
         U32(0xf98, type);
         U32(0xf9c, 0);
         U64(0xfa0, fileSize);
@@ -112,6 +133,56 @@ public sealed class DumpHeader
         U32(0x1048, WriterStatus);
         header.AsSpan(0x104c).Clear();
         return header;
+    }
+
+    private void BuildNarrow(byte[] header, uint type, IReadOnlyList<Memory.PageRun>? runs, ulong fileSize)
+    {
+        void U32(int at, ulong value) => BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(at), (uint)value);
+        void U64(int at, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(at), value);
+        "DUMP"u8.CopyTo(header.AsSpan(4));
+        ulong[] values =
+        [
+            MajorVersion, MinorVersion, DirectoryTableBase, PfnDataBase, PsLoadedModuleList, PsActiveProcessHead, Machine,
+            NumberProcessors, BugCheckCode, .. BugCheckParameters,
+        ];
+        for (int i = 0; i < values.Length; i++)
+            U32(8 + 4 * i, values[i]);
+        Text(header.AsSpan(0x3c, 32), VersionUser);
+        U32(0x5c, HasPae ? 1u : 0);
+        U32(0x60, KdDebuggerDataBlock);
+        if (runs is not null)
+            WriteNarrowRuns(header.AsSpan(0x64, NarrowContext - 0x64), runs);
+        header.AsSpan(NarrowContext, NarrowException - NarrowContext).Clear();
+        Context.CopyTo(header.AsSpan(NarrowContext));
+        header.AsSpan(NarrowException, 0x50).Clear();
+        U32(NarrowException, ExceptionCode);
+        U32(NarrowException + 4, ExceptionFlags);
+        U32(NarrowException + 0xc, ExceptionAddress);
+        U32(NarrowException + 0x10, (ulong)ExceptionParameters.Length);
+        for (int i = 0; i < ExceptionParameters.Length; i++)
+            U32(NarrowException + 0x14 + 4 * i, ExceptionParameters[i]);
+        Text(header.AsSpan(0x820, 128), Comment);
+        ulong[] state = [type, MiniDumpFields, SecondaryDataState, ProductType, SuiteMask, WriterStatus];
+        for (int i = 0; i < state.Length; i++)
+            U32(0xf88 + 4 * i, state[i]);
+        U64(0xfa0, fileSize);
+        U64(0xfb8, SystemUpTime);
+        U64(0xfc0, SystemTime);
+    }
+
+    private static void WriteNarrowRuns(Span<byte> block, IReadOnlyList<Memory.PageRun> runs)
+    {
+        if (8 + 8 * runs.Count > block.Length)
+            throw new ArgumentException($"{runs.Count} runs of pages do not fit into the header");
+        ulong pages = 0;
+        for (int i = 0; i < runs.Count; i++)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(block[(8 + 8 * i)..], (uint)runs[i].First);
+            BinaryPrimitives.WriteUInt32LittleEndian(block[(12 + 8 * i)..], (uint)runs[i].Count);
+            pages += runs[i].Count;
+        }
+        BinaryPrimitives.WriteUInt32LittleEndian(block, (uint)runs.Count);
+        BinaryPrimitives.WriteUInt32LittleEndian(block[4..], (uint)pages);
     }
 
     private static void WriteRuns(Span<byte> block, IReadOnlyList<Memory.PageRun> runs)

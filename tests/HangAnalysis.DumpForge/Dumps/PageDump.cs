@@ -16,7 +16,7 @@ public static class PageDump
     {
         runs ??= memory.Runs();
         ulong pages = Total(runs);
-        file.Write(header.Build(1, runs, DumpHeader.Size + pages * PhysicalMemory.PageSize));
+        file.Write(header.Build(1, runs, (ulong)header.Size + pages * PhysicalMemory.PageSize));
         WritePages(file, memory, runs);
     }
 
@@ -26,6 +26,7 @@ public static class PageDump
     public static void WriteBitmap(
         Stream file, DumpHeader header, PhysicalMemory memory, uint type = 5, string signature = "SDMP")
     {
+        RequireWide(header);
         ulong highest = 0;
         foreach ((ulong pfn, byte[] _) in memory.Pages)
             highest = pfn;
@@ -33,14 +34,14 @@ public static class PageDump
         byte[] bitmap = new byte[bits / 8];
         foreach ((ulong pfn, byte[] _) in memory.Pages)
             bitmap[pfn / 8] |= (byte)(1 << (int)(pfn % 8));
-        long first = DumpHeader.Size + 0x38 + bitmap.LongLength + 0xfff & ~0xfffL;
+        long first = header.Size + 0x38 + bitmap.LongLength + 0xfff & ~0xfffL;
         ulong size = (ulong)first + (ulong)memory.Pages.Count * PhysicalMemory.PageSize;
 
         ByteWriter summary = new();
         foreach (char c in signature)
             summary.U8((byte)c);
         summary.Bytes("DUMP"u8).Zero(0x18).U64((ulong)first).U64((ulong)memory.Pages.Count).U64(bits).Bytes(bitmap);
-        summary.Zero((int)(first - DumpHeader.Size) - summary.Length);
+        summary.Zero((int)(first - header.Size) - summary.Length);
         // Such dumps list no runs that a reader uses; Windows still writes those of the whole machine.
         PageRun machine = new(0, bits);
         file.Write(header.Build(type, [machine], size));
@@ -52,18 +53,25 @@ public static class PageDump
     public static void WriteRanges(
         Stream file, DumpHeader header, PhysicalMemory memory, uint type = 8, IReadOnlyList<PageRun>? ranges = null)
     {
+        RequireWide(header);
         ranges ??= memory.Runs();
         ulong pages = Total(ranges);
-        long first = DumpHeader.Size + 0x30 + 16L * ranges.Count + 0xfff & ~0xfffL;
+        long first = header.Size + 0x30 + 16L * ranges.Count + 0xfff & ~0xfffL;
         ByteWriter metadata = new();
         metadata.U32(0x40).Bytes("RDMPDUMP"u8).U32(0).U64((ulong)first - 0x2040 + 0x20).U64((ulong)first)
             .U64((ulong)ranges.Count).U64(pages);
         foreach (PageRun range in ranges)
             metadata.U64(range.First).U64(range.Count);
-        metadata.Zero((int)(first - DumpHeader.Size) - metadata.Length);
+        metadata.Zero((int)(first - header.Size) - metadata.Length);
         file.Write(header.Build(type, null, (ulong)first + pages * PhysicalMemory.PageSize));
         file.Write(metadata.Written);
         WritePages(file, memory, ranges);
+    }
+
+    private static void RequireWide(DumpHeader header)
+    {
+        if (header.IsNarrow)
+            throw new ArgumentException("bitmaps and ranges of 32-bit dumps are not forged: only full and triage");
     }
 
     private static ulong Total(IReadOnlyList<PageRun> runs)

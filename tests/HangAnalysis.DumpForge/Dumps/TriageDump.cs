@@ -72,7 +72,7 @@ public sealed class TriageDump
         int size = BodyStart + body.Length;
 
         ByteWriter head = new();
-        head.U32(ServicePackBuild).U32(size).U32(valid).U32(DumpHeader.ContextOffset).U32(DumpHeader.ExceptionOffset)
+        head.U32(ServicePackBuild).U32(size).U32(valid).U32(Header.ContextOffset).U32(Header.ExceptionOffset)
             .U32(mm).U32(unloaded).U32(prcb).U32(process).U32(thread).U32(stack).U32(CallStack.Length)
             .U32(drivers).U32(Drivers.Count).U32(strings).U32(stringsEnd - strings).U32(0).U32(TriageOptions)
             .U64(TopOfStack).Zero(0x70 - 0x50).U32(debugger).U32(DebuggerData.Length).U32(blocks).U32(DataBlocks.Count)

@@ -38,9 +38,10 @@ public readonly record struct FrameStep(FrameStepKind Kind, X64Register Register
 /// What a function's prolog does to the stack, in order. Immutable: each method returns a longer frame. From it come
 /// the machine code and the unwind codes (format: Microsoft's "x64 exception handling").
 /// </summary>
-public sealed class FunctionFrame
+public class FunctionFrame
 {
-    private FunctionFrame(bool isLeaf, FrameStep[] steps, uint? chainedTo = null, uint? handler = null)
+    /// <summary>Takes the parts of a frame.</summary>
+    private protected FunctionFrame(bool isLeaf, FrameStep[] steps, uint? chainedTo = null, uint? handler = null)
     {
         IsLeaf = isLeaf;
         Steps = steps;
@@ -101,7 +102,7 @@ public sealed class FunctionFrame
     public FunctionFrame WithHandler(uint handler) => new(IsLeaf, [.. Steps], ChainedTo, handler);
 
     /// <summary>Bytes between rsp in the body and the return address (of a machine frame: its end).</summary>
-    public int Size
+    public virtual int Size
     {
         get
         {
@@ -117,6 +118,12 @@ public sealed class FunctionFrame
             return size;
         }
     }
+
+    /// <summary>Whether the processor made the frame: the code of the next frame was interrupted.</summary>
+    public virtual bool IsTrap => Steps.Count > 0 && Steps[0].Kind == FrameStepKind.MachineFrame;
+
+    /// <summary>Bytes from this frame's stack pointer to that of its caller behind the return.</summary>
+    public virtual int Extent => Size + (IsTrap ? 0 : 8);
 
     /// <summary>Where a register is saved, from rsp in the body; null where the frame does not save it.</summary>
     public int? SavedAt(X64Register register)

@@ -59,6 +59,9 @@ public sealed class PeImage
 
     public IReadOnlyList<PeSymbol> Symbols { get; }
 
+    /// <summary>Functions by RVA.</summary>
+    internal IReadOnlyList<(uint Rva, uint Length, FunctionFrame Frame)> Functions { get; init; } = [];
+
     /// <summary>Pages that hold anything, by RVA; the header is the first.</summary>
     public IEnumerable<(uint Rva, byte[] Page)> NonEmptyPages
     {

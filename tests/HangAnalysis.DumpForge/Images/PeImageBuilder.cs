@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace HangAnalysis.DumpForge.Images;
 
 /// <summary>
-/// Builds an x64 PE image from functions and data at chosen RVAs. The image may be sparse: functions can stand where a
+/// Builds a PE image from functions and data at chosen RVAs. The image may be sparse: functions can stand where a
 /// real kernel has them, and only pages that hold something exist. Sections follow from what lies where; unwind
 /// information, function table, exports, debug directory and version resource go to free pages behind all else, or into
 /// a gap.
@@ -26,6 +26,8 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
     public string Name { get; } = name;
 
     public ulong Base { get; } = imageBase;
+
+    public Layouts.Architecture Architecture { get; init; }
 
     /// <summary>Smallest SizeOfImage; 0 for as large as needed.</summary>
     public uint SizeOfImage { get; set; }
@@ -146,6 +148,14 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
         Dictionary<uint, byte[]> unwind = [];
         foreach ((uint rva, uint length, FunctionFrame frame) in _functions)
         {
+            for (uint page = rva / PageSize; page <= (rva + length - 1) / PageSize; page++)
+                if (_codePages.Add(page))
+                    Page(page).AsSpan().Fill(0xcc);
+            if (frame is X86Frame narrow)
+            {
+                Write(rva, narrow.Code((int)length));
+                continue;
+            }
             (byte[] prolog, int[] ends) = FrameEncoder.Prolog(frame);
             byte[] epilog = frame.ChainedTo is { } parent
                 // A separate part goes back to its function instead of returning.
@@ -155,9 +165,6 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
                 throw new ArgumentException($"{Name}: the function at {rva:x} is too short for its frame");
             ByteWriter code = new();
             code.Bytes(prolog).Fill(0x90, (int)length - prolog.Length - epilog.Length).Bytes(epilog);
-            for (uint page = rva / PageSize; page <= (rva + length - 1) / PageSize; page++)
-                if (_codePages.Add(page))
-                    Page(page).AsSpan().Fill(0xcc);
             Write(rva, code.Written);
             if (!frame.IsLeaf && frame.ChainedTo is null)
                 unwind[rva] = FrameEncoder.UnwindInfo(frame, ends, prolog.Length, null);
@@ -210,7 +217,7 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
         sections.Sort((a, b) => a.Rva.CompareTo(b.Rva));
         (string _, uint lastRva, uint lastSize, uint _) = sections[^1];
         uint end = Math.Max(SizeOfImage, lastRva + lastSize + PageSize - 1 & ~(PageSize - 1u));
-        uint headerSize = Align(0x80 + 24 + 240 + 40 * (uint)sections.Count);
+        uint headerSize = Align(0x80 + 24 + (uint)PeHeader.OptionalSize(this) + 40 * (uint)sections.Count);
         uint offset = headerSize;
         List<PeSection> finished = [];
         for (int i = 0; i < sections.Count; i++)
@@ -230,7 +237,7 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
             Write(home.Rva + 24, new ByteWriter().U32(home.FileOffset + ImageTables.DebugDirectorySize).Written);
         }
         Write(0, PeHeader.Build(this, finished, directories, end, headerSize));
-        PeImage image = new(this, end, finished, _pages, headerSize);
+        PeImage image = new(this, end, finished, _pages, headerSize) { Functions = [.. _functions] };
         image.CheckSum = CheckSum ?? PeImage.ComputeCheckSum(image.ToFile());
         BinaryPrimitives.WriteUInt32LittleEndian(_pages[0].AsSpan(PeHeader.CheckSumOffset), image.CheckSum);
         return image;

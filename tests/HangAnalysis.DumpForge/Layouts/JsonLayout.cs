@@ -12,8 +12,7 @@ internal static class JsonLayout
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
         JsonElement root = document.RootElement;
-        JsonElement pdb = root.GetProperty("pdb");
-        bool hasPdb = pdb.ValueKind == JsonValueKind.Object;
+        bool hasPdb = root.TryGetProperty("pdb", out JsonElement pdb) && pdb.ValueKind == JsonValueKind.Object;
         KernelIdentity identity = new(
             root.GetProperty("version").GetString()!,
             root.GetProperty("machine").GetString()!,

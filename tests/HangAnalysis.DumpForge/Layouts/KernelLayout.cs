@@ -28,7 +28,15 @@ public sealed class KernelLayout
     public int Build => int.Parse(Version.Split('.')[2]);
 
     /// <summary>Size of a pointer in bytes.</summary>
-    public int PointerSize => Identity.Machine == "x86" ? 4 : 8;
+    public int PointerSize => Architecture == Architecture.X86 ? 4 : 8;
+
+    /// <summary>Kind of processor.</summary>
+    public Architecture Architecture => Identity.Machine switch
+    {
+        "x86" => Architecture.X86,
+        "arm64" => Architecture.Arm64,
+        _ => Architecture.X64,
+    };
 
     /// <summary>Structures and unions by name.</summary>
     public IReadOnlyDictionary<string, TypeDefinition> Types { get; }
@@ -39,22 +47,41 @@ public sealed class KernelLayout
     /// <summary>RVAs of symbols.</summary>
     public IReadOnlyDictionary<string, uint> Symbols { get; }
 
-    /// <summary>Versions that <see cref="BuiltIn"/> knows, oldest first.</summary>
-    public static IReadOnlyList<string> BuiltInVersions => s_builtIn.Value.Versions;
+    /// <summary>Versions of x64 that <see cref="BuiltIn"/> knows, oldest first.</summary>
+    public static IReadOnlyList<string> BuiltInVersions { get; } =
+        [.. s_builtIn.Value.Identities.Where(known => known.Machine == "x64").Select(known => known.Version)];
+
+    /// <summary>Names of all layouts that <see cref="BuiltIn"/> knows: <c>10.0.19041.3570</c>, <c>x86:10.0.19041</c>.</summary>
+    public static IReadOnlyList<string> BuiltInNames { get; } = [.. s_builtIn.Value.Identities.Select(NameOf)];
 
     /// <summary>Reads a layout file (JSON, format hanganalysis-layout/1).</summary>
     public static KernelLayout Load(string path) => JsonLayout.Read(path);
 
     /// <summary>
-    /// The layout of a version of <see cref="BuiltInVersions"/>; of a shorter version ("10.0.14393"), the latest that
-    /// begins so.
+    /// The layout of a name of <see cref="BuiltInNames"/>; of a shorter version ("10.0.14393") or of a build alone ("14393"),
+    /// the latest that it fits. Without "x86:" or "arm64:" before it, x64 comes first, then what else there is.
     /// </summary>
-    public static KernelLayout BuiltIn(string version)
+    public static KernelLayout BuiltIn(string name)
     {
-        string? found = BuiltInVersions.LastOrDefault(known => known == version)
-            ?? BuiltInVersions.LastOrDefault(known => known.StartsWith(version + ".", StringComparison.Ordinal));
-        return s_builtIn.Value.Layout(found ?? throw new ArgumentException($"no built-in layout of version {version}"));
+        int colon = name.IndexOf(':', StringComparison.Ordinal);
+        string? machine = colon < 0 ? null : name[..colon];
+        string version = name[(colon + 1)..];
+        foreach (string candidate in (string[])["x64", "x86", "arm64"])
+        {
+            if (machine is not null && machine != candidate)
+                continue;
+            KernelIdentity[] known = [.. s_builtIn.Value.Identities.Where(identity => identity.Machine == candidate)];
+            KernelIdentity? found = known.LastOrDefault(identity => identity.Version == version)
+                ?? known.LastOrDefault(identity => identity.Version.StartsWith(version + ".", StringComparison.Ordinal))
+                ?? known.LastOrDefault(identity => identity.Version.Split('.')[2] == version);
+            if (found is not null)
+                return s_builtIn.Value.Layout(found);
+        }
+        throw new ArgumentException($"no built-in layout of version {name}");
     }
+
+    private static string NameOf(KernelIdentity identity) =>
+        identity.Machine == "x64" ? identity.Version : $"{identity.Machine}:{identity.Version}";
 
     /// <summary>Size of a structure, union or simple type in bytes.</summary>
     public int Size(string type) =>
@@ -125,6 +152,14 @@ public sealed class KernelLayout
         }
         return true;
     }
+}
+
+/// <summary>Kinds of processor that systems are forged for.</summary>
+public enum Architecture
+{
+    X64,
+    X86,
+    Arm64,
 }
 
 /// <summary>Which build a layout is of.</summary>

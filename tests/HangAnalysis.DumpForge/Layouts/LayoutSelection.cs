@@ -24,6 +24,12 @@ internal static class LayoutSelection
         _MMSUPPORT_INSTANCE _GROUP_AFFINITY _KAFFINITY_EX
         """);
 
+    /// <summary>What XP and 2003 have instead of ALPC, and a name of x86 alone.</summary>
+    private static readonly string[] s_typesOfX86 = Words("""
+        _LPCP_PORT_OBJECT _LPCP_MESSAGE _LPCP_PORT_QUEUE _LPCP_NONPAGED_PORT_QUEUE _DESCRIPTOR
+        _EXCEPTION_REGISTRATION_RECORD _HANDLE_TABLE_FREE_LIST
+        """);
+
     public static readonly string[] Symbols = Words("""
         KiSwapContext KiSwapThread KiCommitThreadWait KeWaitForSingleObject KeWaitForMultipleObjects
         KdDebuggerDataBlock PsLoadedModuleList PsActiveProcessHead KiProcessorBlock ExpSystemResourcesList
@@ -39,6 +45,9 @@ internal static class LayoutSelection
     {
         Dictionary<string, TypeDefinition> types = new(StringComparer.Ordinal);
         Stack<string> work = new(Types);
+        if (layout.Architecture == Architecture.X86)
+            foreach (string name in s_typesOfX86)
+                work.Push(name);
         while (work.TryPop(out string? name))
         {
             if (types.ContainsKey(name) || !layout.Types.TryGetValue(name, out TypeDefinition? type))

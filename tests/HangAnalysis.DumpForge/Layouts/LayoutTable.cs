@@ -14,7 +14,7 @@ internal sealed class LayoutTable
 {
     private readonly string[] _lines;
     private readonly List<KernelIdentity> _identities = [];
-    private readonly Dictionary<string, KernelLayout> _layouts = new(StringComparer.Ordinal);
+    private readonly Dictionary<KernelIdentity, KernelLayout> _layouts = [];
 
     public LayoutTable(TextReader reader)
     {
@@ -29,10 +29,9 @@ internal sealed class LayoutTable
                 lines.Add(line);
         }
         _lines = [.. lines];
-        Versions = [.. _identities.Select(identity => identity.Version)];
     }
 
-    public IReadOnlyList<string> Versions { get; }
+    public IReadOnlyList<KernelIdentity> Identities => _identities;
 
     public static LayoutTable ReadEmbedded()
     {
@@ -42,12 +41,12 @@ internal sealed class LayoutTable
         return new LayoutTable(reader);
     }
 
-    public KernelLayout Layout(string version)
+    public KernelLayout Layout(KernelIdentity identity)
     {
         lock (_layouts)
         {
-            if (!_layouts.TryGetValue(version, out KernelLayout? layout))
-                _layouts.Add(version, layout = Extract(_identities.FindIndex(identity => identity.Version == version)));
+            if (!_layouts.TryGetValue(identity, out KernelLayout? layout))
+                _layouts.Add(identity, layout = Extract(_identities.IndexOf(identity)));
             return layout;
         }
     }

@@ -1,16 +1,16 @@
 namespace HangAnalysis.DumpForge.Layouts;
 
-/// <summary>Types of the x64 kernel that the layout files lack, from where else they are published.</summary>
+/// <summary>Types of the kernel that the layout files lack, from where else they are published.</summary>
 internal static class PublishedTypes
 {
     private const string Byte = "unsigned char", Short = "unsigned short", Long = "unsigned long", Quad = "unsigned long long";
 
     public static IEnumerable<TypeDefinition> Of(KernelIdentity identity)
     {
-        if (identity.Machine != "x64")
-            yield break;
         int build = int.Parse(identity.Version.Split('.')[2]);
-        if (build >= 14393)
+        bool isX86 = identity.Machine == "x86";
+        int pointer = isX86 ? 4 : 8;
+        if (build >= 14393 && !isX86)
             yield return VisiblePartition(build);
         // SID, SID_AND_ATTRIBUTES and GROUP_AFFINITY of winnt.h.
         yield return new TypeDefinition("_SID_IDENTIFIER_AUTHORITY", false, 6, [new LayoutField("Value", 0, $"{Byte}[6]")]);
@@ -20,16 +20,42 @@ internal static class PublishedTypes
             new LayoutField("IdentifierAuthority", 2, "_SID_IDENTIFIER_AUTHORITY"),
             new LayoutField("SubAuthority", 8, $"{Long}[1]"),
         ]);
-        yield return new TypeDefinition("_SID_AND_ATTRIBUTES", false, 16,
-            [new LayoutField("Sid", 0, "*void"), new LayoutField("Attributes", 8, Long)]);
-        yield return new TypeDefinition("_GROUP_AFFINITY", false, 16,
-        [
-            new LayoutField("Mask", 0, Quad), new LayoutField("Group", 8, Short), new LayoutField("Reserved", 10, $"{Short}[3]"),
-        ]);
+        yield return new TypeDefinition("_SID_AND_ATTRIBUTES", false, 2 * pointer,
+            [new LayoutField("Sid", 0, "*void"), new LayoutField("Attributes", pointer, Long)]);
+        if (isX86)
+        {
+            yield return Descriptor();
+            // 32 processors and one group; before 7 an affinity is a number.
+            if (build >= 7600)
+            {
+                yield return GroupAffinity(4);
+                yield return OneGroup();
+            }
+            if (build >= 9200)
+                yield return FreeList(4);
+            yield break;
+        }
+        yield return GroupAffinity(8);
         yield return Affinity(build);
         if (build >= 9200)
-            yield return FreeList();
+            yield return FreeList(8);
     }
+
+    private static TypeDefinition GroupAffinity(int pointer) => new("_GROUP_AFFINITY", false, pointer + 8,
+    [
+        new LayoutField("Mask", 0, pointer == 8 ? Quad : Long), new LayoutField("Group", pointer, Short),
+        new LayoutField("Reserved", pointer + 2, $"{Short}[3]"),
+    ]);
+
+    private static TypeDefinition OneGroup() => new("_KAFFINITY_EX", false, 12,
+    [
+        new LayoutField("Count", 0, Short), new LayoutField("Size", 2, Short), new LayoutField("Reserved", 4, Long),
+        new LayoutField("Bitmap", 8, $"{Long}[1]"),
+    ]);
+
+    // What the processor's lgdt and lidt load, with padding before it (Intel SDM volume 3).
+    private static TypeDefinition Descriptor() => new("_DESCRIPTOR", false, 8,
+        [new LayoutField("Pad", 0, Short), new LayoutField("Limit", 2, Short), new LayoutField("Base", 4, Long)]);
 
     // The offsets are those that memory triage uses; they were compared with the field order in public PDBs and with values
     // in dumps.
@@ -55,11 +81,19 @@ internal static class PublishedTypes
         return new TypeDefinition("_KAFFINITY_EX", false, 8 + 8 * groups, fields);
     }
 
-    // HANDLE_TABLE.FreeLists, which since 8 hold the number of handles. HANDLE_TABLE ends with one of them, 0x40 bytes.
-    private static TypeDefinition FreeList() => new("_HANDLE_TABLE_FREE_LIST", false, 0x40,
-    [
-        new LayoutField("FreeListLock", 0, "_EX_PUSH_LOCK"), new LayoutField("FirstFreeHandleEntry", 8, "*_HANDLE_TABLE_ENTRY"),
-        new LayoutField("LastFreeHandleEntry", 0x10, "*_HANDLE_TABLE_ENTRY"), new LayoutField("HandleCount", 0x18, "long"),
-        new LayoutField("HighWaterMark", 0x1c, Long), new LayoutField("Reserved", 0x20, $"{Long}[8]"),
-    ]);
+    // HANDLE_TABLE.FreeLists, which since 8 hold the number of handles. HANDLE_TABLE ends with one of them, 0x40 bytes; on
+    // x86 only the first 0x14 of them belong to it.
+    private static TypeDefinition FreeList(int pointer)
+    {
+        List<LayoutField> fields =
+        [
+            new LayoutField("FreeListLock", 0, "_EX_PUSH_LOCK"),
+            new LayoutField("FirstFreeHandleEntry", pointer, "*_HANDLE_TABLE_ENTRY"),
+            new LayoutField("LastFreeHandleEntry", 2 * pointer, "*_HANDLE_TABLE_ENTRY"),
+            new LayoutField("HandleCount", 3 * pointer, "long"), new LayoutField("HighWaterMark", 3 * pointer + 4, Long),
+        ];
+        if (pointer == 8)
+            fields.Add(new LayoutField("Reserved", 0x20, $"{Long}[8]"));
+        return new TypeDefinition("_HANDLE_TABLE_FREE_LIST", false, pointer == 8 ? 0x40 : 0x14, fields);
+    }
 }

@@ -4,39 +4,44 @@ using System.Text;
 namespace HangAnalysis.DumpForge.Memory;
 
 /// <summary>
-/// An x64 address space: page tables of four or five levels in physical memory. The kernel's half belongs to one
-/// address space, whose top-level entries all others copy, as Windows does; writing to it through any of them is the
-/// same. Writing maps what is not mapped.
+/// An address space: page tables of a processor's <see cref="PagingMode"/> in physical memory. The kernel's half belongs to
+/// one address space, whose top-level entries all others copy, as Windows does; writing to it through any of them is the
+/// same. Writing maps what is not mapped. Addresses of 32 bits are zero-extended.
 /// </summary>
 public sealed class AddressSpace
 {
-    private const ulong FrameMask = 0xffffffffff000, Present = 1, Large = 0x80, KernelFlags = 0x63, UserFlags = 0x67;
+    private const ulong FrameMask = 0xffffffffff000, Present = 1, Large = 0x80;
     private const int PageSize = PhysicalMemory.PageSize;
     private readonly AddressSpace? _kernel;
     private readonly List<AddressSpace> _users = [];
-    private readonly int _topShift;
+    private readonly PagingMode _mode;
     private ulong _lastPage = ulong.MaxValue;
     private byte[] _lastBytes = [];
     private int _lastRemappings;
 
     /// <summary>Makes the kernel's address space, or with <paramref name="kernel"/> a process's own.</summary>
-    public AddressSpace(PhysicalMemory memory, AddressSpace? kernel = null, int levels = 4)
+    public AddressSpace(PhysicalMemory memory, AddressSpace? kernel = null, int levels = 4, PagingMode? mode = null)
     {
         Memory = memory;
         _kernel = kernel;
-        Levels = kernel?.Levels ?? levels;
-        _topShift = 12 + 9 * (Levels - 1);
+        _mode = kernel?._mode ?? mode ?? PagingMode.X64(levels);
         RootPfn = memory.Allocate();
         if (kernel is not null)
         {
             kernel._users.Add(this);
-            memory.PageAt(kernel.RootPfn).AsSpan(PageSize / 2).CopyTo(memory.PageAt(RootPfn).AsSpan(PageSize / 2));
+            int size = _mode.TopEntries * _mode.EntrySize, half = size / 2;
+            memory.PageAt(kernel.RootPfn).AsSpan(half, half).CopyTo(memory.PageAt(RootPfn).AsSpan(half));
         }
     }
 
     public PhysicalMemory Memory { get; }
 
-    public int Levels { get; }
+    public int Levels => _mode.Levels;
+
+    public int PointerSize => _mode.PointerSize;
+
+    /// <summary>Whether page tables are those of x86 with physical address extension, or wider.</summary>
+    public bool HasWideEntries => _mode.EntrySize == 8;
 
     public ulong RootPfn { get; }
 
@@ -93,12 +98,12 @@ public sealed class AddressSpace
     public ulong? Translate(ulong va)
     {
         ulong table = RootPfn;
-        for (int shift = _topShift; ; shift -= 9)
+        for (int shift = _mode.TopShift; ; shift -= _mode.IndexBits)
         {
             ulong entry = ReadEntry(table, va, shift);
             if ((entry & Present) == 0)
                 return null;
-            if (shift == 12 || shift <= 30 && (entry & Large) != 0)
+            if (shift == 12 || shift <= 30 && shift < _mode.TopShift && (entry & Large) != 0)
             {
                 ulong inside = (1ul << shift) - 1;
                 return entry & FrameMask & ~inside | va & inside;
@@ -169,6 +174,16 @@ public sealed class AddressSpace
         Write(va, bytes);
     }
 
+    public void WritePointer(ulong va, ulong value)
+    {
+        if (PointerSize == 8)
+            WriteUInt64(va, value);
+        else
+            WriteUInt32(va, (uint)value);
+    }
+
+    public ulong ReadPointer(ulong va) => PointerSize == 8 ? ReadUInt64(va) : ReadUInt32(va);
+
     public ushort ReadUInt16(ulong va) => BinaryPrimitives.ReadUInt16LittleEndian(Read(va, 2));
 
     public uint ReadUInt32(ulong va) => BinaryPrimitives.ReadUInt32LittleEndian(Read(va, 4));
@@ -181,24 +196,24 @@ public sealed class AddressSpace
         Write(buffer, Encoding.Unicode.GetBytes(text + '\0'));
         WriteUInt16(va, (ushort)(text.Length * 2));
         WriteUInt16(va + 2, (ushort)(text.Length * 2 + 2));
-        WriteUInt64(va + 8, buffer);
+        WritePointer(va + (ulong)PointerSize, buffer);
     }
 
     /// <summary>Makes a LIST_ENTRY an empty ring.</summary>
     public void InitializeList(ulong head)
     {
-        WriteUInt64(head, head);
-        WriteUInt64(head + 8, head);
+        WritePointer(head, head);
+        WritePointer(head + (ulong)PointerSize, head);
     }
 
     /// <summary>Puts an entry at the end of a ring.</summary>
     public void AppendToList(ulong head, ulong entry)
     {
-        ulong last = ReadUInt64(head + 8);
-        WriteUInt64(entry, head);
-        WriteUInt64(entry + 8, last);
-        WriteUInt64(last, entry);
-        WriteUInt64(head + 8, entry);
+        ulong back = (ulong)PointerSize, last = ReadPointer(head + back);
+        WritePointer(entry, head);
+        WritePointer(entry + back, last);
+        WritePointer(last, entry);
+        WritePointer(head + back, entry);
     }
 
     private ulong MapLarge(ulong va, int shift)
@@ -210,33 +225,43 @@ public sealed class AddressSpace
         return pfn;
     }
 
-    private static ulong Flags(ulong va) => va >> 63 != 0 ? KernelFlags : UserFlags;
+    private ulong Flags(ulong va) => _mode.IsKernel(va) ? _mode.Flags.Kernel : _mode.Flags.User;
 
-    private ulong ReadEntry(ulong table, ulong va, int shift) =>
-        BinaryPrimitives.ReadUInt64LittleEndian(Memory.PageAt(table).AsSpan(Index(va, shift) * 8));
+    private ulong ReadEntry(ulong table, ulong va, int shift)
+    {
+        ReadOnlySpan<byte> entry = Memory.PageAt(table).AsSpan(Index(va, shift));
+        return _mode.EntrySize == 8
+            ? BinaryPrimitives.ReadUInt64LittleEndian(entry) : BinaryPrimitives.ReadUInt32LittleEndian(entry);
+    }
 
-    private static int Index(ulong va, int shift) => (int)(va >> shift & 0x1ff);
+    private int Index(ulong va, int shift)
+    {
+        if (_mode.AddressBits < 64 && va >> _mode.AddressBits != 0)
+            throw new ArgumentException($"{va:x} is no address of {_mode.AddressBits} bits");
+        return (int)(va >> shift & (1ul << _mode.IndexBits) - 1) * _mode.EntrySize;
+    }
 
     private void SetEntry(ulong va, int level, ulong value)
     {
-        if (va >> 63 != 0 && _kernel is not null)
+        if (_mode.IsKernel(va) && _kernel is not null)
         {
             _kernel.SetEntry(va, level, value);
             return;
         }
         ulong table = RootPfn;
-        for (int shift = _topShift; shift > level; shift -= 9)
+        for (int shift = _mode.TopShift; shift > level; shift -= _mode.IndexBits)
         {
             ulong entry = ReadEntry(table, va, shift);
             if ((entry & Present) == 0)
             {
-                entry = Memory.Allocate() << 12 | Flags(va);
+                ulong flags = shift == _mode.TopShift ? _mode.TopFlags ?? Flags(va) : Flags(va);
+                entry = Memory.Allocate() << 12 | flags;
                 WriteEntry(table, va, shift, entry);
-                if (shift == _topShift && va >> 63 != 0)
+                if (shift == _mode.TopShift && _mode.IsKernel(va))
                     foreach (AddressSpace user in _users)
                         user.WriteEntry(user.RootPfn, va, shift, entry);
             }
-            else if ((entry & Large) != 0 && shift <= 30)
+            else if ((entry & Large) != 0 && shift <= 30 && shift < _mode.TopShift)
                 throw new InvalidOperationException($"{va:x} lies in a large page");
             table = (entry & FrameMask) >> 12;
         }
@@ -245,9 +270,12 @@ public sealed class AddressSpace
 
     private void WriteEntry(ulong table, ulong va, int shift, ulong value)
     {
-        Span<byte> entry = Memory.PageAt(table).AsSpan(Index(va, shift) * 8, 8);
-        if ((BinaryPrimitives.ReadUInt64LittleEndian(entry) & Present) != 0)
+        Span<byte> entry = Memory.PageAt(table).AsSpan(Index(va, shift), _mode.EntrySize);
+        if ((entry[0] & Present) != 0)
             Memory.Remappings++;
-        BinaryPrimitives.WriteUInt64LittleEndian(entry, value);
+        if (_mode.EntrySize == 8)
+            BinaryPrimitives.WriteUInt64LittleEndian(entry, value);
+        else
+            BinaryPrimitives.WriteUInt32LittleEndian(entry, (uint)value);
     }
 }

@@ -18,7 +18,8 @@ internal static class DbiStream
         // Streams for other debug data; only the section headers are there.
         ByteWriter optional = new();
         for (int i = 0; i < 11; i++)
-            optional.U16(i == 5 ? headers : 0xffff);
+            optional.U16(i == 5 ? headers : i == 0 && pdb.HasFrameData ? PdbBuilder.OldFrames
+                : i == 9 && pdb.HasFrameData ? PdbBuilder.NewFrames : 0xffff);
 
         // Flags 2: private symbols are stripped.
         ByteWriter stream = new();

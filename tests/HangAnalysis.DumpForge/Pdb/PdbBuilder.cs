@@ -11,6 +11,9 @@ public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sect
 {
     private const int TypeHashes = 5, ItemHashes = 6, Names = 7, SectionHeaders = 8, GlobalStream = 9;
     private const int PublicStream = 10, SymbolRecords = 11, ModuleStream = 12;
+
+    /// <summary>Streams of frame data, which only PDBs of x86 have.</summary>
+    internal const int OldFrames = 13, NewFrames = 14;
     private readonly List<PeSymbol> _publics = [];
     private readonly List<(string Name, uint Rva, uint Type)> _globals = [];
 
@@ -19,6 +22,12 @@ public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sect
 
     /// <summary>Machine, as in a file header.</summary>
     public int Machine { get; set; } = 0x8664;
+
+    /// <summary>Functions, whose frames a PDB of x86 describes.</summary>
+    internal IReadOnlyList<(uint Rva, uint Length, FunctionFrame Frame)> Functions { get; init; } = [];
+
+    /// <summary>Whether the PDB has frame data.</summary>
+    internal bool HasFrameData => Machine == 0x14c;
 
     /// <summary>A PDB that fits an image, with all of its symbols as publics.</summary>
     public static PdbBuilder ForImage(PeImage image, KernelLayout? types = null)
@@ -57,7 +66,8 @@ public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sect
             (int segment, uint offset) = Locate(s.Rva);
             return (s.Name, segment, offset, s.Type);
         }));
-        byte[] names = EmptyNames();
+        FrameDataStreams? frames = HasFrameData ? new FrameDataStreams(Functions) : null;
+        byte[] names = frames?.Names() ?? EmptyNames();
         ByteWriter module = new();
         module.U32(4).U16(22).U16(0x1101).U32(0).Text("* Linker *").Align(4);
         module.PatchU16(4, module.Length - 6);
@@ -67,6 +77,7 @@ public sealed class PdbBuilder(Guid guid, int age, IReadOnlyList<PeSection> sect
         [
             [], Information(), types, DbiStream.Write(this, sections, names, moduleSymbols), items,
             typeHashes, itemHashes, names, Headers(), globals, publics, symbols.Records, module.ToArray(),
+            .. frames is null ? (byte[][])[] : [frames.Old, frames.New],
         ]);
     }
 

@@ -14,7 +14,7 @@ internal sealed class TypeRecords
     private const int LfEnumerate = 0x1502, LfArray = 0x1503, LfStructure = 0x1505, LfUnion = 0x1506;
     private const int LfEnum = 0x1507, LfMember = 0x150d;
     private const int LargestFieldList = 0xf000, ForwardReference = 0x80;
-    private const uint FirstIndex = 0x1000, NoType = 0, Quad = 0x23, Int = 0x74, Pointer64 = 0x600;
+    private const uint FirstIndex = 0x1000, NoType = 0, Quad = 0x23, Long = 0x22, Int = 0x74;
     private readonly KernelLayout _layout;
     private readonly Dictionary<string, uint> _definitions = new(StringComparer.Ordinal);
     private readonly Dictionary<string, uint> _forward = new(StringComparer.Ordinal);
@@ -101,7 +101,7 @@ internal sealed class TypeRecords
         uint index = type.Pointers == 0 ? Embedded(type.Name) : Target(type.Name);
         for (int i = 0; i < type.Pointers; i++)
             index = PointerTo(index);
-        int size = type.Pointers > 0 ? 8 : ElementSize(type.Name);
+        int size = type.Pointers > 0 ? _layout.PointerSize : ElementSize(type.Name);
         for (int i = type.Dimensions.Length - 1; i >= 0; i--)
         {
             size *= type.Dimensions[i];
@@ -110,7 +110,7 @@ internal sealed class TypeRecords
             index = Derived((element, LfArray, bytes, 0), () =>
             {
                 ByteWriter record = new();
-                record.U16(LfArray).U32(element).U32(Quad);
+                record.U16(LfArray).U32(element).U32(_layout.PointerSize == 8 ? Quad : Long);
                 Number(record, bytes);
                 return record.U8(0);
             });
@@ -157,8 +157,10 @@ internal sealed class TypeRecords
     private uint PointerTo(uint target) =>
         // Simple types have pointers to them among the simple types; everything else needs a record.
         target < 0x100
-            ? target | Pointer64
-            : Derived((target, LfPointer, 0, 0), () => new ByteWriter().U16(LfPointer).U32(target).U32(0x1000c));
+            ? target | (_layout.PointerSize == 8 ? 0x600u : 0x400u)
+            // Kind of the pointer, and from bit 13 its size.
+            : Derived((target, LfPointer, 0, 0), () => new ByteWriter().U16(LfPointer).U32(target)
+                .U32(_layout.PointerSize == 8 ? 0x1000c : 0x800a));
 
     private uint Derived((uint, int, int, int) key, Func<ByteWriter> record)
     {

@@ -6,6 +6,9 @@ internal static class DebuggerData
     public const int Size = 0x3a8;
     private const int FirstOffsets = 0x298, SecondOffsets = 0x2e0;
 
+    // Before Vista the block ended behind the selectors.
+    public static int SizeOf(Layouts.KernelLayout layout) => layout.Build < 6000 ? 0x318 : Size;
+
     // Places of pointers to variables.
     private static readonly (int At, string Variable)[] s_variables =
     [
@@ -22,12 +25,11 @@ internal static class DebuggerData
         Memory.AddressSpace kernel = system.Kernel;
         kernel.InitializeList(at);
         kernel.Write(at + 0x10, "KDBG"u8);
-        kernel.WriteUInt32(at + 0x14, Size);
-        kernel.WriteUInt64(at + 0x18, system.Nt.Base);
-        // Three bit fields in one word: PaeEnabled:1, KiBugCheckRecoveryActive:1, PagingLevels:4.
-        kernel.WriteUInt16(at + 0x36, (ushort)(system.Kernel.Levels << 2 | 1));
+        kernel.WriteUInt32(at + 0x14, (uint)SizeOf(system.Layout));
+        kernel.WriteUInt64(at + 0x18, Wide(system, system.Nt.Base));
+        WritePaging(system, at + 0x36);
         foreach ((int place, string variable) in s_variables)
-            kernel.WriteUInt64(at + (ulong)place, system.Variables[variable]);
+            kernel.WriteUInt64(at + (ulong)place, Wide(system, system.Variables[variable]));
         kernel.WriteUInt64(at + 0x138, Memory.PhysicalMemory.PageSize);
         int thread(string path) => system.Layout.Offset("_KTHREAD", path);
         int process(string path) => system.Layout.Offset("_EPROCESS", path);
@@ -43,19 +45,28 @@ internal static class DebuggerData
             prcb("ProcessorState.ContextFrame"), prcb("Number"), system.Layout.Size("_ETHREAD"),
         ];
         WriteOffsets(kernel, at + FirstOffsets, first);
-        int[] second =
-        [
-            system.Layout.Size("_KPCR"), system.Layout.Offset("_KPCR", "Self"),
-            system.Layout.Offset("_KPCR", "CurrentPrcb"), system.Layout.Offset("_KPCR", "Prcb"), 0, 0, 0, 0, 0,
-            prcb("ProcessorState.SpecialRegisters"), 0x10, 0x18, 0x18, 0x33, 0x2b, 0x53, 0, 0x40, 0x20, 0x50,
-        ];
-        WriteOffsets(kernel, at + SecondOffsets, second);
-        kernel.WriteUInt16(at + 0x338, (ushort)prcb("Context"));
+        WriteOffsets(kernel, at + SecondOffsets, Processors.Registers(system).KpcrOffsets());
+        if (SizeOf(system.Layout) <= 0x338)
+            return;
+        kernel.WriteUInt16(at + 0x338, (ushort)(system.Layout.Has("_KPRCB", "Context") ? prcb("Context") : 0));
         kernel.WriteUInt32(at + 0x340, (uint)thread("StackLimit"));
         kernel.WriteUInt32(at + 0x344, (uint)thread("StackBase"));
         kernel.WriteUInt16(at + 0x350, (ushort)prcb("IdleThread"));
         kernel.WriteUInt16(at + 0x35c, (ushort)thread("WaitReason"));
     }
+
+    // Three bit fields in one word: PaeEnabled:1, KiBugCheckRecoveryActive:1, PagingLevels:4. On x86 only the first is there.
+    private static void WritePaging(SystemBuilder system, ulong at) => system.Kernel.WriteUInt16(at,
+        (ushort)(system.Layout.Architecture switch
+        {
+            Layouts.Architecture.X86 => system.Options.HasPae ? 1 : 0,
+            Layouts.Architecture.Arm64 => system.Kernel.Levels << 2,
+            _ => system.Kernel.Levels << 2 | 1,
+        }));
+
+    // All pointers have 64 bits. Those of 32 are sign-extended, but before Vista here zero-extended: readers meet both.
+    private static ulong Wide(SystemBuilder system, ulong address) =>
+        system.Layout.PointerSize == 8 || system.Layout.Build < 6000 ? address : (ulong)(int)address;
 
     private static void WriteOffsets(Memory.AddressSpace kernel, ulong at, int[] offsets)
     {

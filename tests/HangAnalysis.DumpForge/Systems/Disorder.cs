@@ -53,7 +53,8 @@ public sealed class Disorder
         }
     }
 
-    internal ulong TakeRegion() => s_regions[Next(s_regions.Length)];
+    /// <summary>Distance of a region; in an address space of 32 bits they are closer together.</summary>
+    internal ulong TakeRegion(bool isNarrow) => s_regions[Next(s_regions.Length)] >> (isNarrow ? 8 : 0);
 
     internal void AddThreads(SystemBuilder system)
     {
@@ -89,7 +90,7 @@ public sealed class Disorder
     private void Shuffle(AddressSpace kernel, ulong head)
     {
         List<ulong> entries = [];
-        for (ulong entry = kernel.ReadUInt64(head); entry != head; entry = kernel.ReadUInt64(entry))
+        for (ulong entry = kernel.ReadPointer(head); entry != head; entry = kernel.ReadPointer(entry))
             entries.Add(entry);
         for (int i = entries.Count - 1; i > 0; i--)
         {

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using HangAnalysis.DumpForge.Dumps;
 
 namespace HangAnalysis.DumpForge.Systems;
@@ -6,8 +5,6 @@ namespace HangAnalysis.DumpForge.Systems;
 /// <summary>Writes a finished system: the dump, the PDBs beside it, and the truth.</summary>
 public static class ForgedDump
 {
-    private const int RspOffset = 0x98;
-
     /// <summary>Writes memory.dmp, the PDBs and truth.json into a folder.</summary>
     public static void Write(SystemBuilder system, string folder, DumpKind kind = DumpKind.Full)
     {
@@ -71,8 +68,11 @@ public static class ForgedDump
         DumpHeader header = new()
         {
             MinorVersion = (uint)system.Layout.Build,
+            IsNarrow = system.Layout.PointerSize == 4,
+            HasPae = options.HasPae,
+            Machine = (uint)Images.PeHeader.Machine(system.Layout.Architecture),
             DirectoryTableBase = system.Kernel.DirectoryTableBase,
-            PfnDataBase = 0xfffffa8000000000,
+            PfnDataBase = system.Addresses.PfnDatabase,
             PsLoadedModuleList = system.Variables["PsLoadedModuleList"],
             PsActiveProcessHead = system.Variables["PsActiveProcessHead"],
             NumberProcessors = (uint)options.Processors,
@@ -94,7 +94,7 @@ public static class ForgedDump
     {
         ProcessorState processor = system.ProcessorStates[0];
         ThreadBuilder thread = processor.Current;
-        ulong top = BinaryPrimitives.ReadUInt64LittleEndian(processor.Context.AsSpan(RspOffset));
+        ulong top = Processors.Registers(system).StackPointerOf(processor.Context);
         byte[] read(ulong at, int size) => system.Kernel.Read(at, size);
         TriageDump dump = new()
         {
@@ -104,7 +104,7 @@ public static class ForgedDump
             Thread = read(thread.Address, system.Layout.Size("_ETHREAD")),
             TopOfStack = top,
             CallStack = read(top, (int)(thread.StackBase - top)),
-            DebuggerData = read(header.KdDebuggerDataBlock, DebuggerData.Size),
+            DebuggerData = read(header.KdDebuggerDataBlock, DebuggerData.SizeOf(system.Layout)),
         };
         foreach (ForgedModule module in system.Modules.Drivers)
             dump.Drivers.Add(new TriageDriver(module.FileName, module.Base, module.Image!.SizeOfImage,
@@ -114,7 +114,7 @@ public static class ForgedDump
         foreach (ForgedModule module in thread.Frames!.Frames.Select(frame => frame.Module).OfType<ForgedModule>().Distinct())
             foreach ((uint rva, byte[] page) in module.Image!.NonEmptyPages)
                 dump.DataBlocks.Add(new DataBlock(module.Base + rva, read(module.Base + rva, page.Length)));
-        dump.DataBlocks.Add(new DataBlock(SharedUserData.Address, read(SharedUserData.Address, 0x1000)));
+        dump.DataBlocks.Add(new DataBlock(system.Addresses.SharedUserData, read(system.Addresses.SharedUserData, 0x1000)));
         dump.DataBlocks.Add(new DataBlock(thread.Address, dump.Thread));
         dump.DataBlocks.Add(new DataBlock(thread.Process.Address, dump.Process));
         foreach ((ulong address, int size) in system.TriageMemory)

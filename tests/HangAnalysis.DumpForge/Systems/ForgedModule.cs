@@ -25,8 +25,10 @@ public sealed class ForgedModule
     private readonly SortedSet<string> _exports = new(StringComparer.Ordinal);
     private uint _nextVariable;
 
-    internal ForgedModule(string fileName, ulong imageBase, bool isUser)
+    internal ForgedModule(
+        string fileName, ulong imageBase, bool isUser, Architecture architecture = Architecture.X64)
     {
+        Architecture = architecture;
         FileName = fileName;
         Base = imageBase;
         IsUser = isUser;
@@ -46,6 +48,8 @@ public sealed class ForgedModule
     public ulong Base { get; }
 
     public bool IsUser { get; }
+
+    public Architecture Architecture { get; }
 
     public uint TimeDateStamp { get; set; }
 
@@ -121,6 +125,8 @@ public sealed class ForgedModule
     public StackFrame PlaceFrame(string? symbol, uint offset, ulong? address, string text, int? extent = null)
     {
         uint rva;
+        if (Architecture == Architecture.Arm64)
+            offset &= ~3u;
         if (extent is { } bytes && symbol is not null && !_rvas.ContainsKey(symbol))
             _frames.Add(symbol, bytes == 8 ? FunctionFrame.Leaf : FunctionFrame.Sub(bytes - 8));
         if (symbol is null)
@@ -163,6 +169,7 @@ public sealed class ForgedModule
             SizeOfImage = MinimumSize,
             TimeDateStamp = TimeDateStamp,
             Version = Version,
+            Architecture = Architecture,
             IsDll = IsUser && !FileName.EndsWith(".exe", StringComparison.OrdinalIgnoreCase),
             Subsystem = IsUser ? 2 : 1,
         };
@@ -193,9 +200,15 @@ public sealed class ForgedModule
     /// </summary>
     internal byte[] BuildPdb(KernelLayout? types)
     {
-        PdbBuilder pdb = new(Image!.PdbGuid, Image.PdbAge, Image.Sections) { Types = types };
+        PdbBuilder pdb = new(Image!.PdbGuid, Image.PdbAge, Image.Sections)
+        {
+            Types = types,
+            Machine = PeHeader.Machine(Architecture),
+            Functions = Image.Functions,
+        };
         foreach (PeSymbol symbol in Image.Symbols)
-            pdb.AddPublic(symbol.Name.StartsWith('_') ? "_" + symbol.Name : symbol.Name, symbol.Rva, symbol.IsFunction);
+            pdb.AddPublic(Architecture == Architecture.X86 ? X86Decoration.Of(symbol.Name, symbol.IsFunction)
+                : symbol.Name.StartsWith('_') ? "_" + symbol.Name : symbol.Name, symbol.Rva, symbol.IsFunction);
         return pdb.Build();
     }
 
@@ -207,7 +220,8 @@ public sealed class ForgedModule
     };
 
     /// <summary>Whether a symbol's frame is that between kernel and user mode.</summary>
-    internal static bool IsEntry(string symbol) => s_entries.ContainsKey(symbol);
+    internal static bool IsEntry(string symbol) =>
+        s_entries.ContainsKey(symbol) || symbol is "KiFastCallEntry" or "KiServiceExit";
 
     private uint SymbolRva(string symbol, uint offset)
     {
@@ -260,6 +274,8 @@ public sealed class ForgedModule
     {
         if (symbol is not null && _frames.TryGetValue(symbol, out FunctionFrame? given))
             return given;
+        if (Architecture == Architecture.X86)
+            return X86FrameOf(symbol, rva);
         if (symbol is "KiSwapContext")
             // The next Child-SP is 0x140 above: KEXCEPTION_FRAME with its return address.
             return FunctionFrame.Sub(0x138);
@@ -281,6 +297,23 @@ public sealed class ForgedModule
         if (isStub)
             return FunctionFrame.Leaf;
         return FunctionFrame.Sub(0x28 + 0x10 * (int)(Hash(symbol ?? $"{Name}+{rva:x}") % 12));
+    }
+
+    private X86Frame X86FrameOf(string? symbol, uint rva)
+    {
+        int parameters = symbol is null ? 8 : X86Decoration.Parameters(symbol);
+        if (symbol is "KiSwapContext")
+            return new X86Frame(X86FrameKind.SwitchContext);
+        if (symbol is not null && IsEntry(symbol))
+            return new X86Frame(X86FrameKind.SystemCallEntry);
+        if (symbol is not null && !IsUser && (symbol.StartsWith("KiTrap", StringComparison.Ordinal)
+            || symbol.EndsWith("Interrupt", StringComparison.Ordinal) && symbol.StartsWith("Ki", StringComparison.Ordinal)))
+            return new X86Frame(X86FrameKind.Trap);
+        if (symbol is "KiFastSystemCallRet")
+            return new X86Frame(X86FrameKind.SystemCallReturn);
+        if (symbol is not null && X86Frames.IsStub(Name, symbol))
+            return new X86Frame(X86FrameKind.SystemCallStub, 0, parameters);
+        return new X86Frame(X86FrameKind.FramePointer, 0x10 + 0x8 * (int)(Hash(symbol ?? $"{Name}+{rva:x}") % 12), parameters);
     }
 
     private void AddFunctions(PeImageBuilder builder)
@@ -321,10 +354,23 @@ public sealed class ForgedModule
         foreach ((uint begin, uint end, FunctionFrame frame) in functions)
             builder.AddFunction(begin, end - begin, frame);
         foreach ((uint site, (string? symbol, FunctionFrame frame)) in _sites)
-            if (frame.IsLeaf)
+            if (frame is X86Frame narrow)
+                AddX86Call(builder, site, narrow, functions[0].Begin);
+            else if (frame.IsLeaf)
                 builder.AddData(site - 2, [0x0f, 0x05]);
             else if (symbol is null || !IsEntry(symbol))
                 builder.AddCall(site, functions[0].Begin);
+    }
+
+    // Behind what the instruction returns: a call by address, by register (of a system's service), or sysenter.
+    private static void AddX86Call(PeImageBuilder builder, uint site, X86Frame frame, uint target)
+    {
+        if (frame.Kind == X86FrameKind.SystemCallEntry)
+            builder.AddData(site - 2, [0xff, 0xd3]);
+        else if (frame.Kind == X86FrameKind.SystemCallReturn)
+            builder.AddData(site - 2, [0x0f, 0x34]);
+        else if (frame.Kind != X86FrameKind.SystemCallStub)
+            builder.AddCall(site, target);
     }
 
     // Sorts, and cuts what overlaps; far parts of one function become one.

@@ -38,7 +38,10 @@ public sealed class FrameList
     {
         List<StackFrame> frames = [];
         const StringSplitOptions Trimmed = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
-        foreach (string line in text.Replace("\\\n", "", StringComparison.Ordinal).Split('\n', Trimmed))
+        IEnumerable<string> lines = text.Replace("\\\n", "", StringComparison.Ordinal).Split('\n', Trimmed);
+        if (system.Layout.Architecture == Layouts.Architecture.X86)
+            lines = X86Frames.Translate(lines, system.Layout);
+        foreach (string line in lines)
             frames.Add(ParseFrame(system, line));
         return new FrameList([.. frames]);
     }

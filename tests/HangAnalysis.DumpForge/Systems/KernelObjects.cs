@@ -12,6 +12,7 @@ public sealed class KernelObjects
 
     private const byte Cookie = 0x5a, NameInfoBit = 2;
     private readonly SystemBuilder _system;
+    private readonly ulong[] _types = new ulong[s_types.Length];
     private readonly Dictionary<string, ulong> _directories = new(StringComparer.Ordinal);
 
     internal KernelObjects(SystemBuilder system)
@@ -25,9 +26,15 @@ public sealed class KernelObjects
             WriteHeader(type.Address, "Type", null);
             system.WriteText(type.At("Name"), s_types[i]);
             type.Set("Index", (ulong)i + 2).TrySet("Key", (ulong)i);
-            system.Kernel.WriteUInt64(system.Variables["ObTypeIndexTable"] + 8 * (ulong)(i + 2), type.Address);
+            _types[i] = type.Address;
+            system.Kernel.WritePointer(
+                system.Variables["ObTypeIndexTable"] + (ulong)((i + 2) * system.Kernel.PointerSize), type.Address);
         }
-        system.Kernel.WriteUInt64(system.Variables["ObpRootDirectoryObject"], Directory(@"\"));
+        // The first type is that of itself and was made before it had an address.
+        if (system.Layout.Has("_OBJECT_HEADER", "NameInfoOffset"))
+            foreach (ulong type in _types)
+                WriteHeader(type, "Type", null);
+        system.Kernel.WritePointer(system.Variables["ObpRootDirectoryObject"], Directory(@"\"));
     }
 
     /// <summary>Address of an object's body, with room for its header and the information of its name.</summary>
@@ -48,13 +55,20 @@ public sealed class KernelObjects
         // Builds with a cookie mix it and the second byte of the header's address into the number.
         byte stored = (byte)(_system.Variables.HasCookie ? index ^ Cookie ^ (byte)(at >> 8) : index);
         KernelStruct header = _system.Struct("_OBJECT_HEADER", at).Set("PointerCount", 0x8000)
-            .Set("HandleCount", 1).Set("TypeIndex", stored).Set("InfoMask", name is null ? 0u : NameInfoBit);
+            .Set("HandleCount", 1);
+        // Before 7 the header points at the type, and says how far before it the name's information is.
+        if (header.Has("TypeIndex"))
+            header.Set("TypeIndex", stored).Set("InfoMask", name is null ? 0u : NameInfoBit);
+        else
+            header.Set("Type", _types[index - 2])
+                .Set("NameInfoOffset", name is null ? 0 : (ulong)_system.Layout.Size("_OBJECT_HEADER_NAME_INFO"));
         if (name is null)
             return;
         ulong info = header.Address - (ulong)_system.Layout.Size("_OBJECT_HEADER_NAME_INFO");
         int slash = name.LastIndexOf('\\');
         string parent = slash <= 0 ? @"\" : name[..slash], leaf = name.Length == 1 ? name : name[(slash + 1)..];
-        KernelStruct named = _system.Struct("_OBJECT_HEADER_NAME_INFO", info).Set("ReferenceCount", 1);
+        KernelStruct named = _system.Struct("_OBJECT_HEADER_NAME_INFO", info)
+            .TrySet("ReferenceCount", 1).TrySet("QueryReferences", 1);
         named.Set("Directory", name.Length == 1 ? 0 : Directory(parent));
         _system.WriteText(named.At("Name"), leaf);
     }
@@ -129,9 +143,21 @@ public sealed class KernelObjects
     /// <summary>Writes the header that all objects to wait for begin with; the size is in units of 4 bytes.</summary>
     public void WriteDispatcher(ulong address, string kind, int size, ulong signalState)
     {
+        if (_system.Layout.PointerSize == 4)
+            size = NarrowSize(kind) ?? size;
         _system.Struct("_DISPATCHER_HEADER", address).Set("Type", _system.Enum("_KOBJECTS", kind))
             .Set("Size", (ulong)size & 0xff).Set("SignalState", signalState).EmptyLists("WaitListHead");
     }
+
+    // Callers give the sizes of x64 for objects that they do not have the layout's of.
+    private int? NarrowSize(string kind) => kind switch
+    {
+        "EventNotificationObject" or "EventSynchronizationObject" or "GateObject" => _system.Layout.Size("_KEVENT") / 4,
+        "SemaphoreObject" => _system.Layout.Size("_KSEMAPHORE") / 4,
+        "MutantObject" => _system.Layout.Size("_KMUTANT") / 4,
+        "QueueObject" => _system.Layout.Size("_KQUEUE") / 4,
+        _ => null,
+    };
 
     private ulong Directory(string path)
     {

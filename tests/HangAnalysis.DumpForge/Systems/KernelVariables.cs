@@ -38,7 +38,8 @@ public sealed class KernelVariables
         ["MmNumberOfPhysicalPages", "MmAvailablePages", "MmTotalCommittedPages", "MmTotalCommitLimit"];
 
     /// <summary>Builds before 10.0 hold an object's type index in the clear.</summary>
-    public bool HasCookie => _system.Layout.Symbols.ContainsKey("ObHeaderCookie");
+    public bool HasCookie => _system.Layout.Symbols.Count > 0
+        ? _system.Layout.Symbols.ContainsKey("ObHeaderCookie") : _system.Layout.Build >= 10240;
 
     /// <summary>Whether the memory manager's counters are those of a partition.</summary>
     public bool HasPartition => _system.Layout.Has("_MI_PARTITION", "Vp")
@@ -57,17 +58,23 @@ public sealed class KernelVariables
         kernel.WriteUInt32(this["KeTimeIncrement"], SystemOptions.TickLength);
         kernel.WriteUInt32(this["KeMaximumIncrement"], SystemOptions.TickLength);
         kernel.WriteUInt32(this["KeNumberProcessors"], (uint)options.Processors);
-        // The 64 KB below the boundary are never mapped (documentation of MmHighestUserAddress).
-        kernel.WriteUInt64(this["MmHighestUserAddress"], 0x7ffffffeffff);
-        kernel.WriteUInt64(this["MmSystemRangeStart"], 0xffff800000000000);
-        kernel.WriteUInt64(this["MmUserProbeAddress"], 0x7fffffff0000);
-        kernel.WriteUInt64(this["MmPfnDatabase"], 0xfffffa8000000000);
-        kernel.Write(this["NtBuildLab"], Encoding.ASCII.GetBytes($"{_system.Layout.Build}.1.amd64fre.forged\0"));
-        kernel.WriteUInt64(this["KiBugCheckData"], options.BugCheckCode);
+        kernel.WritePointer(this["MmHighestUserAddress"], _system.Addresses.HighestUserAddress);
+        kernel.WritePointer(this["MmSystemRangeStart"], _system.Addresses.SystemRangeStart);
+        kernel.WritePointer(this["MmUserProbeAddress"], _system.Addresses.UserProbeAddress);
+        kernel.WritePointer(this["MmPfnDatabase"], _system.Addresses.PfnDatabase);
+        string machine = _system.Layout.Architecture switch
+        {
+            Layouts.Architecture.X86 => "x86",
+            Layouts.Architecture.Arm64 => "arm64",
+            _ => "amd64",
+        };
+        kernel.Write(this["NtBuildLab"], Encoding.ASCII.GetBytes($"{_system.Layout.Build}.1.{machine}fre.forged\0"));
+        kernel.WritePointer(this["KiBugCheckData"], options.BugCheckCode);
         for (int i = 0; i < 4; i++)
-            kernel.WriteUInt64(this["KiBugCheckData"] + 8 + 8 * (ulong)i, options.BugCheckParameters[i]);
+            kernel.WritePointer(
+                this["KiBugCheckData"] + (ulong)((i + 1) * kernel.PointerSize), options.BugCheckParameters[i]);
         if (_system.Processes.FirstOrDefault(process => process.Pid == 4) is { } first)
-            kernel.WriteUInt64(this["PsInitialSystemProcess"], first.Address);
+            kernel.WritePointer(this["PsInitialSystemProcess"], first.Address);
         WriteMemoryCounters(options.Memory);
         WriteUnloaded(kernel);
     }
@@ -86,7 +93,7 @@ public sealed class KernelVariables
         }
         ulong[] values = [memory.Physical, memory.Available, memory.Committed, memory.CommitLimit];
         for (int i = 0; i < values.Length; i++)
-            _system.Kernel.WriteUInt64(this[s_memoryCounters[i]], values[i]);
+            _system.Kernel.WritePointer(this[s_memoryCounters[i]], values[i]);
     }
 
     // MmUnloadedDrivers points at 50 entries {UNICODE_STRING Name; start; end; LARGE_INTEGER time}, a ring of which
@@ -95,17 +102,18 @@ public sealed class KernelVariables
     {
         if (Unloaded.Count == 0)
             return;
-        ulong table = _system.Pool.Take(50 * 0x28);
-        kernel.Write(table, new byte[50 * 0x28]);
-        kernel.WriteUInt64(this["MmUnloadedDrivers"], table);
+        ulong pointer = (ulong)kernel.PointerSize, text = 2 * pointer, entry = text + 2 * pointer + 8;
+        ulong table = _system.Pool.Take(50 * (int)entry);
+        kernel.Write(table, new byte[50 * (int)entry]);
+        kernel.WritePointer(this["MmUnloadedDrivers"], table);
         kernel.WriteUInt32(this["MmLastUnloadedDriver"], (uint)Unloaded.Count);
         foreach ((string name, ulong start, ulong end) in Unloaded)
         {
             _system.WriteText(table, name);
-            kernel.WriteUInt64(table + 0x10, start);
-            kernel.WriteUInt64(table + 0x18, end);
-            kernel.WriteUInt64(table + 0x20, _system.Options.FileTime - 36_000_000_000);
-            table += 0x28;
+            kernel.WritePointer(table + text, start);
+            kernel.WritePointer(table + text + pointer, end);
+            kernel.WriteUInt64(table + text + 2 * pointer, _system.Options.FileTime - 36_000_000_000);
+            table += entry;
         }
     }
 }

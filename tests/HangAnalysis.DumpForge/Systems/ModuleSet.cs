@@ -1,4 +1,5 @@
 using HangAnalysis.DumpForge.Images;
+using HangAnalysis.DumpForge.Layouts;
 
 namespace HangAnalysis.DumpForge.Systems;
 
@@ -9,19 +10,22 @@ public sealed class ModuleSet
     private readonly SystemBuilder _system;
     private readonly Dictionary<string, ForgedModule> _byName = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<ForgedModule, List<(uint Rva, ulong Pfn)>> _userPages = [];
-    private ulong _nextDriver, _nextUser = 0x7ffe70000000;
+    private ulong _nextDriver, _nextUser;
 
     internal ModuleSet(SystemBuilder system)
     {
         _system = system;
-        ulong kernel = system.Options.KernelBase;
-        _nextDriver = (kernel & ~0xfffffffful) - 0x100000000 + 0x40000000;
-        Nt = Add(new ForgedModule("ntoskrnl.exe", kernel, isUser: false)
+        ulong kernel = system.Addresses.KernelBase;
+        _nextDriver = system.Addresses.FirstDriver;
+        _nextUser = system.Addresses.FirstUserModule;
+        Architecture architecture = system.Layout.Architecture;
+        Nt = Add(new ForgedModule("ntoskrnl.exe", kernel, isUser: false, architecture)
         {
             Name = "nt",
             FullPath = @"\SystemRoot\system32\ntoskrnl.exe",
             MinimumSize = 0x820000,
-        }.WithVersion(Microsoft, WindowsVersion, "NT Kernel & System").WithPdb("ntkrnlmp.pdb"));
+        }.WithVersion(Microsoft, WindowsVersion, "NT Kernel & System").WithPdb(
+            architecture == Architecture.X86 && system.Options.HasPae ? "ntkrpamp.pdb" : "ntkrnlmp.pdb"));
         if (!system.Options.IsMinimal)
             AddDriver("hal.dll", kernel + 0x820000).FullPath = @"\SystemRoot\system32\hal.dll";
     }
@@ -36,12 +40,15 @@ public sealed class ModuleSet
     /// <summary>All images, the kernel first.</summary>
     public IEnumerable<ForgedModule> All => Drivers.Concat(UserModules);
 
-    private string WindowsVersion => $"{_system.Layout.Version} (forged)";
+    // Some layouts do not tell the revision.
+    private string WindowsVersion =>
+        _system.Layout.Version + (_system.Layout.Version.Count(c => c == '.') < 3 ? ".0" : "") + " (forged)";
 
     /// <summary>Adds a driver of Microsoft with a PDB; the caller may change either.</summary>
     public ForgedModule AddDriver(string fileName, ulong? imageBase = null)
     {
-        ForgedModule module = new(fileName, imageBase ?? _nextDriver, isUser: false);
+        ForgedModule module = new(
+            fileName, Place(imageBase, isUser: false) ?? _nextDriver, isUser: false, _system.Layout.Architecture);
         if (imageBase is null)
             _nextDriver += 0x100000;
         if (_system.Options.IsMinimal)
@@ -60,7 +67,8 @@ public sealed class ModuleSet
     /// <summary>Adds a user module of Microsoft with a PDB.</summary>
     public ForgedModule AddUser(string fileName, ulong? imageBase = null)
     {
-        ForgedModule module = new(fileName, imageBase ?? _nextUser, isUser: true);
+        ForgedModule module = new(
+            fileName, Place(imageBase, isUser: true) ?? _nextUser, isUser: true, _system.Layout.Architecture);
         if (imageBase is null)
             // 2 MB apart would take a page table each: they lie close together.
             _nextUser += 0x40000;
@@ -123,6 +131,9 @@ public sealed class ModuleSet
             last = module;
         }
     }
+
+    private ulong? Place(ulong? given, bool isUser) =>
+        given is { } address ? _system.Addresses.Image(address, isUser) : null;
 
     private ForgedModule Add(ForgedModule module)
     {

@@ -73,8 +73,8 @@ internal static class ProcessAccounting
         WriteGroup(system, groups + (ulong)system.Layout.Size("_SID_AND_ATTRIBUTES"), WriteSid(system, 1, 0), 7);
         token.Set("UserAndGroupCount", 2).Set("UserAndGroups", groups).Set("SessionId", process.Session);
         system.Kernel.Write(token.At("TokenSource"), "Advapi  "u8);
-        // EX_FAST_REF: the lowest four bits count references that are to be had without a lock.
-        process.Struct.Set("Token", at | 0xf);
+        // EX_FAST_REF: the lowest four bits (three of a pointer of 32) count references that are to be had without a lock.
+        process.Struct.Set("Token", at | (system.Layout.PointerSize == 8 ? 0xfu : 7u));
     }
 
     private static void WriteGroup(SystemBuilder system, ulong at, ulong sid, ulong attributes) =>
@@ -96,9 +96,11 @@ internal static class ProcessAccounting
         ProcessMemory memory = process.Memory ?? Usual(system, process);
         // PS_QUOTA_TYPE: non-paged pool is 0, paged pool 1.
         process.Struct.Set("VirtualSize", memory.VirtualSize).Set("PeakVirtualSize", memory.PeakVirtualSize)
-            .Set("CommitCharge", memory.CommittedPages).Set("CommitChargePeak", memory.CommittedPages + 100)
-            .Set("ProcessQuotaUsage[0]", memory.NonPagedPool).Set("ProcessQuotaUsage[1]", memory.PagedPool)
-            .Set("ProcessQuotaPeak[0]", memory.NonPagedPool).Set("ProcessQuotaPeak[1]", memory.PagedPool);
+            .Set("CommitCharge", memory.CommittedPages).Set("CommitChargePeak", memory.CommittedPages + 100);
+        // Before 7 two of the quotas have other names.
+        string quota = process.Struct.Has("ProcessQuotaUsage") ? "ProcessQuota" : "Quota";
+        process.Struct.Set(quota + "Usage[0]", memory.NonPagedPool).Set(quota + "Usage[1]", memory.PagedPool)
+            .Set(quota + "Peak[0]", memory.NonPagedPool).Set(quota + "Peak[1]", memory.PagedPool);
         // Since 14393 the working set's counters are in a part of MMSUPPORT_FULL.
         string support = process.Struct.Has("Vm.Instance.WorkingSetSize") ? "Vm.Instance." : "Vm.";
         process.Struct.Set(support + "WorkingSetSize", memory.WorkingSetPages)
@@ -111,7 +113,7 @@ internal static class ProcessAccounting
         if (process.IsSystem)
             return new ProcessMemory(0x408000, 0xe88000, 35, 1200 + noise, 37, 0, 272);
         // Since 8.1 each process has the map of control flow guard: 2 TB of address space.
-        ulong space = (system.Layout.Build >= 9600 ? 2 * TeraByte : 0) + (60 + 2 * threads << 20) + (noise << 12);
+        ulong space = (system.Layout.Build >= 9600 && system.Layout.PointerSize == 8 ? 2 * TeraByte : 0) + (60 + 2 * threads << 20) + (noise << 12);
         ulong pages = 900 + 220 * threads + noise;
         return new ProcessMemory(space, space + (4ul << 20), pages, pages + pages / 10, pages / 2, 0x14000 + 0x1800 * threads,
             0x2000 + 0x300 * threads);
@@ -133,7 +135,7 @@ internal static class ProcessAccounting
             system.Struct("_HANDLE_TABLE_FREE_LIST", table.At("FreeLists")).Set("HandleCount", count)
                 .Set("HighWaterMark", count + 20);
         else
-            table.Set("HandleCount", count).Set("HandleCountHighWatermark", count + 20);
+            table.Set("HandleCount", count).TrySet("HandleCountHighWatermark", count + 20);
         process.Struct.Set("ObjectTable", at);
     }
 

@@ -25,7 +25,7 @@ public sealed class ProcessBuilder
         Space = IsSystem ? system.Kernel : new AddressSpace(system.Physical, system.Kernel);
         Struct = system.Objects.New("_EPROCESS", "Process", null, address);
         // Everything that a process has of its own lies in one region of 2 MB: one page table.
-        _region = 0x8_0000_0000 + ((ulong)pid << 24);
+        _region = system.Addresses.ProcessRegion(pid);
         Peb = IsSystem ? 0 : _region;
         _nextUser = _region + FirstUserStack;
         Write(parent);
@@ -149,7 +149,7 @@ public sealed class ProcessBuilder
         Struct.Set("Pcb.DirectoryTableBase", Space.DirectoryTableBase).Set("UniqueProcessId", Pid)
             .Set("InheritedFromUniqueProcessId", parent).Set("Pcb.BasePriority", 8)
             .Set("CreateTime", options.FileTime - (ulong)options.Uptime.Ticks + 10_000_000ul * (Pid + 1ul))
-            .Set("SectionBaseAddress", IsSystem ? 0 : 0x7ff700000000ul)
+            .Set("SectionBaseAddress", IsSystem ? 0 : _system.Addresses.ProgramBase)
             .EmptyLists("ThreadListHead", "Pcb.ThreadListHead", "Pcb.ReadyListHead", "Pcb.ProfileListHead");
         byte[] name = Encoding.Latin1.GetBytes(Name);
         _system.Kernel.Write(Struct.At("ImageFileName"), name.AsSpan(0, Math.Min(name.Length, 14)));

@@ -5,8 +5,8 @@ internal static class ProcessEnvironment
 {
     private const string Entry = "_LDR_DATA_TABLE_ENTRY", Parameters = "_RTL_USER_PROCESS_PARAMETERS";
 
-    // Where modules without images lie, and how far apart.
-    private const ulong FirstUnseen = 0x7ffc00000000, UnseenSize = 0x40000;
+    // How far apart modules without images lie.
+    private const ulong UnseenSize = 0x40000;
     private static readonly string[] s_lists = ["InLoadOrder", "InMemoryOrder", "InInitializationOrder"];
 
     private readonly record struct Module(string File, string Path, ulong Base, uint Size, uint Time);
@@ -16,17 +16,17 @@ internal static class ProcessEnvironment
         ulong peb = process.Peb, loader = process.LoaderAddress;
         void Set(string path, ulong value) => system.Writer.TrySet(peb, "_PEB", path, value, process.Space);
         string path = process.DosPath ?? process.Path.Replace(@"\Device\HarddiskVolume1", "C:", StringComparison.Ordinal);
-        ulong executable = process.Executable?.Base ?? 0x7ff700000000;
+        ulong executable = process.Executable?.Base ?? system.Addresses.ProgramBase;
         Set("ImageBaseAddress", executable);
         Set("Ldr", loader);
         Set("SessionId", process.Session);
         Set("NumberOfProcessors", (ulong)system.Options.Processors);
-        ulong parameters = WriteLoaderList(system, process, loader, Modules(process, executable, path));
+        ulong parameters = WriteLoaderList(system, process, loader, Modules(system, process, executable, path));
         Set("ProcessParameters", parameters);
         WriteParameters(system, process, parameters, path);
     }
 
-    private static List<Module> Modules(ProcessBuilder process, ulong executable, string path)
+    private static List<Module> Modules(SystemBuilder system, ProcessBuilder process, ulong executable, string path)
     {
         List<Module> modules = [];
         if (process.Executable is null)
@@ -37,7 +37,7 @@ internal static class ProcessEnvironment
         for (int i = 0; modules.Count < process.ModuleCount; i++)
         {
             string file = $"shellpart{i:000}.dll";
-            modules.Add(new Module(file, $@"C:\Windows\System32\{file}", FirstUnseen + (ulong)i * UnseenSize,
+            modules.Add(new Module(file, $@"C:\Windows\System32\{file}", system.Addresses.FirstUnseenModule + (ulong)i * UnseenSize,
                 (uint)UnseenSize / 2, 0x55a4b000 + (uint)i));
         }
         return modules;
@@ -88,7 +88,7 @@ internal static class ProcessEnvironment
         string block = string.Concat(variables.Select(variable => variable + '\0')) + '\0';
         space.Write(buffer, System.Text.Encoding.Unicode.GetBytes(block));
         system.Writer.Set(parameters, Parameters, "Environment", buffer, space);
-        system.Writer.Set(parameters, Parameters, "EnvironmentSize", 2 * (ulong)block.Length, space);
+        system.Writer.TrySet(parameters, Parameters, "EnvironmentSize", 2 * (ulong)block.Length, space);
     }
 
     private static ulong WriteText(Memory.AddressSpace space, ulong at, ulong buffer, string text)

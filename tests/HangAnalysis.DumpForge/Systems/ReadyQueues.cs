@@ -24,6 +24,13 @@ internal static class ReadyQueues
 
     public static void Write(SystemBuilder system, KernelStruct prcb, int number)
     {
+        if (!prcb.Has("DispatcherReadyListHead"))
+        {
+            // XP keeps them elsewhere: a system with threads in them cannot be forged.
+            if (system.Threads.Any(thread => thread.ReadyProcessor is not null))
+                prcb.At("DispatcherReadyListHead");
+            return;
+        }
         EmptyQueues(system, prcb.At("DispatcherReadyListHead"));
         if (prcb.Has("LocalSharedReadyQueue"))
             EmptyQueues(system, SharedHeads(system, prcb.At("LocalSharedReadyQueue")));
@@ -66,7 +73,8 @@ internal static class ReadyQueues
         ulong known = 0;
         if (first != number)
         {
-            ulong other = system.Kernel.ReadUInt64(system.Variables["KiProcessorBlock"] + 8 * (ulong)first);
+            ulong other = system.Kernel.ReadPointer(
+                system.Variables["KiProcessorBlock"] + (ulong)(first * system.Kernel.PointerSize));
             known = system.Struct("_KPRCB", other).Get("SharedReadyQueue");
         }
         else if (prcb.Has("LocalSharedReadyQueue"))
@@ -92,12 +100,13 @@ internal static class ReadyQueues
     private static void EmptyQueues(SystemBuilder system, ulong heads)
     {
         for (int i = 0; i < Priorities; i++)
-            system.Kernel.InitializeList(heads + 16 * (ulong)i);
+            system.Kernel.InitializeList(heads + (ulong)(2 * system.Kernel.PointerSize * i));
     }
 
     private static void Append(SystemBuilder system, KernelStruct queue, ulong heads, ThreadBuilder thread)
     {
-        system.Kernel.AppendToList(heads + 16 * (ulong)thread.CurrentPriority, thread.Struct.At("Tcb.WaitListEntry"));
+        ulong head = heads + (ulong)(2 * system.Kernel.PointerSize * thread.CurrentPriority);
+        system.Kernel.AppendToList(head, thread.Struct.At("Tcb.WaitListEntry"));
         queue.Set("ReadySummary", queue.Get("ReadySummary") | 1ul << thread.CurrentPriority);
     }
 
@@ -105,8 +114,8 @@ internal static class ReadyQueues
     private static ulong Link(SystemBuilder system, ulong last, KernelStruct thread)
     {
         ulong entry = thread.At("Tcb.SwapListEntry");
-        system.Kernel.WriteUInt64(last, entry);
-        system.Kernel.WriteUInt64(entry, 0);
+        system.Kernel.WritePointer(last, entry);
+        system.Kernel.WritePointer(entry, 0);
         return entry;
     }
 }

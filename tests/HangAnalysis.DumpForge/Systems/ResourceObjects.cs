@@ -104,7 +104,7 @@ public sealed class ResourceObjects
         {
             KernelStruct entry = _system.NewStruct("_KWAIT_CHAIN_ENTRY");
             _system.Objects.WriteDispatcher(entry.At("Event"), "EventSynchronizationObject", 6, 0);
-            _system.Kernel.WriteUInt64(next, entry.Address);
+            _system.Kernel.WritePointer(next, entry.Address);
             next = entry.At("ListEntry");
             waiters[i].Waiting("WrResource", userMode: false, age(i), entry.At("Event"));
         }

@@ -19,9 +19,8 @@ public sealed record StackFrame(ForgedModule? Module, string Text, ulong Address
     public bool IsSystemCall => Symbol is not null && ForgedModule.IsEntry(Symbol);
 
     /// <summary>Whether the code of the next frame was interrupted there.</summary>
-    public bool IsTrap { get; } = Frame.Steps.Count > 0 && Frame.Steps[0].Kind == FrameStepKind.MachineFrame;
+    public bool IsTrap { get; } = Frame.IsTrap;
 
     /// <summary>Bytes from this frame's stack pointer to the next one's.</summary>
-    public int Extent { get; } = Frame.Size
-        + (Frame.Steps.Count > 0 && Frame.Steps[0].Kind == FrameStepKind.MachineFrame ? 0 : 8);
+    public int Extent { get; } = Frame.Extent;
 }

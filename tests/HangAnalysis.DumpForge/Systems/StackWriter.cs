@@ -1,73 +1,48 @@
-using System.Buffers.Binary;
+using HangAnalysis.DumpForge.Layouts;
 
 namespace HangAnalysis.DumpForge.Systems;
 
-/// <summary>
-/// Writes the stacks of a thread so that unwinding gives its frames: the switch frame, the kernel frames, the trap
-/// frame at the top, and the user frames in the process's own memory. No frame saves RBP on the way: it points into
-/// the trap frame, as the system call's unwind information needs.
-/// </summary>
-internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
+/// <summary>Writes the stacks of a thread so that unwinding gives its frames: what all architectures have in common.</summary>
+internal abstract class StackWriter(SystemBuilder system, ThreadBuilder thread)
 {
-    // Size of a kernel stack of x64 Windows: 24 KB (documentation of kernel stacks); a page without memory below it.
-    private const int StackSize = 0x6000, Guard = 0x1000;
-    private const int SwitchFrameSize = 0x40, SwitchRbp = 0x30, SwitchReturn = 0x38, FrameMiddle = 0x80;
-    private readonly List<ulong> _stackPointers = [];
+    // A page without memory lies below a stack.
+    private const int Guard = 0x1000;
 
-    public IReadOnlyList<ulong> StackPointers => _stackPointers;
+    protected SystemBuilder System { get; } = system;
 
-    public ulong StackBase { get; private set; }
+    protected ThreadBuilder Thread { get; } = thread;
 
-    public ulong StackLimit { get; private set; }
+    protected List<ulong> Pointers { get; } = [];
+
+    public IReadOnlyList<ulong> StackPointers => Pointers;
+
+    public ulong StackBase { get; protected set; }
+
+    public ulong StackLimit { get; protected set; }
 
     public ulong Teb { get; private set; }
 
-    /// <summary>RBP of the first frame: it points into the trap frame that is next on the way.</summary>
-    public ulong FramePointer { get; private set; }
+    /// <summary>Frame pointer in the first frame.</summary>
+    public ulong FramePointer { get; protected set; }
 
-    public void Write(bool isAbsent)
+    /// <summary>Frame pointer in each frame, where frames are found by it.</summary>
+    public List<ulong> FramePointers { get; } = [];
+
+    public static StackWriter For(SystemBuilder system, ThreadBuilder thread) => system.Layout.Architecture switch
     {
-        StackLimit = thread.ReservedStack != 0 ? thread.ReservedStack : TakeStack(system);
-        StackBase = StackLimit + StackSize;
-        FrameList? frames = thread.Frames;
-        int size = frames is null ? 0 : SizeOf(frames.Kernel);
-        bool hasUser = !thread.Process.IsSystem;
-        ulong trapSize = (ulong)system.Layout.Size("_KTRAP_FRAME"), initial = StackBase;
-        if (frames is { SystemCallPointer: > 0 })
-        {
-            initial = frames.SystemCallPointer + trapSize;
-            StackBase = initial + 0xfff & ~0xffful;
-            StackLimit = StackBase - StackSize;
-        }
-        ulong trap = initial - trapSize;
-        bool entered = frames?.SystemCall is not null;
-        ulong top = entered ? trap : StackBase - 0x60;
-        ulong pointer = top - (ulong)size;
-        if (pointer < StackLimit + SwitchFrameSize)
-            throw new InvalidOperationException($"the stack of thread {thread.Tid:x} does not fit");
-        thread.Struct.Set("Tcb.InitialStack", initial).Set("Tcb.StackBase", StackBase)
-            .Set("Tcb.StackLimit", StackLimit).Set("Tcb.KernelStack", pointer - SwitchFrameSize)
-            .Set("Tcb.TrapFrame", entered ? trap : 0);
-        if (hasUser)
-            Teb = thread.GivenTeb != 0 ? thread.GivenTeb : thread.Process.TakeUser(0x2000);
-        thread.Struct.Set("Tcb.Teb", Teb);
-        if (frames is null)
-            return;
-        if (!isAbsent)
-            WriteKernel(frames, pointer, entered ? frames.SystemCall!.Address : 0, entered ? trap + FrameMiddle : 0);
-        if (!entered)
-            return;
-        if (isAbsent)
-            _stackPointers.Clear();
-        _stackPointers.Add(trap);
-        ulong user = WriteUser(frames);
-        if (!isAbsent)
-            WriteTrapFrame(trap, frames.User.Length > 0 ? frames.User[0].Address : 0, user);
-    }
+        Architecture.X86 => new X86StackWriter(system, thread),
+        _ => new X64StackWriter(system, thread),
+    };
 
-    internal static ulong TakeStack(SystemBuilder system) => system.Stacks.Take(StackSize + Guard, 0x1000) + Guard;
+    public abstract void Write(bool isAbsent);
 
-    private static int SizeOf(ReadOnlySpan<StackFrame> frames)
+    internal static ulong TakeStack(SystemBuilder system) =>
+        system.Stacks.Take(StackSize(system) + Guard, 0x1000) + Guard;
+
+    // Size of a kernel stack: 24 KB, on x86 12 KB (documentation of kernel stacks).
+    protected static int StackSize(SystemBuilder system) => system.Layout.PointerSize == 8 ? 0x6000 : 0x3000;
+
+    protected static int SizeOf(ReadOnlySpan<StackFrame> frames)
     {
         int size = 0;
         foreach (StackFrame frame in frames)
@@ -75,128 +50,35 @@ internal sealed class StackWriter(SystemBuilder system, ThreadBuilder thread)
         return size;
     }
 
-    private void WriteKernel(FrameList frames, ulong pointer, ulong outer, ulong rbp)
+    protected void PlaceStack()
     {
-        byte[] bytes = new byte[SwitchFrameSize + SizeOf(frames.Kernel)];
-        ulong first = frames.Kernel.Length > 0 ? frames.Kernel[0].Address : outer;
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchReturn), first);
-        PutReturns(bytes.AsSpan(SwitchFrameSize), frames.Kernel, pointer, outer);
-        PutKept(bytes.AsSpan(SwitchFrameSize), frames.Kernel);
-        FramePointer = PutTraps(bytes.AsSpan(SwitchFrameSize), frames.Kernel, pointer, rbp);
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SwitchRbp), FramePointer);
-        system.Kernel.Write(pointer - SwitchFrameSize, bytes);
-        system.Kernel.MapRange(pointer, StackBase - pointer);
+        StackLimit = Thread.ReservedStack != 0 ? Thread.ReservedStack : TakeStack(System);
+        StackBase = StackLimit + (ulong)StackSize(System);
     }
 
-    // The return address of each frame is that of the next one; the last returns to what called them all.
-    private void PutReturns(Span<byte> bytes, StackFrame[] frames, ulong pointer, ulong outer)
+    protected void PlaceTeb()
     {
-        int at = 0;
-        for (int i = 0; i < frames.Length; i++)
-        {
-            _stackPointers.Add(pointer + (ulong)at);
-            at += frames[i].Extent;
-            if (!frames[i].IsTrap)
-                BinaryPrimitives.WriteUInt64LittleEndian(
-                    bytes[(at - 8)..], i + 1 < frames.Length ? frames[i + 1].Address : outer);
-        }
+        if (!Thread.Process.IsSystem)
+            Teb = Thread.GivenTeb != 0 ? Thread.GivenTeb : Thread.Process.TakeUser(0x2000);
+        Thread.Struct.Set("Tcb.Teb", Teb);
     }
 
-    // A function that waits keeps what it works on in its frame. The first four frames are those of the waiting machinery.
-    private void PutKept(Span<byte> bytes, StackFrame[] frames)
-    {
-        const int Machinery = 4;
-        if (thread.Kept.Count == 0)
-            return;
-        int at = 0;
-        for (int i = 0; i < frames.Length; at += frames[i++].Extent)
-        {
-            if (i < Machinery || frames[i].IsTrap || frames[i].Extent < 8 * thread.Kept.Count + 16)
-                continue;
-            for (int k = 0; k < thread.Kept.Count; k++)
-                BinaryPrimitives.WriteUInt64LittleEndian(bytes[(at + 8 * k)..], thread.Kept[k]);
-            return;
-        }
-        throw new InvalidOperationException($"no frame of thread {thread.Tid:x} has room for what it keeps");
-    }
-
-    // Trap frames within the kernel: what was interrupted, and the RBP that it had. From the last to the first.
-    private static ulong PutTraps(Span<byte> bytes, StackFrame[] frames, ulong pointer, ulong rbp)
-    {
-        int at = SizeOf(frames);
-        for (int i = frames.Length - 1; i >= 0; i--)
-        {
-            at -= frames[i].Extent;
-            if (!frames[i].IsTrap)
-                continue;
-            Span<byte> trap = bytes[at..(at + frames[i].Extent)];
-            Span<byte> machine = trap[^0x28..];
-            ulong[] values = [i + 1 < frames.Length ? frames[i + 1].Address : 0, 0x10, 0x10246, 0, 0x18];
-            values[3] = pointer + (ulong)(at + frames[i].Extent);
-            for (int k = 0; k < values.Length; k++)
-                BinaryPrimitives.WriteUInt64LittleEndian(machine[(8 * k)..], values[k]);
-            BinaryPrimitives.WriteUInt64LittleEndian(trap[^0x38..], rbp);
-            rbp = pointer + (ulong)at + FrameMiddle;
-        }
-        return rbp;
-    }
-
-    private ulong WriteUser(FrameList list)
-    {
-        StackFrame[] frames = list.User;
-        int size = SizeOf(frames) + 0x40;
-        int pages = size + 0xfff & ~0xfff;
-        // Frames in no module have a stack that is not in memory either.
-        if (frames.Length > 0 && frames[0].Module is null)
-            return thread.Process.TakeUser(pages) + (ulong)pages - (ulong)size;
-        ulong limit, stackBase, pointer;
-        if (list.UserPointer != 0)
-        {
-            pointer = list.UserPointer;
-            stackBase = pointer + (ulong)size + 0xffff & ~0xfffful;
-            limit = pointer & ~0xffful;
-            pages = (int)(stackBase - limit);
-        }
-        else
-        {
-            limit = thread.Process.TakeUser(pages);
-            stackBase = limit + (ulong)pages;
-            pointer = stackBase - (ulong)size & ~0xful;
-            // A stub's frame is its return address alone, at an address that is 8 above a multiple of 16.
-            if (frames.Length > 0 && frames[0].Frame.IsLeaf)
-                pointer -= 8;
-        }
-        byte[] bytes = new byte[SizeOf(frames)];
-        PutReturns(bytes, frames, pointer, 0);
-        foreach ((int frame, ulong value) in thread.Locals)
-            // Above the 0x20 bytes that belong to the functions which the frame calls.
-            BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(SizeOf(frames.AsSpan(0, frame)) + 0x20), value);
-        thread.Process.Space.Write(pointer, bytes);
-        thread.Process.Space.MapRange(limit, (ulong)pages);
-        WriteTeb(stackBase, limit);
-        return pointer;
-    }
-
-    private void WriteTeb(ulong stackBase, ulong limit)
+    protected void WriteTeb(ulong stackBase, ulong limit)
     {
         void Set(string path, ulong value) =>
-            system.Writer.TrySet(Teb, "_TEB", path, value, thread.Process.Space);
+            System.Writer.TrySet(Teb, "_TEB", path, value, Thread.Process.Space);
         Set("NtTib.StackBase", stackBase);
         Set("NtTib.StackLimit", limit);
         Set("NtTib.Self", Teb);
-        Set("ClientId.UniqueProcess", thread.Process.Pid);
-        Set("ClientId.UniqueThread", thread.Tid);
-        Set("ProcessEnvironmentBlock", thread.Process.Peb);
-        if (thread.ApartmentFlags == 0)
+        Set("ClientId.UniqueProcess", Thread.Process.Pid);
+        Set("ClientId.UniqueThread", Thread.Tid);
+        Set("ProcessEnvironmentBlock", Thread.Process.Peb);
+        if (Thread.ApartmentFlags == 0)
             return;
-        // SOleTlsData of combase: two pointers, the apartment's number, and its flags at +14 (x64).
-        ulong ole = thread.Process.TakeUser(0x100);
-        thread.Process.Space.WriteUInt32(ole + 0x10, thread.Tid);
-        thread.Process.Space.WriteUInt32(ole + 0x14, thread.ApartmentFlags);
+        // SOleTlsData of combase: two pointers, the apartment's number, and its flags behind it.
+        ulong ole = Thread.Process.TakeUser(0x100), number = ole + (ulong)(2 * System.Layout.PointerSize);
+        Thread.Process.Space.WriteUInt32(number, Thread.Tid);
+        Thread.Process.Space.WriteUInt32(number + 4, Thread.ApartmentFlags);
         Set("ReservedForOle", ole);
     }
-
-    private void WriteTrapFrame(ulong trap, ulong instruction, ulong pointer) =>
-        system.Struct("_KTRAP_FRAME", trap).Set("Rip", instruction).Set("SegCs", 0x33).Set("EFlags", 0x246)
-            .Set("Rsp", pointer).Set("SegSs", 0x2b).Set("Rbp", 0).TrySet("PreviousMode", 1);
 }

@@ -72,7 +72,7 @@ public sealed class StructureWriter(AddressSpace space, KernelLayout layout)
         if (Layout.TryOffset(type, path, out int offset))
         {
             LayoutField field = Layout.Field(type, path);
-            int size = (Layout.FieldSize(field) ?? 8) / field.Type.Count;
+            int size = (Layout.FieldSize(field) ?? Layout.PointerSize) / field.Type.Count;
             place = new Place(offset, Math.Min(size, 8), field.Type.BitPosition, field.Type.BitLength);
         }
         _places.Add((type, path), place);
@@ -114,7 +114,7 @@ public readonly record struct KernelStruct(StructureWriter Writer, string Type, 
 }
 
 /// <summary>Hands out addresses of a region, lowest first; in disorder, of one of several regions.</summary>
-public sealed class AddressPool(ulong start, Disorder? disorder = null)
+public sealed class AddressPool(ulong start, Disorder? disorder = null, bool isNarrow = false)
 {
     private readonly Dictionary<ulong, ulong> _next = [];
 
@@ -123,7 +123,7 @@ public sealed class AddressPool(ulong start, Disorder? disorder = null)
 
     public ulong Take(int size, int alignment = 16)
     {
-        ulong region = disorder?.TakeRegion() ?? 0;
+        ulong region = disorder?.TakeRegion(isNarrow) ?? 0;
         ulong next = _next.GetValueOrDefault(region, start + region);
         ulong taken = next + (ulong)alignment - 1 & ~((ulong)alignment - 1);
         _next[region] = taken + (ulong)size;

@@ -4,7 +4,7 @@ using HangAnalysis.DumpForge.Memory;
 namespace HangAnalysis.DumpForge.Systems;
 
 /// <summary>
-/// A Windows x64 system in the making: modules, processes, threads and objects are added in any order, and what
+/// A Windows system in the making: modules, processes, threads and objects are added in any order, and what
 /// depends on all of them (images, stacks, wait lists, processors) is written by <see cref="Finish"/>. Structures are
 /// laid out by the layout's offsets alone. The same calls give the same bytes.
 /// </summary>
@@ -16,12 +16,13 @@ public sealed class SystemBuilder
     public SystemBuilder(SystemOptions options)
     {
         Options = options;
-        // A minimal system has all of its pool in one region of 2 MB: one page table.
-        Pool = new AddressPool(0xffffab06b0010000, _disorder);
-        Stacks = new AddressPool(options.IsMinimal ? 0xffffab06b0080000 : 0xffffdf0060000000, _disorder);
-        Texts = new AddressPool(options.IsMinimal ? 0xffffab06b0060000 : 0xffffce0e40010000, _disorder);
+        Addresses = new AddressMap(options);
+        bool isNarrow = Layout.PointerSize == 4;
+        Pool = new AddressPool(Addresses.Pool, _disorder, isNarrow);
+        Stacks = new AddressPool(Addresses.Stacks, _disorder, isNarrow);
+        Texts = new AddressPool(Addresses.Texts, _disorder, isNarrow);
         Physical = new PhysicalMemory(seed: _disorder?.Seed ?? options.Seed);
-        Kernel = new AddressSpace(Physical);
+        Kernel = new AddressSpace(Physical, mode: Addresses.Paging);
         Writer = new StructureWriter(Kernel, Layout);
         Modules = new ModuleSet(this);
         Variables = new KernelVariables(this);
@@ -47,6 +48,9 @@ public sealed class SystemBuilder
         get => field ?? Layout;
         set;
     }
+
+    /// <summary>Where the parts of the system lie.</summary>
+    internal AddressMap Addresses { get; }
 
     public PhysicalMemory Physical { get; }
 
@@ -184,10 +188,10 @@ public sealed class SystemBuilder
         _disorder?.ShuffleLists(this);
         ProcessorStates = Processors.Write(this);
         foreach ((ulong address, ThreadBuilder thread, int frame) in ContextRecords)
-            Kernel.Write(address, Processors.Context(
-                thread.Frames!.Frames[frame].Address, thread.StackPointers[frame], 0));
+            Kernel.Write(address, Processors.Registers(this).Context(
+                thread.Frames!.Frames[frame].Address, thread.StackPointers[frame], thread.FramePointerOf(frame)));
         foreach ((ThreadBuilder thread, int frame, ulong value) in StackValues)
-            Kernel.WriteUInt64(thread.StackPointers[frame] + 8, value);
+            Kernel.WritePointer(thread.StackPointers[frame] + (ulong)Layout.PointerSize, value);
         Variables.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);

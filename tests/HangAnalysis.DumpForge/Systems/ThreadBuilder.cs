@@ -5,6 +5,7 @@ public sealed class ThreadBuilder
 {
     private readonly SystemBuilder _system;
     private readonly List<ulong> _waitObjects = [];
+    private readonly string _semaphore;
     private string _state = "Waiting", _reason = "Executive";
     private readonly List<(int UserFrame, ulong Value)> _locals = [];
     private bool _isUserWait, _isWaitAll, _isStackAbsent, _isEnding;
@@ -23,10 +24,11 @@ public sealed class ThreadBuilder
         system.Objects.WriteDispatcher(Address, "ThreadObject", system.Layout.Size("_KTHREAD") / 4, 0);
         Struct.EmptyLists("Tcb.MutantListHead", "Tcb.ApcState.ApcListHead", "IrpList", "PostBlockList",
             "Tcb.QueueListEntry", "AlpcWaitListEntry", "KeyedWaitChain");
-        system.Kernel.InitializeList(Struct.At("Tcb.ApcState.ApcListHead") + 16);
-        // A KSEMAPHORE that belongs to the thread; ALPC and keyed events wait for it.
-        system.Objects.WriteDispatcher(Struct.At("AlpcWaitSemaphore"), "SemaphoreObject", 8, 0);
-        Struct.Set("AlpcWaitSemaphore.Limit", 1);
+        system.Kernel.InitializeList(Struct.At("Tcb.ApcState.ApcListHead") + (ulong)(2 * system.Layout.PointerSize));
+        // A KSEMAPHORE that belongs to the thread; ALPC (before Vista LPC) and keyed events wait for it.
+        _semaphore = Struct.Has("AlpcWaitSemaphore") ? "AlpcWaitSemaphore" : "LpcReplySemaphore";
+        system.Objects.WriteDispatcher(AlpcSemaphore, "SemaphoreObject", system.Layout.Size("_KSEMAPHORE") / 4, 0);
+        Struct.Set(_semaphore + ".Limit", 1);
     }
 
     public ProcessBuilder Process { get; }
@@ -83,6 +85,11 @@ public sealed class ThreadBuilder
     /// <summary>RBP of the innermost frame.</summary>
     public ulong FramePointer { get; private set; }
 
+    /// <summary>EBP in each frame of x86; empty elsewhere. Set by <see cref="SystemBuilder.Finish"/>.</summary>
+    public IReadOnlyList<ulong> FramePointers { get; private set; } = [];
+
+    internal ulong FramePointerOf(int frame) => frame < FramePointers.Count ? FramePointers[frame] : 0;
+
     /// <summary>Thread environment block; 0 for a thread without user mode.</summary>
     public ulong Teb { get; private set; }
 
@@ -98,7 +105,7 @@ public sealed class ThreadBuilder
     public ThreadSchedule Schedule { get; } = new();
 
     /// <summary>Object that ALPC and keyed events make this thread wait for.</summary>
-    public ulong AlpcSemaphore => Struct.At("AlpcWaitSemaphore");
+    public ulong AlpcSemaphore => Struct.At(_semaphore);
 
     public ThreadBuilder Stack(string frames) => Stack(_system.Frames(frames));
 
@@ -234,10 +241,11 @@ public sealed class ThreadBuilder
         WriteIdentity();
         if (!IsTerminated)
         {
-            StackWriter stack = new(_system, this);
+            StackWriter stack = StackWriter.For(_system, this);
             stack.Write(_isStackAbsent);
             (StackPointers, StackBase, StackLimit, Teb, FramePointer) =
                 (stack.StackPointers, stack.StackBase, stack.StackLimit, stack.Teb, stack.FramePointer);
+            FramePointers = stack.FramePointers;
             Struct.Set("Tcb.KernelStackResident", _isStackAbsent ? 0u : 1u);
         }
         WriteWait();
@@ -254,14 +262,14 @@ public sealed class ThreadBuilder
         ulong ticks = _system.Options.TickCount - SystemOptions.TicksOf(_age);
         bool system = Process.IsSystem;
         Struct.Set("Cid.UniqueProcess", Process.Pid).Set("Cid.UniqueThread", Tid)
-            .Set("Tcb.Process", Process.Address).Set("Tcb.ApcState.Process", Process.Address)
+            .TrySet("Tcb.Process", Process.Address).Set("Tcb.ApcState.Process", Process.Address)
             .Set("Tcb.State", _system.Enum("_KTHREAD_STATE", IsAtGate ? "GateWait" : _state))
             .Set("Tcb.WaitReason", _system.Enum("_KWAIT_REASON", _reason))
             .Set("Tcb.WaitMode", _isUserWait ? 1u : 0u).Set("Tcb.WaitTime", (uint)ticks)
             .Set("Tcb.PreviousMode", system ? 0u : 1u).TrySet("Tcb.SystemThread", system ? 1u : 0u)
             .Set("Tcb.ContextSwitches", _contextSwitches != 0 ? _contextSwitches : 17 + Tid)
             .Set("Tcb.KernelTime", _kernelTicks).Set("Tcb.UserTime", Schedule.UserTicks ?? (system ? 0u : 2u))
-            .Set("Tcb.Running", Processor is null ? 0u : 1u)
+            .TrySet("Tcb.Running", Processor is null ? 0u : 1u)
             .TrySet("Tcb.AbEntrySummary", FreeLockEntries)
             .Set("CreateTime", _system.Options.FileTime - (ulong)_system.Options.Uptime.Ticks + 20_000_000ul + Tid);
         ulong start = _start;

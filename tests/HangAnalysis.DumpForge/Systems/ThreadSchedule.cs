@@ -1,3 +1,5 @@
+using HangAnalysis.DumpForge.Layouts;
+
 namespace HangAnalysis.DumpForge.Systems;
 
 /// <summary>What the scheduler and the accounting know of a thread besides its state. What is not given is usual.</summary>
@@ -39,12 +41,15 @@ public sealed class ThreadSchedule
             .TrySet("ThreadIoPriority", (ulong)IoPriority).TrySet("ThreadPagePriority", (ulong)PagePriority);
         ulong mask = Affinity ?? All(processors);
         thread.Struct.TrySet("Tcb.Affinity.Mask", mask).TrySet("Tcb.UserAffinity.Mask", mask);
+        // Before 7 an affinity is a number.
+        if (IsNumber(thread))
+            thread.Struct.Set("Tcb.Affinity", mask).TrySet("Tcb.UserAffinity", mask);
     }
 
     /// <summary>Since 20348 a thread's affinities are structures of their own, which equal ones share here.</summary>
     internal void WriteAffinity(ThreadBuilder thread, SystemBuilder system, Dictionary<ulong, ulong> known)
     {
-        if (system.Layout.Has("_KTHREAD", "Affinity.Mask"))
+        if (system.Layout.Has("_KTHREAD", "Affinity.Mask") || IsNumber(thread))
             return;
         ulong mask = Affinity ?? All(system.Options.Processors);
         if (!known.TryGetValue(mask, out ulong address))
@@ -55,6 +60,10 @@ public sealed class ThreadSchedule
         }
         thread.Struct.Set("Tcb.Affinity", address).Set("Tcb.UserAffinity", address);
     }
+
+    private static bool IsNumber(ThreadBuilder thread) =>
+        thread.Struct.Has("Tcb.Affinity") && thread.Struct.Writer.Layout.Field("_KTHREAD", "Affinity").Type.Pointers == 0
+        && TypeText.SimpleSize(thread.Struct.Writer.Layout.Field("_KTHREAD", "Affinity").Type.Name) is not null;
 
     private static ulong All(int processors) => processors >= 64 ? ulong.MaxValue : (1ul << processors) - 1;
 }

@@ -6,9 +6,11 @@ namespace HangAnalysis.DumpForge.Systems;
 /// </summary>
 public sealed class WorkQueueObjects
 {
-    private const int Classic = 3, Priorities = 32, ListHead = 16;
+    private const int Classic = 3, Priorities = 32;
     private readonly SystemBuilder _system;
     private ulong _classic;
+
+    private int ListHead => 2 * _system.Layout.PointerSize;
 
     internal WorkQueueObjects(SystemBuilder system) => _system = system;
 
