@@ -15,7 +15,8 @@ public readonly record struct DataBlock(ulong Address, byte[] Bytes);
 /// <summary>What a triage dump (type 4, "small memory dump") holds; empty parts get offset 0.</summary>
 public sealed class TriageDump
 {
-    private const int BodyStart = 0x20b0;
+    // Behind the header: eighteen numbers, and places and sizes of more parts.
+    private int BodyStart => Header.IsNarrow ? Memory.PhysicalMemory.PageSize + 0x70 : 0x20b0;
 
     public DumpHeader Header { get; set; } = new();
 
@@ -48,7 +49,11 @@ public sealed class TriageDump
     /// Size of a driver entry. The debugger engine takes 0x90 on x64 and loses the second driver with anything else;
     /// other sizes are for readers that probe.
     /// </summary>
-    public int DriverStride { get; set; } = 0x90;
+    public int DriverStride
+    {
+        get => field != 0 ? field : Header.IsNarrow ? 0x4c : 0x90;
+        set;
+    }
 
     public IList<UnloadedDriver> UnloadedDrivers { get; } = [];
 
@@ -66,7 +71,8 @@ public sealed class TriageDump
         int debugger = Put(body, DebuggerData);
         ByteWriter table = new();
         foreach (DataBlock block in DataBlocks)
-            table.U64(block.Address).U32(Put(body, block.Bytes)).U32(block.Bytes.Length);
+            // Addresses of 32 bits are sign-extended here.
+            table.U64(Header.IsNarrow ? (ulong)(int)block.Address : block.Address).U32(Put(body, block.Bytes)).U32(block.Bytes.Length);
         int blocks = Put(body, table.Written);
         int valid = Put(body, "TRGD"u8);
         int size = BodyStart + body.Length;
@@ -74,16 +80,20 @@ public sealed class TriageDump
         ByteWriter head = new();
         head.U32(ServicePackBuild).U32(size).U32(valid).U32(Header.ContextOffset).U32(Header.ExceptionOffset)
             .U32(mm).U32(unloaded).U32(prcb).U32(process).U32(thread).U32(stack).U32(CallStack.Length)
-            .U32(drivers).U32(Drivers.Count).U32(strings).U32(stringsEnd - strings).U32(0).U32(TriageOptions)
-            .U64(TopOfStack).Zero(0x70 - 0x50).U32(debugger).U32(DebuggerData.Length).U32(blocks).U32(DataBlocks.Count)
-            .Zero(BodyStart - 0x2080);
+            .U32(drivers).U32(Drivers.Count).U32(strings).U32(stringsEnd - strings).U32(0).U32(TriageOptions);
+        if (Header.IsNarrow)
+            head.U32((long)TopOfStack).Zero(12);
+        else
+            head.U64(TopOfStack).Zero(0x70 - 0x50);
+        head.U32(debugger).U32(DebuggerData.Length).U32(blocks).U32(DataBlocks.Count);
+        head.Zero(BodyStart - Header.Size - head.Length);
         // Without all of these flags debuggers do not look at the data blocks.
         Header.MiniDumpFields = 0xcff;
         byte[] header = Header.Build(4, null, (ulong)size);
         return [.. header, .. head.Written, .. body.Written];
     }
 
-    private static int Put(ByteWriter body, ReadOnlySpan<byte> bytes)
+    private int Put(ByteWriter body, ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length == 0)
             return 0;
@@ -93,18 +103,28 @@ public sealed class TriageDump
         return offset;
     }
 
-    // A count, then entries of 0x38 bytes: UNICODE_STRING, 12 characters, start and end address.
+    // A count, then entries of 0x38 bytes (0x28 on x86): UNICODE_STRING, 12 characters, start and end address.
     private int PutUnloadedDrivers(ByteWriter body)
     {
         ByteWriter list = new();
-        list.U64((ulong)UnloadedDrivers.Count);
+        Pointer(list, (ulong)UnloadedDrivers.Count);
         foreach (UnloadedDriver driver in UnloadedDrivers)
         {
             string name = driver.Name.Length > 12 ? driver.Name[..12] : driver.Name;
-            list.U16(name.Length * 2).U16(24).U32(0).U64(0).Bytes(Encoding.Unicode.GetBytes(name))
-                .Zero(24 - 2 * name.Length).U64(driver.Start).U64(driver.End);
+            list.U16(name.Length * 2).U16(24).Zero(Header.IsNarrow ? 4 : 12).Bytes(Encoding.Unicode.GetBytes(name))
+                .Zero(24 - 2 * name.Length);
+            Pointer(list, driver.Start);
+            Pointer(list, driver.End);
         }
         return Put(body, list.Written);
+    }
+
+    private void Pointer(ByteWriter list, ulong value)
+    {
+        if (Header.IsNarrow)
+            list.U32((long)value);
+        else
+            list.U64(value);
     }
 
     // The entries, and behind them their names: the length in characters, the characters and a 0.
@@ -121,6 +141,16 @@ public sealed class TriageDump
             TriageDriver driver = Drivers[i];
             Span<byte> entry = entries.AsSpan(DriverStride * i, DriverStride);
             BinaryPrimitives.WriteInt32LittleEndian(entry, strings + names.Length);
+            if (Header.IsNarrow)
+            {
+                // KLDR_DATA_TABLE_ENTRY32 behind the number.
+                BinaryPrimitives.WriteUInt32LittleEndian(entry[0x1c..], (uint)driver.Base);
+                BinaryPrimitives.WriteUInt32LittleEndian(entry[0x24..], driver.SizeOfImage);
+                BinaryPrimitives.WriteUInt32LittleEndian(entry[0x44..], driver.CheckSum);
+                BinaryPrimitives.WriteUInt32LittleEndian(entry[0x48..], driver.TimeDateStamp);
+                names.U32(driver.Name.Length).WideText(driver.Name).Align(8);
+                continue;
+            }
             BinaryPrimitives.WriteUInt64LittleEndian(entry[0x38..], driver.Base);
             BinaryPrimitives.WriteUInt32LittleEndian(entry[0x48..], driver.SizeOfImage);
             BinaryPrimitives.WriteUInt32LittleEndian(entry[0x80..], driver.CheckSum);

@@ -40,6 +40,9 @@ public sealed class X86Frame(X86FrameKind kind, int locals = 0, int parameters =
 
     public int Parameters { get; } = parameters;
 
+    /// <summary>Whether the PDB has a program for the frame; without a frame pointer there is no other way to unwind it.</summary>
+    public bool HasProgram { get; init; } = kind != X86FrameKind.FramePointer;
+
     /// <summary>Whether EBP in the body is the frame's own.</summary>
     public bool HasFramePointer => Kind == X86FrameKind.FramePointer;
 

@@ -33,7 +33,7 @@ internal sealed class FrameDataStreams
                     // FRAME_TRAP, 1, in the two highest bits; bit 12: EBP is in use.
                     old.U32(rva).U32(length).U32(0).U16(0).U16(1 << 14 | 1 << 12);
                     break;
-                case X86FrameKind.FramePointer when (rva >> 4 & 1) == 0:
+                case X86FrameKind.FramePointer when frame.HasProgram:
                     Program(programs, rva, length, frame, WithFrame, saved: 4);
                     break;
                 case X86FrameKind.FramePointer:

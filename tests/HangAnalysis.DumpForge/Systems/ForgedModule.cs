@@ -128,7 +128,8 @@ public sealed class ForgedModule
         if (Architecture == Architecture.Arm64)
             offset &= ~3u;
         if (extent is { } bytes && symbol is not null && !_rvas.ContainsKey(symbol))
-            _frames.Add(symbol, bytes == 8 ? FunctionFrame.Leaf : FunctionFrame.Sub(bytes - 8));
+            _frames.Add(symbol, Architecture == Architecture.X86 ? ListedFrame(symbol, bytes)
+                : bytes == 8 ? FunctionFrame.Leaf : FunctionFrame.Sub(bytes - 8));
         if (symbol is null)
         {
             rva = offset;
@@ -159,6 +160,8 @@ public sealed class ForgedModule
         {
             Symbol = symbol,
             Function = Base + (symbol is null ? rva - LeadIn : _rvas[symbol]),
+            // Debuggers know of parameters only from the PDB's programs.
+            Arguments = frame is X86Frame { HasProgram: true, IsTrap: false } narrow ? narrow.Parameters : 0,
         };
     }
 
@@ -299,6 +302,14 @@ public sealed class ForgedModule
         return FunctionFrame.Sub(0x28 + 0x10 * (int)(Hash(symbol ?? $"{Name}+{rva:x}") % 12));
     }
 
+    // A listing of x86 tells where a frame pointer is or would be: all functions get one but those that have a shape of their own.
+    private X86Frame ListedFrame(string symbol, int extent) => X86FrameOf(symbol, 0) switch
+    {
+        { Kind: X86FrameKind.FramePointer or X86FrameKind.NoFramePointer } =>
+            new X86Frame(X86FrameKind.FramePointer, Math.Max(extent - 8, 0), X86Decoration.Parameters(symbol)),
+        { } other => new X86Frame(other.Kind),
+    };
+
     private X86Frame X86FrameOf(string? symbol, uint rva)
     {
         int parameters = symbol is null ? 8 : X86Decoration.Parameters(symbol);
@@ -313,7 +324,13 @@ public sealed class ForgedModule
             return new X86Frame(X86FrameKind.SystemCallReturn);
         if (symbol is not null && X86Frames.IsStub(Name, symbol))
             return new X86Frame(X86FrameKind.SystemCallStub, 0, parameters);
-        return new X86Frame(X86FrameKind.FramePointer, 0x10 + 0x8 * (int)(Hash(symbol ?? $"{Name}+{rva:x}") % 12), parameters);
+        ulong hash = Hash(symbol ?? $"{Name}+{rva:x}");
+        int locals = 0x10 + 0x8 * (int)(hash % 12);
+        // As in real kernels some functions keep no frame pointer, and programs are there for some of those that do.
+        bool isNamed = symbol is not null && PdbName is not null;
+        return isNamed && hash / 12 % 4 == 0
+            ? new X86Frame(X86FrameKind.NoFramePointer, locals, parameters)
+            : new X86Frame(X86FrameKind.FramePointer, locals, parameters) { HasProgram = isNamed && hash / 12 % 4 == 1 };
     }
 
     private void AddFunctions(PeImageBuilder builder)

@@ -50,8 +50,10 @@ public sealed class FrameList
     /// Reads a listing with stack pointers: <c>ffffd000215847f0 fffff801feaa5999 nt!KiSwapThread+0x14e</c>, where the second
     /// number is the return address, which is the address of the frame on the next line.
     /// </summary>
-    public static FrameList ParseListing(SystemBuilder system, string text)
+    public static FrameList ParseListing(SystemBuilder system, string text, ulong stackPointer = 0, ulong trap = 0)
     {
+        if (system.Layout.Architecture == Layouts.Architecture.X86)
+            return ParseNarrowListing(system, text, stackPointer, trap);
         string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         ulong[] pointers = [.. lines.Select(line => Hex(line[..16]))];
         ulong systemCall = 0, user = 0;
@@ -67,6 +69,33 @@ public sealed class FrameList
                 (systemCall, user) = (pointers[i], pointers[i + 1]);
         }
         return new FrameList([.. frames], systemCall, user);
+    }
+
+    /// <summary>
+    /// Reads such a listing of x86: <c>b1a16d24 8060773c nt!PspCatchCriticalBreak+0x75</c>, where the first number is EBP in the
+    /// frame, or where it would be: the return address is behind it. The stack pointer is that of the first frame.
+    /// </summary>
+    private static FrameList ParseNarrowListing(SystemBuilder system, string text, ulong stackPointer, ulong trap)
+    {
+        string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        List<StackFrame> frames = [];
+        ulong pointer = stackPointer, user = 0;
+        for (int i = 0; i < lines.Length; i++)
+        {
+            ulong ebp = Hex(lines[i][..8]), end = ebp + 8;
+            string place = lines[i][18..];
+            bool isEntry = place.StartsWith("nt!KiFastCallEntry", StringComparison.Ordinal);
+            if (pointer == 0)
+                pointer = ebp;
+            int extent = isEntry ? 0 : (int)(end - pointer);
+            string address = i == 0 ? "" : $"00000000{lines[i - 1][9..17]} ";
+            StackFrame frame = ParseFrame(system, address + place, extent);
+            bool isLastOfKernel = i + 1 < lines.Length && Hex(lines[i + 1][..8]) == ebp;
+            frames.Add(isEntry ? frame : frame with { Extent = extent, Arguments = isLastOfKernel ? (int)(trap - end) : 0 });
+            // Behind the entry of system calls the user's stack begins: with a return address where no frame is.
+            pointer = isEntry && i + 1 < lines.Length ? user = Hex(lines[i + 1][..8]) + 4 : end;
+        }
+        return new FrameList([.. frames], trap, user);
     }
 
     private static ulong Hex(string text) => ulong.Parse(text, NumberStyles.HexNumber);

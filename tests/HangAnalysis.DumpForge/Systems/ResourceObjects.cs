@@ -26,8 +26,8 @@ public sealed class ResourceObjects
         _system.Kernel.AppendToList(_system.Variables["ExpSystemResourcesList"], resource.At("SystemResourcesList"));
         if (exclusiveOwner is not null)
         {
-            resource.Set("Flag", OwnedExclusive).Set("ActiveCount", 1).Set("OwnerEntry.OwnerThread",
-                exclusiveOwner.Address).Set("OwnerEntry.OwnerCount", 1).TrySet("ActiveEntries", 1);
+            resource.Set("Flag", OwnedExclusive).Set("ActiveCount", 1).TrySet("ActiveEntries", 1);
+            SetFirstOwner(resource, exclusiveOwner.Address);
         }
         if (sharedOwners.Length > 0)
             WriteSharedOwners(resource, sharedOwners);
@@ -35,8 +35,18 @@ public sealed class ResourceObjects
     }
 
     /// <summary>Gives a resource an owner that is no thread, as ExSetResourceOwnerPointer does: marked in the low bits.</summary>
-    public void SetOwnerPointer(KernelStruct resource, ulong pointer) => resource.Set("Flag", OwnedExclusive)
-        .Set("ActiveCount", 1).Set("OwnerEntry.OwnerThread", pointer | 3).Set("OwnerEntry.OwnerCount", 1);
+    public void SetOwnerPointer(KernelStruct resource, ulong pointer)
+    {
+        resource.Set("Flag", OwnedExclusive).Set("ActiveCount", 1);
+        SetFirstOwner(resource, pointer | 3);
+    }
+
+    // Before Vista a resource has two places of its own: the first for the exclusive owner, the second for a shared one.
+    private static void SetFirstOwner(KernelStruct resource, ulong owner)
+    {
+        string first = resource.Has("OwnerEntry") ? "OwnerEntry" : "OwnerThreads[0]";
+        resource.Set(first + ".OwnerThread", owner).Set(first + ".OwnerCount", 1);
+    }
 
     /// <summary>Makes threads wait for a resource; they become waiting threads with reason WrResource.</summary>
     public void AddWaiters(

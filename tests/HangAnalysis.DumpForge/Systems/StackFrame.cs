@@ -22,5 +22,8 @@ public sealed record StackFrame(ForgedModule? Module, string Text, ulong Address
     public bool IsTrap { get; } = Frame.IsTrap;
 
     /// <summary>Bytes from this frame's stack pointer to the next one's.</summary>
-    public int Extent { get; } = Frame.Extent;
+    public int Extent { get; init; } = Frame.Extent;
+
+    /// <summary>Bytes of parameters behind the return address, which the caller pushed and the function takes off.</summary>
+    public int Arguments { get; init; }
 }

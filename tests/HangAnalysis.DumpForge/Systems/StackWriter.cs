@@ -46,7 +46,7 @@ internal abstract class StackWriter(SystemBuilder system, ThreadBuilder thread)
     {
         int size = 0;
         foreach (StackFrame frame in frames)
-            size += frame.Extent;
+            size += frame.Extent + frame.Arguments;
         return size;
     }
 

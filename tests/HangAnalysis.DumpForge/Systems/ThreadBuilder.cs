@@ -58,6 +58,9 @@ public sealed class ThreadBuilder
     /// <summary>Registers of a running thread besides those of its frames.</summary>
     public IDictionary<Images.X64Register, ulong> Registers { get; } = new SortedDictionary<Images.X64Register, ulong>();
 
+    /// <summary>Registers of user mode in the trap frame of a system call of x86, by their names in KTRAP_FRAME.</summary>
+    public IDictionary<string, ulong> UserRegisters { get; } = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
+
     /// <summary>Whether it is a processor's idle thread, which no process's lists hold.</summary>
     public bool IsIdle { get; private set; }
 

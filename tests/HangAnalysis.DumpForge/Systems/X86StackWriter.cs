@@ -24,7 +24,13 @@ internal sealed class X86StackWriter(SystemBuilder system, ThreadBuilder thread)
         PlaceStack();
         FrameList? frames = Thread.Frames;
         int size = frames is null ? 0 : SizeOf(frames.Kernel);
-        ulong trap = StackBase - FloatingPoint - (ulong)System.Layout.Size("_KTRAP_FRAME");
+        ulong above = FloatingPoint + (ulong)System.Layout.Size("_KTRAP_FRAME");
+        if (frames is { SystemCallPointer: > 0 })
+        {
+            StackBase = frames.SystemCallPointer + above;
+            StackLimit = StackBase - (ulong)StackSize(System);
+        }
+        ulong trap = StackBase - above;
         bool entered = frames?.SystemCall is not null;
         ulong pointer = (entered ? trap : StackBase - FloatingPoint - 0x90) - (ulong)size;
         if (pointer < StackLimit + SwitchSize)
@@ -64,8 +70,8 @@ internal sealed class X86StackWriter(SystemBuilder system, ThreadBuilder thread)
         ulong[] pointers = new ulong[frames.Length], framePointers = new ulong[frames.Length];
         for (int i = frames.Length - 1; i >= 0; i--)
         {
-            int end = at;
-            at -= frames[i].Extent;
+            int end = at - frames[i].Arguments;
+            at = end - frames[i].Extent;
             ulong next = i + 1 < frames.Length ? frames[i + 1].Address : outer;
             pointers[i] = pointer + (ulong)at;
             X86Frame? frame = frames[i].Frame as X86Frame;
@@ -97,10 +103,9 @@ internal sealed class X86StackWriter(SystemBuilder system, ThreadBuilder thread)
         if (Thread.Kept.Count == 0)
             return;
         int at = 0;
-        for (int i = 0; i < frames.Length; at += frames[i++].Extent)
+        for (int i = 0; i < frames.Length; at += frames[i].Extent + frames[i].Arguments, i++)
         {
-            if (i < Machinery || frames[i].Frame is not X86Frame { HasFramePointer: true } frame
-                || frame.Locals < 4 * Thread.Kept.Count)
+            if (i < Machinery || frames[i].Frame is not X86Frame frame || frame.Locals < 4 * Thread.Kept.Count)
                 continue;
             for (int k = 0; k < Thread.Kept.Count; k++)
                 Put(bytes, at + 4 * k, Thread.Kept[k]);
@@ -129,8 +134,20 @@ internal sealed class X86StackWriter(SystemBuilder system, ThreadBuilder thread)
         // Frames in no module have a stack that is not in memory either.
         if (frames.Length > 0 && frames[0].Module is null)
             return (Thread.Process.TakeUser(pages) + (ulong)pages - (ulong)size, 0);
-        ulong limit = Thread.Process.TakeUser(pages), stackBase = limit + (ulong)pages;
-        ulong pointer = stackBase - (ulong)size;
+        ulong limit, stackBase, pointer;
+        if (list.UserPointer != 0)
+        {
+            pointer = list.UserPointer;
+            limit = pointer & ~0xffful;
+            stackBase = pointer + (ulong)size + 0xfff & ~0xffful;
+            pages = (int)(stackBase - limit);
+        }
+        else
+        {
+            limit = Thread.Process.TakeUser(pages);
+            stackBase = limit + (ulong)pages;
+            pointer = stackBase - (ulong)size;
+        }
         byte[] bytes = new byte[SizeOf(frames)];
         ulong ebp = PutFrames(bytes, frames, pointer, 0, 0);
         // Frames are numbered as x64 has them: the return of the system call is one more here.
@@ -143,11 +160,15 @@ internal sealed class X86StackWriter(SystemBuilder system, ThreadBuilder thread)
         return (pointer, ebp);
     }
 
-    private void WriteTrapFrame(ulong trap, ulong instruction, ulong pointer, ulong ebp) =>
-        System.Struct("_KTRAP_FRAME", trap).Set("DbgEbp", ebp).Set("DbgEip", instruction).Set("DbgArgMark", Mark)
+    private void WriteTrapFrame(ulong trap, ulong instruction, ulong pointer, ulong ebp)
+    {
+        KernelStruct frame = System.Struct("_KTRAP_FRAME", trap).Set("DbgEbp", ebp).Set("DbgEip", instruction).Set("DbgArgMark", Mark)
             .Set("SegFs", 0x3b).Set("SegEs", 0x23).Set("SegDs", 0x23).Set("ExceptionList", NoHandler)
             .Set("PreviousPreviousMode", 1).Set("Ebp", ebp).Set("Eip", instruction).Set("SegCs", 0x1b)
             .Set("EFlags", Flags).Set("HardwareEsp", pointer).Set("HardwareSegSs", 0x23);
+        foreach ((string register, ulong value) in Thread.UserRegisters)
+            frame.Set(register, value);
+    }
 
     private static void Put(Span<byte> bytes, int at, ulong value) =>
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[at..], (uint)value);
