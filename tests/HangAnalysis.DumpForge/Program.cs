@@ -11,6 +11,7 @@ internal static class Program
 {
     private const string Usage = """
         usage: DumpForge SCENARIO --out DIR [--layout FILE-OR-VERSION] [--kind KIND] [--without TYPE]... [--shuffle SEED]
+                   [--paging pae|two-level]
                DumpForge linux:SCENARIO --out DIR [--layout 6.1|6.12|6.15|odd] [--form FORM] [--levels 4|5] [--tasks COUNT]
                DumpForge --list
                DumpForge --make-layouts DIR FILE
@@ -48,6 +49,7 @@ internal static class Program
         DumpKind? kind = null;
         List<string> without = [];
         ulong shuffle = 0;
+        bool hasPae = true;
         if (arguments.Length == 0 || arguments[0].StartsWith('-'))
             throw new ArgumentException(Usage);
         for (int i = 1; i < arguments.Length; i += 2)
@@ -71,6 +73,14 @@ internal static class Program
                 case "--shuffle":
                     shuffle = ulong.TryParse(value, out ulong seed) && seed != 0 ? seed : throw new ArgumentException(Usage);
                     break;
+                case "--paging":
+                    hasPae = value switch
+                    {
+                        "pae" => true,
+                        "two-level" => false,
+                        _ => throw new ArgumentException(Usage),
+                    };
+                    break;
                 default:
                     throw new ArgumentException(Usage);
             }
@@ -78,6 +88,8 @@ internal static class Program
         if (output is null)
             throw new ArgumentException(Usage);
         KernelLayout types = File.Exists(layout) ? KernelLayout.Load(layout) : KernelLayout.BuiltIn(layout);
+        if (!hasPae)
+            types = types.WithoutPae();
         SystemBuilder system = ScenarioSet.Build(arguments[0], types, shuffle);
         foreach (string type in without)
             system.SymbolLayout = system.SymbolLayout.Without(type);

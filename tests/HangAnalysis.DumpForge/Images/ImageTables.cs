@@ -41,7 +41,9 @@ internal sealed class ImageTables(
     {
         ByteWriter table = new();
         foreach ((uint begin, uint length, FunctionFrame frame) in functions)
-            if (!frame.IsLeaf && _unwindRvas.TryGetValue(begin, out uint info))
+            if (frame is Arm64Frame arm)
+                table.U32(begin).U32(arm.IsPacked(length) ? arm.PackedData(length) : _unwindRvas.GetValueOrDefault(begin));
+            else if (!frame.IsLeaf && _unwindRvas.TryGetValue(begin, out uint info))
                 table.U32(begin).U32(begin + length).U32(info);
         (directories[6], directories[7]) = (table.Length == 0 ? 0 : rva, (uint)table.Length);
         return table.ToArray();

@@ -125,7 +125,11 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
         foreach ((uint rva, byte[] bytes) in _data)
             Write(rva, bytes);
         foreach ((uint back, uint target) in _calls)
-            Write(back - 5, new ByteWriter().U8(0xe8).U32((long)target - back).Written);
+            if (Architecture == Layouts.Architecture.Arm64)
+                // bl: a distance in words of 26 bits.
+                Write(back - 4, new ByteWriter().U32(0x94000000 | ((long)target - (back - 4)) / 4 & 0x3ffffff).Written);
+            else
+                Write(back - 5, new ByteWriter().U8(0xe8).U32((long)target - back).Written);
 
         List<(string Name, uint Rva, uint Size, uint Flags)> sections = ContentSections();
         // The parts point into each other, so each is laid out once for its size and once at its place.
@@ -154,6 +158,13 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
             if (frame is X86Frame narrow)
             {
                 Write(rva, narrow.Code((int)length));
+                continue;
+            }
+            if (frame is Arm64Frame arm)
+            {
+                Write(rva, arm.Code(rva, (int)length));
+                if (!arm.IsPacked(length))
+                    unwind[rva] = arm.UnwindData((int)length);
                 continue;
             }
             (byte[] prolog, int[] ends) = FrameEncoder.Prolog(frame);

@@ -52,7 +52,10 @@ public sealed class KernelLayout
         [.. s_builtIn.Value.Identities.Where(known => known.Machine == "x64").Select(known => known.Version)];
 
     /// <summary>Names of all layouts that <see cref="BuiltIn"/> knows: <c>10.0.19041.3570</c>, <c>x86:10.0.19041</c>.</summary>
-    public static IReadOnlyList<string> BuiltInNames { get; } = [.. s_builtIn.Value.Identities.Select(NameOf)];
+    public static IReadOnlyList<string> BuiltInNames { get; } =
+        [.. s_builtIn.Value.Identities.Select(NameOf), "arm64:10.0.22000"];
+
+    private static readonly Lazy<KernelLayout> s_arm64 = new(() => Arm64Layout.Of(BuiltIn("10.0.22000")));
 
     /// <summary>Reads a layout file (JSON, format hanganalysis-layout/1).</summary>
     public static KernelLayout Load(string path) => JsonLayout.Read(path);
@@ -66,7 +69,9 @@ public sealed class KernelLayout
         int colon = name.IndexOf(':', StringComparison.Ordinal);
         string? machine = colon < 0 ? null : name[..colon];
         string version = name[(colon + 1)..];
-        foreach (string candidate in (string[])["x64", "x86", "arm64"])
+        if (machine == "arm64" && version is "22000" or "10.0.22000")
+            return s_arm64.Value;
+        foreach (string candidate in (string[])["x64", "x86"])
         {
             if (machine is not null && machine != candidate)
                 continue;
@@ -121,8 +126,14 @@ public sealed class KernelLayout
         Dictionary<string, IReadOnlyDictionary<string, long>> enums = new(Enums, StringComparer.Ordinal);
         if (!types.Remove(typeName) && !enums.Remove(typeName))
             throw new ArgumentException($"{Version} has no type {typeName}");
-        return new KernelLayout(Identity, types, enums, Symbols);
+        return new KernelLayout(Identity, types, enums, Symbols) { HasPae = HasPae };
     }
+
+    /// <summary>The same layout for a kernel of x86 that has page tables of two levels.</summary>
+    public KernelLayout WithoutPae() => new(Identity, Types, Enums, Symbols) { HasPae = false };
+
+    /// <summary>Whether a kernel of x86 is the one with physical address extension.</summary>
+    public bool HasPae { get; private init; } = true;
 
     private int? ElementSize(TypeText type) =>
         type.Pointers > 0 ? PointerSize

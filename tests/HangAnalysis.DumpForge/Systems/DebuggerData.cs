@@ -7,7 +7,8 @@ internal static class DebuggerData
     private const int FirstOffsets = 0x298, SecondOffsets = 0x2e0;
 
     // Before Vista the block ended behind the selectors.
-    public static int SizeOf(Layouts.KernelLayout layout) => layout.Build < 6000 ? 0x318 : Size;
+    public static int SizeOf(Layouts.KernelLayout layout) => layout.Build < 6000 ? 0x318
+        : layout.Architecture == Layouts.Architecture.Arm64 ? 0x380 : Size;
 
     // Places of pointers to variables.
     private static readonly (int At, string Variable)[] s_variables =
@@ -49,6 +50,13 @@ internal static class DebuggerData
         if (SizeOf(system.Layout) <= 0x338)
             return;
         kernel.WriteUInt16(at + 0x338, (ushort)(system.Layout.Has("_KPRCB", "Context") ? prcb("Context") : 0));
+        if (system.Layout.Architecture == Layouts.Architecture.Arm64)
+        {
+            kernel.WriteUInt16(at + 0x33a, (ushort)prcb("MaxBreakpoints"));
+            kernel.WriteUInt16(at + 0x33c, (ushort)prcb("MaxWatchpoints"));
+            kernel.WriteUInt32(at + 0x348, (uint)thread("QueueListEntry"));
+            kernel.WriteUInt32(at + 0x34c, (uint)system.Layout.Offset("_ETHREAD", "IrpList"));
+        }
         kernel.WriteUInt32(at + 0x340, (uint)thread("StackLimit"));
         kernel.WriteUInt32(at + 0x344, (uint)thread("StackBase"));
         kernel.WriteUInt16(at + 0x350, (ushort)prcb("IdleThread"));

@@ -125,8 +125,6 @@ public sealed class ForgedModule
     public StackFrame PlaceFrame(string? symbol, uint offset, ulong? address, string text, int? extent = null)
     {
         uint rva;
-        if (Architecture == Architecture.Arm64)
-            offset &= ~3u;
         if (extent is { } bytes && symbol is not null && !_rvas.ContainsKey(symbol))
             _frames.Add(symbol, Architecture == Architecture.X86 ? ListedFrame(symbol, bytes)
                 : bytes == 8 ? FunctionFrame.Leaf : FunctionFrame.Sub(bytes - 8));
@@ -279,6 +277,8 @@ public sealed class ForgedModule
             return given;
         if (Architecture == Architecture.X86)
             return X86FrameOf(symbol, rva);
+        if (Architecture == Architecture.Arm64)
+            return Arm64FrameOf(symbol, rva);
         if (symbol is "KiSwapContext")
             // The next Child-SP is 0x140 above: KEXCEPTION_FRAME with its return address.
             return FunctionFrame.Sub(0x138);
@@ -300,6 +300,18 @@ public sealed class ForgedModule
         if (isStub)
             return FunctionFrame.Leaf;
         return FunctionFrame.Sub(0x28 + 0x10 * (int)(Hash(symbol ?? $"{Name}+{rva:x}") % 12));
+    }
+
+    private Arm64Frame Arm64FrameOf(string? symbol, uint rva)
+    {
+        if (symbol is not null && !IsUser && (IsEntry(symbol)
+            || symbol.StartsWith("Ki", StringComparison.Ordinal) && symbol.EndsWith("Interrupt", StringComparison.Ordinal)
+            || symbol is "KiPageFault"))
+            throw new ArgumentException($"trap frames of ARM64 are not forged: {symbol}");
+        if (symbol is "KiSwapContext")
+            return new Arm64Frame(Arm64FrameKind.SwitchContext, 0);
+        ulong hash = Hash(symbol ?? $"{Name}+{rva:x}");
+        return new Arm64Frame((Arm64FrameKind)(hash / 12 % 4), 0x50 + 0x10 * (int)(hash % 12));
     }
 
     // A listing of x86 tells where a frame pointer is or would be: all functions get one but those that have a shape of their own.
@@ -371,7 +383,9 @@ public sealed class ForgedModule
         foreach ((uint begin, uint end, FunctionFrame frame) in functions)
             builder.AddFunction(begin, end - begin, frame);
         foreach ((uint site, (string? symbol, FunctionFrame frame)) in _sites)
-            if (frame is X86Frame narrow)
+            if (frame is Arm64Frame)
+                builder.AddCall(site, functions[0].Begin);
+            else if (frame is X86Frame narrow)
                 AddX86Call(builder, site, narrow, functions[0].Begin);
             else if (frame.IsLeaf)
                 builder.AddData(site - 2, [0x0f, 0x05]);

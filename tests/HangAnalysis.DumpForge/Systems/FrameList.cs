@@ -41,6 +41,8 @@ public sealed class FrameList
         IEnumerable<string> lines = text.Replace("\\\n", "", StringComparison.Ordinal).Split('\n', Trimmed);
         if (system.Layout.Architecture == Layouts.Architecture.X86)
             lines = X86Frames.Translate(lines, system.Layout);
+        else if (system.Layout.Architecture == Layouts.Architecture.Arm64)
+            lines = OfArm64(lines);
         foreach (string line in lines)
             frames.Add(ParseFrame(system, line));
         return new FrameList([.. frames]);
@@ -98,6 +100,21 @@ public sealed class FrameList
         return new FrameList([.. frames], trap, user);
     }
 
+    // User mode of ARM64 is not forged: a stack ends where a system call enters the kernel.
+    private static IEnumerable<string> OfArm64(IEnumerable<string> lines)
+    {
+        foreach (string line in lines)
+        {
+            if (line.StartsWith("nt!KiSystemServiceCopyEnd", StringComparison.Ordinal)
+                || line.StartsWith("nt!KiStartUserThreadReturn", StringComparison.Ordinal))
+            {
+                yield return "nt!KiSystemService+0x98";
+                yield break;
+            }
+            yield return line;
+        }
+    }
+
     private static ulong Hex(string text) => ulong.Parse(text, NumberStyles.HexNumber);
 
     private static StackFrame ParseFrame(SystemBuilder system, string line, int? extent = null)
@@ -124,6 +141,12 @@ public sealed class FrameList
         // Only the name is known of some frames: any place well inside the function will do.
         if (plus < 0 && address is null && symbol is not null)
             offset = 0x20 + (uint)(ForgedModule.Hash(symbol) % 0x1d0);
+        if (system.Layout.Architecture == Layouts.Architecture.Arm64)
+        {
+            // Instructions have four bytes, and a call comes after the prolog.
+            offset = symbol is null ? offset & ~3u : Math.Max(offset & ~3u, 0x18);
+            text = $"{place}+0x{offset:x}";
+        }
         if (symbol is null && plus < 0 && address is { } nowhere)
             return StackFrame.Nowhere(nowhere, text);
         return system.Modules.ByName(module).PlaceFrame(symbol, offset, address, text, extent);

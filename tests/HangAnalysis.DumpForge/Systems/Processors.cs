@@ -13,6 +13,7 @@ internal static class Processors
     public static RegisterSet Registers(SystemBuilder system) => system.Layout.Architecture switch
     {
         Architecture.X86 => new X86Registers(system),
+        Architecture.Arm64 => new Arm64Registers(system),
         _ => new X64Registers(system),
     };
 

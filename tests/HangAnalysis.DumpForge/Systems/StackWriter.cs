@@ -31,6 +31,7 @@ internal abstract class StackWriter(SystemBuilder system, ThreadBuilder thread)
     public static StackWriter For(SystemBuilder system, ThreadBuilder thread) => system.Layout.Architecture switch
     {
         Architecture.X86 => new X86StackWriter(system, thread),
+        Architecture.Arm64 => new Arm64StackWriter(system, thread),
         _ => new X64StackWriter(system, thread),
     };
 

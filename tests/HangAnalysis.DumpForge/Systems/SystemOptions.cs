@@ -12,7 +12,7 @@ public sealed record SystemOptions(KernelLayout Layout)
     public int Processors { get; init; } = 1;
 
     /// <summary>Whether an x86 system uses physical address extension.</summary>
-    public bool HasPae { get; init; } = true;
+    public bool HasPae => Layout.HasPae;
 
     /// <summary>How many processors share one queue of ready threads, where the build has such queues (since 8).</summary>
     public int ProcessorsPerQueue { get; init; } = 1;
