@@ -108,6 +108,9 @@ public sealed class SystemBuilder
     /// <summary>Values that calls have left on stacks: whose, in the home area of which frame, and what.</summary>
     public IList<(ThreadBuilder Thread, int Frame, ulong Value)> StackValues { get; } = [];
 
+    /// <summary>Words of kernel memory that a transcript shows, written last.</summary>
+    public IList<(ulong Address, ulong Value)> Words { get; } = [];
+
     /// <summary>Memory that a triage dump holds besides what it always does.</summary>
     public IList<(ulong Address, int Size)> TriageMemory { get; } = [];
 
@@ -192,6 +195,8 @@ public sealed class SystemBuilder
                 thread.Frames!.Frames[frame].Address, thread.StackPointers[frame], thread.FramePointerOf(frame)));
         foreach ((ThreadBuilder thread, int frame, ulong value) in StackValues)
             Kernel.WritePointer(thread.StackPointers[frame] + (ulong)Layout.PointerSize, value);
+        foreach ((ulong address, ulong value) in Words)
+            Kernel.WritePointer(address, value);
         Variables.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);

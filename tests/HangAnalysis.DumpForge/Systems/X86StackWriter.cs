@@ -124,6 +124,8 @@ internal sealed class X86StackWriter(SystemBuilder system, ThreadBuilder thread)
             ("EFlags", 0x10246),
         ])
             Put(bytes, System.Layout.Offset("_KTRAP_FRAME", field), value);
+        foreach ((string register, ulong value) in Thread.TrapRegisters)
+            Put(bytes, System.Layout.Offset("_KTRAP_FRAME", register), value);
     }
 
     private (ulong Pointer, ulong FramePointer) WriteUser(FrameList list)
