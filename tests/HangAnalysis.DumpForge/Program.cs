@@ -28,6 +28,8 @@ internal static class Program
         {
             foreach (string name in ScenarioSet.Names.Concat(StopScenarioSet.All.Keys).Concat(StopScenarios.Names))
                 Console.WriteLine(name);
+            foreach (string name in ScenarioSet.NamesOfX86)
+                Console.WriteLine(name + " (x86 alone)");
             foreach (string name in LinuxScenarioSet.All)
                 Console.WriteLine(LinuxCommand.Prefix + name);
             return 0;

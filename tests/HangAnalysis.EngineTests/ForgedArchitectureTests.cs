@@ -18,6 +18,8 @@ public sealed partial class ForgedArchitectureTests
     [TestCase("alpc-received", "6.0.6002", true)]
     [TestCase("stuck-io", "x86:6.1.7601", true)]
     [TestCase("eresource-filter", "x86:10.0.19041", true)]
+    [TestCase("critical-process", "5.1.2600", true)]
+    [TestCase("notmyfault", "5.2.3790", true)]
     [TestCase("eresource-filter", "arm64:22000", true)]
     public void Stacks_are_those_that_were_forged(string scenario, string layout, bool hasPae)
     {

@@ -12,6 +12,7 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
 {
     internal const int FileAlignment = 0x200;
     private const int PageSize = PeImage.PageSize;
+    private const uint FirstSmallSection = 0x480;
     private const uint CodeFlags = 0x60000020, ReadOnlyFlags = 0x40000040, DataFlags = 0xc0000040;
 
     private readonly List<(uint Rva, uint Length, FunctionFrame Frame)> _functions = [];
@@ -199,7 +200,9 @@ public sealed class PeImageBuilder(string name, ulong imageBase)
                 int number = isCode ? codeSections++ : dataSections++;
                 string first = isCode ? ".text" : ".data", next = isCode ? "PAGE" : "DATA";
                 string section = number == 0 ? first : $"{next}{number}";
-                sections.Add((section, page * PageSize, PageSize, isCode ? CodeFlags : DataFlags));
+                // Small drivers begin their code in the page of the header.
+                uint start = page == 0 ? FirstSmallSection : page * PageSize;
+                sections.Add((section, start, (page + 1) * PageSize - start, isCode ? CodeFlags : DataFlags));
             }
             (last, lastIsCode) = (page, isCode);
         }

@@ -106,6 +106,16 @@ public static class ScenarioSet
         ["wait-objects"] = WaitObjects.Build,
     };
 
+    // Scenarios of x86 alone: those that try every scenario on every x64 layout do not see them.
+    private static readonly Dictionary<string, Func<KernelLayout, SystemBuilder>> s_ofX86 = new(StringComparer.Ordinal)
+    {
+        ["critical-process"] = ArticlesOfX86.CriticalProcess,
+        ["notmyfault"] = ArticlesOfX86.NotMyfault,
+    };
+
+    /// <summary>Names of the scenarios of x86 alone.</summary>
+    public static IReadOnlyCollection<string> NamesOfX86 => s_ofX86.Keys;
+
     /// <summary>Names of all scenarios; "threads-N" and "locks-N" stand for any number of threads.</summary>
     public static IReadOnlyCollection<string> Names =>
         [.. s_scenarios.Keys, Flood + ThreadFlood.DefaultThreads, Locks + LockFlood.DefaultThreads];
@@ -115,7 +125,7 @@ public static class ScenarioSet
     {
         if (shuffle != 0)
             return Disorder.Make(shuffle, () => Build(name, layout));
-        if (s_scenarios.TryGetValue(name, out Func<KernelLayout, SystemBuilder>? build)
+        if (s_scenarios.TryGetValue(name, out Func<KernelLayout, SystemBuilder>? build) || s_ofX86.TryGetValue(name, out build)
             || StopScenarioSet.All.TryGetValue(name, out build))
             return build(layout);
         if (name.StartsWith(Flood, StringComparison.Ordinal)

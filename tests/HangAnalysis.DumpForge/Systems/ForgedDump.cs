@@ -111,7 +111,9 @@ public static class ForgedDump
                 module.Image.TimeDateStamp, module.Image.CheckSum));
         foreach ((string name, ulong start, ulong end) in system.Variables.Unloaded)
             dump.UnloadedDrivers.Add(new UnloadedDriver(name, start, end));
-        foreach (ForgedModule module in thread.Frames!.Frames.Select(frame => frame.Module).OfType<ForgedModule>().Where(m => !m.IsUser).Distinct())
+        // Of user mode such a dump has nothing.
+        foreach (ForgedModule module in thread.Frames!.Frames.Select(frame => frame.Module).OfType<ForgedModule>()
+            .Where(module => !module.IsUser).Distinct())
             foreach ((uint rva, byte[] page) in module.Image!.NonEmptyPages)
                 dump.DataBlocks.Add(new DataBlock(module.Base + rva, read(module.Base + rva, page.Length)));
         dump.DataBlocks.Add(new DataBlock(system.Addresses.SharedUserData, read(system.Addresses.SharedUserData, 0x1000)));

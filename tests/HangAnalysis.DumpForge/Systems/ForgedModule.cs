@@ -23,6 +23,7 @@ public sealed class ForgedModule
     private readonly Dictionary<string, FunctionFrame> _frames = new(StringComparer.Ordinal);
     private readonly List<(string Name, uint Rva, int Size)> _variables = [];
     private readonly SortedSet<string> _exports = new(StringComparer.Ordinal);
+    private readonly List<(uint Rva, byte[] Bytes)> _instructions = [];
     private uint _nextVariable;
 
     internal ForgedModule(
@@ -97,6 +98,13 @@ public sealed class ForgedModule
 
     /// <summary>Whether an address lies in the image; before the image is finished, in its least size.</summary>
     public bool Contains(ulong address) => address - Base < (Image?.SizeOfImage ?? MinimumSize);
+
+    /// <summary>Puts instructions into the body of a function, by RVA.</summary>
+    public ForgedModule WithCode(uint rva, params byte[] instructions)
+    {
+        _instructions.Add((rva, instructions));
+        return this;
+    }
 
     /// <summary>Address of a function, which gets a place where it has none.</summary>
     public ulong Function(string symbol) => Base + SymbolRva(symbol, 0x20);
@@ -190,6 +198,8 @@ public sealed class ForgedModule
         foreach ((string name, uint rva, int size) in _variables)
             builder.AddData(rva, new byte[size], name);
         AddFunctions(builder);
+        foreach ((uint rva, byte[] bytes) in _instructions)
+            builder.AddData(rva, bytes);
         foreach ((uint rva, string symbol) in _symbols)
             builder.AddSymbol(symbol, rva, isFunction: true);
         foreach (string symbol in _exports)

@@ -52,10 +52,10 @@ public sealed class FrameList
     /// Reads a listing with stack pointers: <c>ffffd000215847f0 fffff801feaa5999 nt!KiSwapThread+0x14e</c>, where the second
     /// number is the return address, which is the address of the frame on the next line.
     /// </summary>
-    public static FrameList ParseListing(SystemBuilder system, string text, ulong stackPointer = 0, ulong trap = 0)
+    public static FrameList ParseListing(SystemBuilder system, string text, ulong stackPointer = 0, ulong trap = 0, ulong instruction = 0)
     {
         if (system.Layout.Architecture == Layouts.Architecture.X86)
-            return ParseNarrowListing(system, text, stackPointer, trap);
+            return ParseNarrowListing(system, text, stackPointer, trap, instruction);
         string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         ulong[] pointers = [.. lines.Select(line => Hex(line[..16]))];
         ulong systemCall = 0, user = 0;
@@ -75,9 +75,11 @@ public sealed class FrameList
 
     /// <summary>
     /// Reads such a listing of x86: <c>b1a16d24 8060773c nt!PspCatchCriticalBreak+0x75</c>, where the first number is EBP in the
-    /// frame, or where it would be: the return address is behind it. The stack pointer is that of the first frame.
+    /// frame, or where it would be: the return address is behind it. The stack pointer and the instruction are those of the
+    /// first frame, and the trap frame is that of the system call.
     /// </summary>
-    private static FrameList ParseNarrowListing(SystemBuilder system, string text, ulong stackPointer, ulong trap)
+    private static FrameList ParseNarrowListing(
+        SystemBuilder system, string text, ulong stackPointer, ulong trap, ulong instruction)
     {
         string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         List<StackFrame> frames = [];
@@ -87,13 +89,19 @@ public sealed class FrameList
             ulong ebp = Hex(lines[i][..8]), end = ebp + 8;
             string place = lines[i][18..];
             bool isEntry = place.StartsWith("nt!KiFastCallEntry", StringComparison.Ordinal);
-            if (pointer == 0)
-                pointer = ebp;
+            bool isTrap = place.StartsWith("nt!KiTrap", StringComparison.Ordinal);
+            if (isTrap)
+                end = ebp + Images.X86Frame.KernelTrapSize;
             int extent = isEntry ? 0 : (int)(end - pointer);
-            string address = i == 0 ? "" : $"00000000{lines[i - 1][9..17]} ";
-            StackFrame frame = ParseFrame(system, address + place, extent);
-            bool isLastOfKernel = i + 1 < lines.Length && Hex(lines[i + 1][..8]) == ebp;
-            frames.Add(isEntry ? frame : frame with { Extent = extent, Arguments = isLastOfKernel ? (int)(trap - end) : 0 });
+            ulong address = i == 0 ? instruction : Hex(lines[i - 1][9..17]);
+            StackFrame frame = ParseFrame(system, $"{address:x16} {place}", isTrap ? null : extent);
+            // Parameters lie up to where the next trap frame begins.
+            string next = i + 1 < lines.Length ? lines[i + 1] : "";
+            ulong top = next.Contains(" nt!KiFastCallEntry", StringComparison.Ordinal) ? trap
+                : next.Contains(" nt!KiTrap", StringComparison.Ordinal) ? Hex(next[..8]) : end;
+            frames.Add(isEntry ? frame : frame with { Extent = extent, Arguments = (int)(top - end) });
+            if (top != end)
+                end = top;
             // Behind the entry of system calls the user's stack begins: with a return address where no frame is.
             pointer = isEntry && i + 1 < lines.Length ? user = Hex(lines[i + 1][..8]) + 4 : end;
         }

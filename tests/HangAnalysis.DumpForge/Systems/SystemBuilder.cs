@@ -111,6 +111,9 @@ public sealed class SystemBuilder
     /// <summary>What a scenario writes when the stacks and images lie where they will.</summary>
     public IList<Action> Finishing { get; } = [];
 
+    /// <summary>Words of kernel memory that a transcript shows, written last.</summary>
+    public IList<(ulong Address, ulong Value)> Words { get; } = [];
+
     /// <summary>Memory that a triage dump holds besides what it always does.</summary>
     public IList<(ulong Address, int Size)> TriageMemory { get; } = [];
 
@@ -197,6 +200,8 @@ public sealed class SystemBuilder
             Kernel.WritePointer(thread.StackPointers[frame] + (ulong)Layout.PointerSize, value);
         foreach (Action write in Finishing)
             write();
+        foreach ((ulong address, ulong value) in Words)
+            Kernel.WritePointer(address, value);
         Variables.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);

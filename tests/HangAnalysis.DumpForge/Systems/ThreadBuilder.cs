@@ -61,6 +61,12 @@ public sealed class ThreadBuilder
     /// <summary>Registers of user mode in the trap frame of a system call of x86, by their names in KTRAP_FRAME.</summary>
     public IDictionary<string, ulong> UserRegisters { get; } = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
 
+    /// <summary>EFLAGS of a running thread of x86; null for the usual ones.</summary>
+    public uint? Flags { get; set; }
+
+    /// <summary>Registers in a trap frame of x86 within the kernel, likewise.</summary>
+    public IDictionary<string, ulong> TrapRegisters { get; } = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
+
     /// <summary>Whether it is a processor's idle thread, which no process's lists hold.</summary>
     public bool IsIdle { get; private set; }
 

@@ -48,6 +48,8 @@ internal sealed class X86Registers(SystemBuilder system) : RegisterSet(system)
     {
         ulong pointer = thread.StackPointers.Count > 0 ? thread.StackPointers[0] : 0;
         byte[] context = Context(pointer == 0 ? 0 : thread.Frames!.Frames[0].Address, pointer, thread.FramePointer);
+        if (thread.Flags is { } flags)
+            Put(context, "EFlags", flags);
         // The numbers of the first eight registers are the same as on x64; there are no others.
         foreach ((Images.X64Register register, ulong value) in thread.Registers)
             if ((int)register < s_registers.Length)

@@ -142,7 +142,7 @@ internal sealed class ArchitectureForgeTests
     [TestCase("x86:6.1.7601", "logoff-hang hostile-names explorer-desktop unique-stacks")]
     [TestCase("arm64:22000", "logoff-hang hostile-names explorer-desktop unique-stacks spinlock-deadlock spinlock-held "
         + "spinlock-queued spinlock-instack long-dpc realtime-starvation busy-server slow-owner debugger-break crash-triage "
-        + "smb1-attack ready-queues")]
+        + "ready-queues")]
     public void Every_other_scenario_can_be_built(string layout, string leftOut)
     {
         List<string> missing = [];
