@@ -2,6 +2,7 @@ using HangAnalysis.DumpForge.Layouts;
 using HangAnalysis.DumpForge.Linux;
 using HangAnalysis.DumpForge.Linux.Scenarios;
 using HangAnalysis.DumpForge.Scenarios;
+using HangAnalysis.DumpForge.Scenarios.Crashes;
 using HangAnalysis.DumpForge.Systems;
 
 namespace HangAnalysis.DumpForge;
@@ -24,7 +25,7 @@ internal static class Program
             return MakeLayouts.Run(folder, file);
         if (arguments is ["--list"])
         {
-            foreach (string name in ScenarioSet.Names)
+            foreach (string name in ScenarioSet.Names.Concat(StopScenarios.Names))
                 Console.WriteLine(name);
             foreach (string name in LinuxScenarioSet.All)
                 Console.WriteLine(LinuxCommand.Prefix + name);

@@ -29,7 +29,16 @@ internal static class PublishedTypes
         yield return Affinity(build);
         if (build >= 9200)
             yield return FreeList();
+        if (build >= 9600)
+            yield return InPageSupport(build);
     }
+
+    // The thread that reads and the file that is read, as in the symbols of 9600 to 22000.
+    private static TypeDefinition InPageSupport(int build) => new("_MMINPAGE_SUPPORT", false, 0x120,
+    [
+        new LayoutField("Thread", build < 14393 ? 0x70 : 0x98, "*_ETHREAD"),
+        new LayoutField("FilePointer", build < 14393 ? 0x90 : build < 20348 ? 0xc0 : 0xc8, "*_FILE_OBJECT"),
+    ]);
 
     // The offsets are those that memory triage uses; they were compared with the field order in public PDBs and with values
     // in dumps.

@@ -1,5 +1,6 @@
 using System.Globalization;
 using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Scenarios.Crashes;
 using HangAnalysis.DumpForge.Systems;
 
 namespace HangAnalysis.DumpForge.Scenarios;
@@ -121,6 +122,8 @@ public static class ScenarioSet
         if (name.StartsWith(Locks, StringComparison.Ordinal)
             && int.TryParse(name.AsSpan(Locks.Length), NumberStyles.None, null, out int waiting))
             return LockFlood.Build(layout, waiting);
-        return Crashes.CrashScenarioSet.TryBuild(name, layout) ?? throw new ArgumentException($"there is no scenario {name}");
+        if (name.StartsWith(StopScenarios.Prefix, StringComparison.Ordinal))
+            return StopScenarios.Build(name, layout).System;
+        return CrashScenarioSet.TryBuild(name, layout) ?? throw new ArgumentException($"there is no scenario {name}");
     }
 }

@@ -268,12 +268,12 @@ public sealed class ForgedModule
             return FunctionFrame.Sub(0x138);
         if (symbol is not null && IsEntry(symbol))
             return FunctionFrame.SystemCall;
-        if (symbol is "KiPageFault")
+        if (symbol is "KiPageFault" or "KiDoubleFaultAbort")
             // A trap frame that the processor began, with an error code.
             return FunctionFrame.Interrupt(errorCode: true).Push(X64Register.Rbp).Allocate(0x158)
                 .SetFrame(X64Register.Rbp, 0x80);
         if (symbol is "KiNmiInterrupt" or "KiIpiInterrupt" or "KiInterruptDispatchNoLockNoEtw" or "KiDpcInterrupt"
-            or "KiApcInterrupt")
+            or "KiApcInterrupt" or "KiRaiseSecurityCheckFailure")
             // The same without an error code, for which the code leaves room.
             return FunctionFrame.Interrupt(errorCode: false).Allocate(8).Push(X64Register.Rbp).Allocate(0x158)
                 .SetFrame(X64Register.Rbp, 0x80);

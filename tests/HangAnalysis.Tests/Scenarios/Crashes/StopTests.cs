@@ -1,0 +1,57 @@
+using HangAnalysis.Commands;
+using HangAnalysis.DumpForge.Layouts;
+using HangAnalysis.DumpForge.Scenarios.Crashes;
+using HangAnalysis.DumpForge.Systems;
+using HangAnalysis.Model;
+using NUnit.Framework;
+
+namespace HangAnalysis.Tests.Scenarios.Crashes;
+
+/// <summary>
+/// Every forged stop on kernels of three generations and as a small dump: what is to blame, and how sure that is, is true by
+/// construction, and what was written into the dump is told.
+/// </summary>
+[Parallelizable(ParallelScope.Children)]
+public class StopTests
+{
+    private static IEnumerable<TestCaseData> Cases()
+    {
+        foreach (string name in StopScenarios.Names)
+            foreach ((string layout, DumpKind kind) in ((string, DumpKind)[])
+                [("6.1.7601", DumpKind.Full), ("10.0.14393", DumpKind.Triage), ("10.0.22000", DumpKind.Full)])
+                yield return new TestCaseData(name, layout, kind).SetArgDisplayNames(name, layout, $"{kind}");
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void The_cause_is_the_truth(string name, string layout, DumpKind kind)
+    {
+        ForgedStop stop = StopScenarios.Build(name, KernelLayout.BuiltIn(layout));
+        using ForgedFolder forged = new(stop.System, kind);
+        using CommandSession session = forged.Open();
+
+        CrashFacts crash = session.Windows.Crash!;
+
+        string text = TextOf(crash);
+        Assert.Multiple(() =>
+        {
+            Assert.That(crash.Blame.Cause.ToString(), Is.EqualTo(stop.Truth.Cause), text);
+            Assert.That(crash.Blame.Certainty.ToString(), Is.EqualTo(stop.Truth.Certainty), text);
+            Assert.That(crash.Blame.Module?.FileName, Is.EqualTo(stop.Truth.Module), text);
+            foreach (string figure in stop.Truth.Figures)
+                Assert.That(text, Does.Contain(figure));
+            Assert.That(crash.Parameters.Select(p => p.Name), Has.All.Not.Empty, text);
+            Assert.That(crash.Blame.Statement, Does.Not.Contain("  "));
+        });
+    }
+
+    /// <summary>All that is said of a stop, a line each.</summary>
+    internal static string TextOf(CrashFacts crash) => string.Join('\n',
+    [
+        $"{crash.Blame.Statement} [{crash.Blame.Cause}, {crash.Blame.Certainty}]: {crash.Blame.Reason}",
+        .. crash.Parameters.Select(p => $"{p.Value:x} {p.Name}: {p.Meaning}"),
+        .. crash.Evidence.Select(e => $"{e.Label}: {e.Text}"),
+        .. crash.RuledOut.Select(r => $"ruled out {r.What}: {r.Why}"),
+        .. crash.Unknown.Select(u => $"unknown {u.What}: {u.Why}"),
+        .. crash.Advice, .. crash.Commands,
+    ]);
+}
