@@ -124,6 +124,10 @@ internal sealed class X86StackWriter(SystemBuilder system, ThreadBuilder thread)
             ("EFlags", 0x10246),
         ])
             Put(bytes, System.Layout.Offset("_KTRAP_FRAME", field), value);
+        foreach ((Images.X64Register register, string field) in ((Images.X64Register, string)[])
+            [(Images.X64Register.Rbx, "Ebx"), (Images.X64Register.Rsi, "Esi"), (Images.X64Register.Rdi, "Edi")])
+            if (Thread.Registers.TryGetValue(register, out ulong kept))
+                Put(bytes, System.Layout.Offset("_KTRAP_FRAME", field), kept);
         foreach ((string register, ulong value) in Thread.TrapRegisters)
             Put(bytes, System.Layout.Offset("_KTRAP_FRAME", register), value);
     }

@@ -40,7 +40,7 @@ internal static class HardwareErrors
         else
         {
             crash.AddUnknown($"the error record at {crash.P(2):x16}", why);
-            crash.Suggest($"!errrec {crash.P(2):x}");
+            crash.Advise($"in the debugger: !errrec {crash.P(2):x}");
         }
         if (broken is null && reported is { IsValid: true } check)
             broken = (WheaSections.Broken(check, null), 1);

@@ -17,7 +17,7 @@ internal static class InPageErrors
         uint status = (uint)crash.P(2);
         crash.Name(2, "status of the read", Phrase.Of(StatusWords.Of(status)));
         crash.Name(4, "address that could not be read in");
-        if (KernelSession.IsKernelAddress(kind))
+        if (crash.Session.IsKernel(kind))
         {
             crash.Name(1, "address of the page table entry");
             crash.Name(3, "contents of the page table entry");
@@ -27,9 +27,9 @@ internal static class InPageErrors
             bool isSupport = kind is 3 or 4 && crash.P(3) != 0 && DispatcherType(crash, crash.P(3)) != ProcessObject;
             crash.Name(1, "kind of lock", Phrase.Of(kind switch
             {
-                1 or 2 => $"kind {kind}: a page of a process or of the system",
-                3 or 4 when isSupport => $"kind {kind}: the read is described by parameter 3",
-                _ => $"kind {kind}",
+                1 or 2 => "a page of a process, or of the system",
+                3 or 4 when isSupport => "a page whose read parameter 3 describes",
+                _ => "a page; parameter 3 is the process or zero",
             }));
             crash.Name(3, isSupport ? "description of the read (MMINPAGE_SUPPORT)" : "process",
                 isSupport || crash.System.FindProcess(crash.P(3)) is not { } process ? null : Phrase.Of($"{process}"));
@@ -143,7 +143,7 @@ internal static class InPageErrors
 
     /// <summary>First byte of an object that threads can wait for: its type, the same numbers in every build (KOBJECTS).</summary>
     private static byte DispatcherType(CrashCase crash, ulong address) =>
-        KernelSession.IsKernelObject(address) && crash.Session.Memory.TryReadByte(address, out byte type) ? (byte)(type & 0x7f) : (byte)0xff;
+        crash.Session.IsObject(address) && crash.Session.Memory.TryReadByte(address, out byte type) ? (byte)(type & 0x7f) : (byte)0xff;
 
     private static void TellRead(CrashCase crash, ulong support)
     {
@@ -164,7 +164,7 @@ internal static class InPageErrors
         fileObject &= ~Flags;
         FieldSlot name = crash.Session.Types.Get("_FILE_OBJECT").Optional("FileName");
         FieldSlot device = crash.Session.Types.Get("_FILE_OBJECT").Optional("DeviceObject");
-        if (!KernelSession.IsKernelObject(fileObject) || !name.IsPresent
+        if (!crash.Session.IsObject(fileObject) || !name.IsPresent
             || UnicodeStrings.Read(memory, fileObject + (ulong)name.Offset) is not { } path)
         {
             crash.AddUnknown("which file was read", "no file object is recorded, or the dump does not hold it");
@@ -173,7 +173,6 @@ internal static class InPageErrors
         string on = device.IsPresent && memory.TryReadPointer(fileObject + (ulong)device.Offset, out ulong volume) && volume != 0
             && new DeviceReader(crash.Session).Describe(volume).DriverName is { } driver ? $", on a device of {driver}" : "";
         crash.Tell("File", Phrase.Of($"{path}{on}"));
-        crash.Suggest($"!fileobj {fileObject:x}");
     }
 
     /// <summary>EXCEPTION_POINTERS and the record that they lead to: code, address, and the status that an in-page error carries.</summary>
@@ -181,7 +180,7 @@ internal static class InPageErrors
     {
         IMemory memory = crash.Session.Memory;
         ulong word = (ulong)memory.PointerSize;
-        if (!memory.TryReadPointer(pointers, out ulong record) || !KernelSession.IsKernelObject(record)
+        if (!memory.TryReadPointer(pointers, out ulong record) || !crash.Session.IsObject(record)
             || !memory.TryReadUInt32(record, out uint code) || !memory.TryReadPointer(record + 8 + word, out ulong address)
             || !memory.TryReadUInt32(record + 8 + 2 * word, out uint count))
             return null;

@@ -56,7 +56,7 @@ internal static class KernelTraps
         while (handler < unwound.Count && !(unwound[handler] is { Module.Name: "nt", Symbol: { } name } && s_handlers.Contains(name)))
             handler++;
         FrameFacts? interrupted = handler + 1 < unwound.Count ? unwound[handler + 1] : null;
-        if (isX64 && KernelSession.IsKernelAddress(crash.P(2)) && KernelSession.IsKernelAddress(crash.P(4))
+        if (isX64 && crash.Session.IsKernel(crash.P(2)) && crash.Session.IsKernel(crash.P(4))
             && crash.Contexts.FromTrapFrame(crash.P(2), crash.P(4), "parameter 2") is { } given)
         {
             crash.Name(2, "trap frame");
@@ -174,7 +174,7 @@ internal static class KernelTraps
         bool isMost = frame is not null || bytes > size / 2;
         crash.Accuse(BlameRank.Code, new CrashBlame(CrashCause.Module, frame is null
                 ? $"the kernel stack is full: {largest.FileName} uses {bytes:N0} of {size:N0} bytes, the most of all drivers"
-                : $"the kernel stack is full: {largest.FileName} calls itself without end",
+                : $"the kernel stack is full: {largest.FileName} is entered again and again, {usage.Repeated!.Value.Count} times on this stack",
             isMost && CrashStacks.IsForeign(largest) ? Certainty.Inferred : Certainty.Candidate,
             isMost ? "the stack pointer is beyond the stack, and the frames of that driver fill it"
                 : "the stack pointer is beyond the stack; that driver is the largest of several users")

@@ -20,11 +20,11 @@ internal static class ListTest
     public sealed record Broken(int Register, ulong Entry, bool IsForward, ulong Neighbour, ulong PointsTo);
 
     /// <summary>The broken entry in the registers; null where none is, or where the dump does not hold them.</summary>
-    public static Broken? Find(IMemory memory, FaultContext context)
+    public static Broken? Find(KernelSession session, FaultContext context)
     {
         const int Registers = 16;
         for (int i = 0; i < Registers; i++)
-            if (i is not (CpuContext.Rsp or CpuContext.Rbp) && context.Value(i) is { } entry && Test(memory, i, entry) is { } broken)
+            if (i is not (CpuContext.Rsp or CpuContext.Rbp) && context.Value(i) is { } entry && Test(session, i, entry) is { } broken)
                 return broken;
         return null;
     }
@@ -32,13 +32,14 @@ internal static class ListTest
     /// <summary>
     /// Counts the entries that are whole from one on, away from the wrong neighbour, and says how that ends.
     /// </summary>
-    public static (int Count, string End) Walk(IMemory memory, Broken broken)
+    public static (int Count, string End) Walk(KernelSession session, Broken broken)
     {
+        IMemory memory = session.Memory;
         ulong word = (ulong)memory.PointerSize, at = broken.Entry;
         ulong ahead = broken.IsForward ? word : 0, back = broken.IsForward ? 0 : word;
         for (int count = 1; count <= MostEntries; count++)
         {
-            if (!memory.TryReadPointer(at + ahead, out ulong next) || !KernelSession.IsKernelObject(next)
+            if (!memory.TryReadPointer(at + ahead, out ulong next) || !session.IsObject(next)
                 || !memory.TryReadPointer(next + back, out ulong here))
                 return (count, "then the dump holds no more");
             if (here != at)
@@ -52,12 +53,13 @@ internal static class ListTest
         return (MostEntries, "and further");
     }
 
-    private static Broken? Test(IMemory memory, int register, ulong entry)
+    private static Broken? Test(KernelSession session, int register, ulong entry)
     {
+        IMemory memory = session.Memory;
         ulong word = (ulong)memory.PointerSize;
-        if (!KernelSession.IsKernelObject(entry)
+        if (!session.IsObject(entry)
             || !memory.TryReadPointer(entry, out ulong next) || !memory.TryReadPointer(entry + word, out ulong previous)
-            || !KernelSession.IsKernelObject(next) || !KernelSession.IsKernelObject(previous) || next == entry || previous == entry
+            || !session.IsObject(next) || !session.IsObject(previous) || next == entry || previous == entry
             || !memory.TryReadPointer(next + word, out ulong nextBack) || !memory.TryReadPointer(previous, out ulong previousNext)
             || nextBack == entry == (previousNext == entry))
             return null;

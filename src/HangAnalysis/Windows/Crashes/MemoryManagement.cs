@@ -176,9 +176,11 @@ internal static class MemoryManagement
     /// </summary>
     private static bool TellSingleBit(CrashCase crash, ulong kind)
     {
+        // 32-bit systems pass an entry of eight bytes in two halves.
+        ulong contents = crash.Session.Is32Bit ? crash.P(4) << 32 | (uint)crash.P(3) : crash.P(3);
         ulong difference = kind switch
         {
-            CorruptEntry => crash.P(3),
+            CorruptEntry => contents,
             0x403 => crash.P(3) ^ crash.P(4),
             _ => 0,
         };
@@ -187,7 +189,7 @@ internal static class MemoryManagement
         int bit = BitOperations.Log2(difference);
         bool isSet = kind == CorruptEntry;
         crash.Tell("Single bit", Phrase.Of(isSet
-            ? $"the entry at {crash.P(2):x16} holds {crash.P(3):x}: bit {bit} alone is set"
+            ? $"the entry at {crash.P(2):x16} holds {contents:x}: bit {bit} alone is set"
             : $"{crash.P(3):x} and {crash.P(4):x} differ in bit {bit} alone"));
         crash.Accuse(BlameRank.Hardware, new CrashBlame(CrashCause.Hardware, isSet
                 ? $"memory is defective: bit {bit} of a page table entry is set that should be clear"

@@ -72,7 +72,7 @@ internal static class OtherStops
     /// <summary>0x7B: the system cannot reach the volume that it starts from.</summary>
     public static void BootDevice(CrashCase crash)
     {
-        string? name = KernelSession.IsKernelObject(crash.P(1)) ? UnicodeStrings.Read(crash.Session.Memory, crash.P(1)) : null;
+        string? name = crash.Session.IsObject(crash.P(1)) ? UnicodeStrings.Read(crash.Session.Memory, crash.P(1)) : null;
         crash.Name(1, name is null ? "device object" : "path of the device", name is null ? null : Phrase.Of(name));
         bool isStatus = StatusWords.IsError(crash.P(2));
         crash.Name(2, isStatus ? "status" : "reserved", isStatus ? Phrase.Of(StatusWords.Of((uint)crash.P(2))) : null);
@@ -119,7 +119,7 @@ internal static class OtherStops
             crash.Name(i, "reserved");
         PoolCorruption.AccuseCaller(crash, "completed a request that was completed before", isSure: false);
         crash.AddUnknown("who completed it first", "the request does not record that: the second one is only caught by it");
-        crash.Suggest($"!irp {crash.P(1):x}");
+        crash.Advise($"in the debugger: !irp {crash.P(1):x}");
         crash.Advise("turn on Driver Verifier with I/O verification for the drivers of that device stack: it catches the first");
     }
 
@@ -131,7 +131,7 @@ internal static class OtherStops
         crash.Name(3, "reserved");
         crash.Name(4, "reserved");
         PoolCorruption.AccuseCaller(crash, "gave back a reference to an object that had none left", isSure: false);
-        crash.Suggest($"!object {crash.P(2):x}");
+        crash.Advise($"in the debugger: !object {crash.P(2):x}");
         crash.Advise("reference tracing of the object's tag (gflags) finds who gives back more than it takes");
     }
 

@@ -23,7 +23,7 @@ internal static class PoolNeighbours
     {
         StructLayout layout = crash.Session.Types.Get("_POOL_HEADER");
         FieldSlot previous = layout.Optional("PreviousSize"), size = layout.Optional("BlockSize"), tag = layout.Optional("PoolTag");
-        if (!layout.Exists || !previous.IsPresent || !size.IsPresent || !tag.IsPresent || !KernelSession.IsKernelObject(address))
+        if (!layout.Exists || !previous.IsPresent || !size.IsPresent || !tag.IsPresent || !crash.Session.IsObject(address))
             return;
         ulong unit = (ulong)layout.Size, at = isHeader ? address : address - unit, page = at & ~(ulong)(PageSize - 1);
         byte[] bytes = new byte[PageSize];
@@ -48,13 +48,13 @@ internal static class PoolNeighbours
         {
             crash.Tell("Before it", Phrase.Of(
                 $"at {page + (ulong)before.Offset:x16}, tag '{owner}', {before.Header.BlockSize * layout.Size:N0} bytes: may have been overrun"));
-            crash.Suggest($"!poolused 4 {owner.TrimEnd()}");
+            crash.Suggest("!poolwho");
         }
         int next = place + block.BlockSize * layout.Size;
         if (block.BlockSize > 0 && next + layout.Size <= held && read(next) is var after && after.PreviousSize == block.BlockSize
             && TagText(after.Tag) is { } follower)
             crash.Tell("After it", Phrase.Of($"at {page + (ulong)next:x16}, tag '{follower}', {after.BlockSize * layout.Size:N0} bytes"));
-        crash.Suggest($"!pool {at:x}");
+        crash.Advise($"in the debugger: !pool {at:x}");
     }
 
     /// <summary>A tag as text; null where its bytes are none.</summary>

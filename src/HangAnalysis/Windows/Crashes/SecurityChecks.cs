@@ -91,14 +91,14 @@ internal static class SecurityChecks
     /// <summary>What a single register of a fail fast on a list tells: true where it names memory itself.</summary>
     private static bool TestList(CrashCase crash, FaultContext context)
     {
-        if (ListTest.Find(crash.Session.Memory, context) is not { } broken)
+        if (ListTest.Find(crash.Session, context) is not { } broken)
         {
             crash.AddUnknown("which list is corrupt", "no register holds an entry that one neighbour points back to and the other does not");
             return false;
         }
         string side = broken.IsForward ? "next" : "one before";
         crash.Tell("List", Phrase.Of($"entry {broken.Entry:x16}: the {side}, {broken.Neighbour:x16}, points back to {broken.PointsTo:x16} and not to it"));
-        (int count, string end) = ListTest.Walk(crash.Session.Memory, broken);
+        (int count, string end) = ListTest.Walk(crash.Session, broken);
         crash.Tell("", Phrase.Of($"{(broken.IsForward ? "backwards" : "forwards")} {count:N0} {(count == 1 ? "entry is" : "entries are")} whole, {end}"));
         if (BitTest.Differs(broken.PointsTo, broken.Entry) is not { } bit)
             return false;

@@ -32,7 +32,7 @@ internal static class VerifierStops
         if (VerifierSubcodes.IsUnload(code))
         {
             AccuseUnloaded(crash, code, row);
-            crash.Suggest("!verifier 3");
+            crash.Advise("in the debugger: !verifier 3 lists the blocks that were left");
             return;
         }
         Accuse(crash, row.Words);
@@ -232,7 +232,7 @@ internal static class VerifierStops
     private static string? ReadName(CrashCase crash, ulong address)
     {
         IMemory memory = crash.Session.Memory;
-        if (!KernelSession.IsKernelAddress(address))
+        if (!crash.Session.IsKernel(address))
             return null;
         if (UnicodeStrings.Read(memory, address) is { Length: <= MostNameCharacters } counted && IsPrintable(counted))
             return counted;

@@ -47,6 +47,17 @@ internal static class SecurityStops
         return scene.Complete(new StopTruth("Module", "Inferred", driver.FileName, "parser+0x2468", "overran"), driver);
     }
 
+    /// <summary>A part of Windows with symbols: the function that reports is not the one that failed.</summary>
+    public static ForgedStop OverrunSystem(KernelLayout layout)
+    {
+        StopScene scene = new(layout, "stop-f7-system", 0xf7);
+        ForgedModule driver = scene.System.Modules.AddDriver("Ntfs.sys");
+        ulong expected = 0x2b99_2ddf_a232;
+        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (0x4141414141414141, expected, ~expected);
+        scene.Stops("Ntfs!__report_gsfailure+0x26\nNtfs!NtfsQueryEaInformation+0x333\nnt!IofCallDriver+0x59");
+        return scene.Complete(new StopTruth("Module", "Candidate", driver.FileName, "in NtfsQueryEaInformation"), driver);
+    }
+
     /// <summary>The cookie differs by one bit.</summary>
     public static ForgedStop CookieBit(KernelLayout layout)
     {
@@ -70,7 +81,7 @@ internal static class SecurityStops
             scene.Parameters[2] = thread.StackPointers[trap + 1];
             scene.Parameters[3] = thread.Frames!.Frames[trap + 1].Address;
         });
-        return scene.Complete(new StopTruth("Module", "Inferred", driver.FileName, "64 bytes below", "deepflt.sys calls itself", "double fault"), driver);
+        return scene.Complete(new StopTruth("Module", "Inferred", driver.FileName, "64 bytes below", "entered again and again, 20 times", "double fault"), driver);
     }
 
     /// <summary>The same as older builds say it: control registers and the instruction.</summary>

@@ -52,6 +52,7 @@ public static class StopScenarios
         ["stop-139-cookie"] = SecurityStops.Cookie,
         ["stop-139-references"] = SecurityStops.References,
         ["stop-f7"] = SecurityStops.Overrun,
+        ["stop-f7-system"] = SecurityStops.OverrunSystem,
         ["stop-f7-bit"] = SecurityStops.CookieBit,
         ["stop-7f"] = SecurityStops.FullStack,
         ["stop-7f-old"] = SecurityStops.FullStackOld,
