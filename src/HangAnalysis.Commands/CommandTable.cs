@@ -14,7 +14,7 @@ public static class CommandTable
             new RunningCommand(CommandWords.Windows), new ReadyCommand(), new CpusCommand(CommandWords.Windows),
             new LpcChainCommand(), new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
             new OwnersCommand(CommandWords.Windows), new DeadlocksCommand(CommandWords.Windows), new IrpsCommand(),
-            new WorkersCommand(CommandWords.Windows), new ModsCommand(), new HelpCommand(),
+            new WorkersCommand(CommandWords.Windows), new ModsCommand(), new DumpCheckCommand(), new HelpCommand(),
         ]);
 
     /// <summary>The commands of Linux dumps.</summary>
@@ -22,7 +22,7 @@ public static class CommandTable
         [
             .. Shared(CommandWords.Linux), new LinuxTaskCommand(), TaskListCommand.OfTasks, TaskListCommand.OfProcesses,
             new LinuxProcessCommand(), new LinuxWorkersCommand(), new CrashWhyCommand(), new LogCommand(), new LinuxMemoryCommand(),
-            new LinuxModsCommand(), new SysCommand(), new HelpCommand(),
+            new LinuxModsCommand(), new SysCommand(), new DumpCheckCommand(), new HelpCommand(),
         ]);
 
     /// <summary>The commands of texts of ESXi: a purple screen holds what its processors did.</summary>

@@ -36,6 +36,7 @@ public static class GoldenFiles
         ["mutant-deadlock"] = [("deadlocks", "!deadlocks")],
         ["io-four-devices"] = [("irps", "!irps")],
         ["work-queue-exhausted"] = [("workers", "!workers")],
+        ["idle"] = [("dumpcheck", "!dumpcheck")],
         ["spinlock-held"] = [("cpus", "!cpus")],
         ["ready-queues"] = [("ready", "!ready"), ("ready-more", "!ready -v"), ("running", "!running")],
         ["wait-objects"] = [("t", "!t 2100"), ("t-owner", "!t 2104")],
