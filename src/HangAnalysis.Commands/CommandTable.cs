@@ -14,6 +14,7 @@ public static class CommandTable
             new RunningCommand(CommandWords.Windows), new ReadyCommand(), new CpusCommand(CommandWords.Windows),
             new LpcChainCommand(), new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
             new OwnersCommand(CommandWords.Windows), new DeadlocksCommand(CommandWords.Windows), new IrpsCommand(),
+            new StorCommand(),
             new WorkersCommand(CommandWords.Windows), new ModsCommand(), new DumpCheckCommand(), new HelpCommand(),
         ]);
 

@@ -104,9 +104,11 @@ internal sealed class DeviceReader
         return at == 0 ? count : 0;
     }
 
-    private ulong Higher(ulong device) => TryRead(device) ? _attached.Read(_buffer) : 0;
+    /// <summary>The device that is attached above; 0 for none.</summary>
+    public ulong Higher(ulong device) => TryRead(device) ? _attached.Read(_buffer) : 0;
 
-    private ulong Lower(ulong device) =>
+    /// <summary>The device below; 0 for none.</summary>
+    public ulong Lower(ulong device) =>
         _attachedTo.IsPresent && TryRead(device) && _extension.Read(_buffer) is var extension
         && _session.IsObject(extension)
         && _session.Memory.TryReadPointer(extension + (ulong)_attachedTo.Offset, out ulong lower) ? lower : 0;

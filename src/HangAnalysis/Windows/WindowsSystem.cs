@@ -1,12 +1,13 @@
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 using HangAnalysis.Windows.Crashes;
+using HangAnalysis.Windows.Storage;
 
 namespace HangAnalysis.Windows;
 
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
 public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
-    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource
+    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, IStorageSource, ICrashFactsSource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessorFacts> _processors = [];
@@ -28,6 +29,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private List<ProcessFacts> _processes = [];
     private MessagePorts? _messagePorts;
     private CrashFacts? _crash;
+    private StorageFacts? _storage;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -89,6 +91,19 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
 
     /// <inheritdoc/>
     public CrashFacts? Crash => _crash ??= CrashReader.Read(this);
+
+    /// <inheritdoc/>
+    public StorageFacts Storage
+    {
+        get
+        {
+            StorageFacts storage = _storage ?? StorageReader.Read(this);
+            // What was read in part is read anew by the next command.
+            if (!Cancellation.IsCancellationRequested)
+                _storage = storage;
+            return storage;
+        }
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;
