@@ -31,6 +31,8 @@ internal sealed class StorCommand : ICommand
         if (arguments.Words.Count > 1)
             throw new CommandUsageException("!stor: one device, file or request at a time; see !stor /?");
         WindowsSystem system = session.RequireWindows(Help.Name);
+        if (!session.Description.HoldsPages)
+            throw new CommandDeclinedException("!stor needs the memory of drivers, which small dumps do not hold; a kernel dump has it");
         IReadOnlyList<StorageDeviceFacts> stack = [];
         StorageFacts storage = system.Storage;
         if (arguments.Words.Count == 1)

@@ -152,6 +152,15 @@ public class StorTests
     }
 
     [Test]
+    public void A_small_dump_is_declined_instead_of_called_free_of_trouble()
+    {
+        using ForgedFolder forged = new("crash-triage", kind: DumpKind.Triage);
+        using CommandSession session = forged.Open();
+
+        Assert.That(() => ForgedFolder.Run(session, "!stor"), Throws.TypeOf<CommandDeclinedException>().With.Message.Contains("small dumps"));
+    }
+
+    [Test]
     public void Bare_addresses_are_those_of_disks_trouble_first()
     {
         using ForgedFolder forged = new("stor-queue-frozen");
