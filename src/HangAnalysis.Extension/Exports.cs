@@ -74,6 +74,10 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "mods")]
     public static int Mods(nint client, byte* arguments) => Run("mods", client, arguments);
 
+    /// <summary><c>!stor</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "stor")]
+    public static int Stor(nint client, byte* arguments) => Run("stor", client, arguments);
+
     /// <summary><c>!dumpcheck</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "dumpcheck")]
     public static int DumpCheck(nint client, byte* arguments) => Run("dumpcheck", client, arguments);

@@ -10,7 +10,7 @@ internal static class RecordedEvidence
     /// <param name="chain">The chain; null where there is none: then the lines on anybody.</param>
     public static IReadOnlyList<(string Label, Phrase Text)> Collect(ISystemFacts system, Chain? chain)
     {
-        IReadOnlyList<(string, Phrase)> stop = system.Stop?.Evidence ?? [];
+        IReadOnlyList<(string, Phrase)> stop = [.. OfDisks(system, chain), .. system.Stop?.Evidence ?? []];
         if (system is not ILogSource log)
             return stop;
         HashSet<ThreadFacts> threads = [];
@@ -32,5 +32,33 @@ internal static class RecordedEvidence
                 names.Add(name);
         }
         return [.. log.GetLogEvidence(threads, processors, names), .. stop];
+    }
+
+    /// <summary>What the queues of disks show of the requests on a chain; disks are read only where there is such a request.</summary>
+    private static List<(string, Phrase)> OfDisks(ISystemFacts system, Chain? chain)
+    {
+        List<(string, Phrase)> lines = [];
+        foreach (ChainLink link in chain?.Links ?? [])
+        {
+            if (link.Reference.Kind != ObjectKind.Request || system is not IStorageSource source)
+                continue;
+            foreach (DiskAdapterFacts adapter in source.Storage.Adapters)
+                foreach (DiskFacts disk in adapter.Disks)
+                    if (Has(source.Storage, disk, link.Reference.Address))
+                        lines.Add(("Disk", Phrase.Of($"{disk.Name ?? $"disk {disk.Device:x16}"}: {DiskVerdict.Explain(disk)}")));
+        }
+        return lines;
+    }
+
+    /// <summary>Whether a request is at a disk: by the port driver's record, or because its current device is the disk's.</summary>
+    private static bool Has(StorageFacts storage, DiskFacts disk, ulong request)
+    {
+        foreach (DiskRequestFacts record in disk.Requests)
+            if (record.Request == request)
+                return true;
+        foreach (RequestFacts known in storage.Requests)
+            if (known.Address == request && known.Device == disk.Device)
+                return true;
+        return false;
     }
 }

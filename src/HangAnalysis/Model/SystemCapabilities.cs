@@ -47,6 +47,13 @@ public interface IThreadDetailsSource
     ThreadDetails GetDetails(ThreadFacts thread);
 }
 
+/// <summary>A system that knows the queues of its disks.</summary>
+public interface IStorageSource
+{
+    /// <summary>All that is known of the disks. Read when first asked for.</summary>
+    StorageFacts Storage { get; }
+}
+
 /// <summary>A system whose threads' stacks tell which function called the waiting machinery.</summary>
 public interface IWaitFunctionSource
 {

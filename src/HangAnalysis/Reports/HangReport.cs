@@ -105,6 +105,7 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(WhyJson))]
 [JsonSerializable(typeof(IrpsJson))]
 [JsonSerializable(typeof(WorkersJson))]
+[JsonSerializable(typeof(StorageJson))]
 [JsonSerializable(typeof(DumpCheckJson))]
 [JsonSerializable(typeof(ThreadDetailJson))]
 [JsonSerializable(typeof(MatchingThreadsJson))]

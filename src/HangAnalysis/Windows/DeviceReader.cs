@@ -104,10 +104,10 @@ internal sealed class DeviceReader
         return at == 0 ? count : 0;
     }
 
-    /// <summary>The device that is attached to a device; 0 for the highest.</summary>
+    /// <summary>The device that is attached above; 0 for none.</summary>
     public ulong Higher(ulong device) => TryRead(device) ? _attached.Read(_buffer) : 0;
 
-    /// <summary>The device that a device is attached to; 0 for the lowest.</summary>
+    /// <summary>The device below; 0 for none.</summary>
     public ulong Lower(ulong device) =>
         _attachedTo.IsPresent && TryRead(device) && _extension.Read(_buffer) is var extension
         && _session.IsObject(extension)

@@ -23,6 +23,7 @@ internal sealed class SystemClock
     private const ulong InterruptTimeOffset = 0x8, InterruptTimeBiasOffset = 0x3b0;
 
     private readonly uint _now;
+    private readonly ulong _ticks;
     private readonly uint _increment;
     private readonly ulong? _interruptTime;
 
@@ -41,6 +42,7 @@ internal sealed class SystemClock
         bool plausible = increment is >= 1_000 and <= 1_000_000;
         IsKnown = haveTicks && plausible;
         _now = (uint)ticks;
+        _ticks = ticks;
         _increment = increment;
         // Whether a timer counts the time that the machine slept depends on its kind: where it has slept, nothing is told.
         if (session.Memory.TryReadUInt64(shared + InterruptTimeOffset, out ulong interruptTime) && interruptTime != 0
@@ -69,6 +71,25 @@ internal sealed class SystemClock
     /// </summary>
     public TimeSpan? Until(ulong interruptTime) => _interruptTime is { } now && interruptTime is > 0 and <= long.MaxValue
         && now <= long.MaxValue ? TimeSpan.FromTicks((long)interruptTime - (long)now) : null;
+
+    /// <summary>
+    /// Time since a stamp whose unit no public source states, and the unit: ticks, or interrupt time in units of 100 ns. The
+    /// two differ by a factor of 5,000 and more, so that one that is no later than the last tick would be as old as the system
+    /// if it were interrupt time. Null for 0 and for what lies in the future.
+    /// </summary>
+    public (TimeSpan Age, string Unit)? SinceStamp(ulong stamp)
+    {
+        if (stamp == 0)
+            return null;
+        if (IsKnown && stamp <= _ticks)
+        {
+            ulong elapsed = _ticks - stamp;
+            return elapsed <= (ulong)(long.MaxValue / _increment)
+                ? (TimeSpan.FromTicks((long)elapsed * _increment), "ticks") : null;
+        }
+        return _interruptTime is { } now && stamp <= now && now <= long.MaxValue
+            ? (TimeSpan.FromTicks((long)(now - stamp)), "interrupt time") : null;
+    }
 
     /// <summary>The length of a number of ticks; null where the clock is unknown.</summary>
     public TimeSpan? Length(uint ticks) => IsKnown ? TimeSpan.FromTicks((long)ticks * _increment) : null;

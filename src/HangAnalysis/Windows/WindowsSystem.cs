@@ -2,12 +2,13 @@ using HangAnalysis.Model;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Unwinding;
 using HangAnalysis.Windows.Crashes;
+using HangAnalysis.Windows.Storage;
 
 namespace HangAnalysis.Windows;
 
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
 public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
-    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource,
+    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, IStorageSource, ICrashFactsSource,
     IInventorySource
 {
     private readonly List<ThreadFacts> _threads = [];
@@ -33,6 +34,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private StopFacts? _stop;
     private bool _isStopKnown;
     private SystemInventory? _inventory;
+    private StorageFacts? _storage;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -105,6 +107,19 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
 
     /// <inheritdoc/>
     public SystemInventory Inventory => _inventory ??= InventoryReader.Read(this);
+
+    /// <inheritdoc/>
+    public StorageFacts Storage
+    {
+        get
+        {
+            StorageFacts storage = _storage ?? StorageReader.Read(this);
+            // What was read in part is read anew by the next command.
+            if (!Cancellation.IsCancellationRequested)
+                _storage = storage;
+            return storage;
+        }
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;

@@ -9,7 +9,7 @@ internal static class RequestScenarios
     private const byte Read = 3, FileSystemControl = 13;
     private const uint MassStorage = 0x2d, Disk = 7, DiskFileSystem = 8, NetworkFileSystem = 0x14;
 
-    private const string ReadFile = StandardMachine.WaitSingle + """
+    internal const string ReadFile = StandardMachine.WaitSingle + """
         nt!IopSynchronousServiceTail+0x275
         nt!NtReadFile+0x671
         nt!KiSystemServiceCopyEnd+0x13
@@ -144,7 +144,7 @@ internal static class RequestScenarios
     }
 
     /// <summary>A thread that reads a file and owns a mutant, for which three others wait.</summary>
-    private static (ThreadBuilder[] Waiters, ulong Mutant, ThreadBuilder Owner, KernelStruct Irp) Reader(
+    internal static (ThreadBuilder[] Waiters, ulong Mutant, ThreadBuilder Owner, KernelStruct Irp) Reader(
         Setup setup, string stack, KernelStruct[] devices)
     {
         SystemBuilder system = setup.System;

@@ -58,7 +58,7 @@ public static class ForgedDump
         foreach (ForgedModule module in system.Modules.All)
             if (module.PdbName is { } name)
                 File.WriteAllBytes(
-                    Path.Combine(folder, name), module.BuildPdb(module == system.Nt ? system.SymbolLayout : null));
+                    Path.Combine(folder, name), module.BuildPdb(module == system.Nt ? system.SymbolLayout : module.Types));
     }
 
     private static DumpHeader Header(SystemBuilder system)

@@ -61,6 +61,9 @@ public sealed class ForgedModule
     /// <summary>PDB's file name; null for an image that has none.</summary>
     public string? PdbName { get; set; }
 
+    /// <summary>Types of the PDB; null for none. The kernel's are those of its layout.</summary>
+    public KernelLayout? Types { get; set; }
+
     /// <summary>Where variables go.</summary>
     public uint DataRva { get; set; } = 0x300000;
 

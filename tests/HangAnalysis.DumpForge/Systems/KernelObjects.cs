@@ -11,6 +11,7 @@ public sealed class KernelObjects
     ];
 
     private const byte Cookie = 0x5a, NameInfoBit = 2;
+    private readonly HashSet<string> _listed = new(StringComparer.Ordinal);
     private readonly SystemBuilder _system;
     private readonly ulong[] _types = new ulong[s_types.Length];
     private readonly Dictionary<string, ulong> _directories = new(StringComparer.Ordinal);
@@ -158,6 +159,25 @@ public sealed class KernelObjects
         "QueueObject" => _system.Layout.Size("_KQUEUE") / 4,
         _ => null,
     };
+
+    /// <summary>
+    /// Lists a named object in its directory, and the directory in those above it, as the object manager does with all: in a
+    /// bucket by the letters of the name, behind what is there.
+    /// </summary>
+    public void List(ulong body, string name)
+    {
+        int slash = name.LastIndexOf('\\');
+        string parent = slash <= 0 ? @"\" : name[..slash], leaf = name[(slash + 1)..];
+        ulong directory = Directory(parent);
+        if (parent != @"\" && _listed.Add(parent))
+            List(directory, parent);
+        const ulong Buckets = 37;
+        ulong bucket = _system.Struct("_OBJECT_DIRECTORY", directory).At("HashBuckets") + 8 * ((ulong)leaf.Sum(c => c) % Buckets);
+        KernelStruct entry = _system.NewStruct("_OBJECT_DIRECTORY_ENTRY").Set("Object", body);
+        ulong before = _system.Kernel.ReadUInt64(bucket);
+        entry.Set("ChainLink", before);
+        _system.Kernel.WriteUInt64(bucket, entry.Address);
+    }
 
     private ulong Directory(string path)
     {
