@@ -14,7 +14,8 @@ public static class CommandTable
             new RunningCommand(CommandWords.Windows), new ReadyCommand(), new CpusCommand(CommandWords.Windows),
             new LpcChainCommand(), new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
             new OwnersCommand(CommandWords.Windows), new DeadlocksCommand(CommandWords.Windows), new IrpsCommand(),
-            new WorkersCommand(CommandWords.Windows), new ModsCommand(), new HelpCommand(),
+            new WorkersCommand(CommandWords.Windows), new MemoryCommand(), new PoolWhoCommand(), new ModsCommand(),
+            new HelpCommand(),
         ]);
 
     /// <summary>The commands of Linux dumps.</summary>

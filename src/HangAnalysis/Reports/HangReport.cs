@@ -113,6 +113,8 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(ProcessListJson))]
 [JsonSerializable(typeof(LogJson))]
 [JsonSerializable(typeof(CrashWhyJson))]
+[JsonSerializable(typeof(PoolWhoJson))]
+[JsonSerializable(typeof(MemoryJson))]
 [JsonSerializable(typeof(SystemJson))]
 [JsonSerializable(typeof(LinuxTasksJson))]
 [JsonSerializable(typeof(TaskListJson))]

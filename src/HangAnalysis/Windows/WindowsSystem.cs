@@ -1,12 +1,13 @@
 using HangAnalysis.Model;
 using HangAnalysis.Targets;
 using HangAnalysis.Windows.Crashes;
+using HangAnalysis.Windows.Memory;
 
 namespace HangAnalysis.Windows;
 
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
 public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
-    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource
+    IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, ICrashFactsSource, IPoolSource, IMemoryStatusSource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessorFacts> _processors = [];
@@ -28,6 +29,8 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private List<ProcessFacts> _processes = [];
     private MessagePorts? _messagePorts;
     private CrashFacts? _crash;
+    private PoolFacts? _pool;
+    private MemoryStatus? _memoryStatus;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -89,6 +92,28 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
 
     /// <inheritdoc/>
     public CrashFacts? Crash => _crash ??= CrashReader.Read(this);
+
+    /// <inheritdoc/>
+    public PoolFacts Pool => _pool ??= PoolTrackers.Read(Session);
+
+    /// <inheritdoc/>
+    public MemoryStatus MemoryStatus => _memoryStatus ??= MemoryStatusReader.Read(Session);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MemoryHolder> GetMemoryHolders()
+    {
+        List<MemoryHolder> holders = new(_processes.Count);
+        foreach (ProcessFacts process in _processes)
+            if (GetDetails(process) is { Memory: { Committed: not null } memory } details)
+                holders.Add(new MemoryHolder(process, memory, details.Handles));
+        holders.Sort((a, b) => b.Memory.Committed != a.Memory.Committed
+            ? b.Memory.Committed!.Value.CompareTo(a.Memory.Committed!.Value) : a.Process.Id.CompareTo(b.Process.Id));
+        return holders;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<PoolTagOwners> FindPoolOwners(IReadOnlyList<uint> tags) =>
+        PoolOwnerFinder.Find(Session, tags, Catalog.Describe, address => DescribeAddress(address).Text);
 
     /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;

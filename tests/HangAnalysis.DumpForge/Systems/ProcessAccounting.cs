@@ -97,6 +97,7 @@ internal static class ProcessAccounting
         // PS_QUOTA_TYPE: non-paged pool is 0, paged pool 1.
         process.Struct.Set("VirtualSize", memory.VirtualSize).Set("PeakVirtualSize", memory.PeakVirtualSize)
             .Set("CommitCharge", memory.CommittedPages).Set("CommitChargePeak", memory.CommittedPages + 100)
+            .TrySet("NumberOfPrivatePages", memory.CommittedPages - memory.CommittedPages / 20)
             .Set("ProcessQuotaUsage[0]", memory.NonPagedPool).Set("ProcessQuotaUsage[1]", memory.PagedPool)
             .Set("ProcessQuotaPeak[0]", memory.NonPagedPool).Set("ProcessQuotaPeak[1]", memory.PagedPool);
         // Since 14393 the working set's counters are in a part of MMSUPPORT_FULL.
