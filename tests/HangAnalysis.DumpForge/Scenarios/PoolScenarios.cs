@@ -149,7 +149,9 @@ internal static class PoolScenarios
         return setup.Complete(new Truth("memory-exhausted", null, []));
     }
 
-    /// <summary>Nonpaged pool is at the limit that 7 and 8 set it, by a driver's tag; on later systems there is no such limit.</summary>
+    /// <summary>
+    /// Nonpaged pool has nearly all memory, by a driver's tag: on 7 that is the pool's limit, later systems have no such limit.
+    /// </summary>
     public static SystemBuilder Exhausted(KernelLayout layout)
     {
         const ulong Physical = 2_097_000;
@@ -157,15 +159,15 @@ internal static class PoolScenarios
         Setup setup = Setup.Create(layout, "pool-exhausted", new SystemOptions(layout)
         {
             Processors = 2,
-            Memory = new MemoryCounters(Physical, 201_000, 1_990_000, 4_190_000)
+            Memory = new MemoryCounters(Physical, 6_000, 1_990_000, 4_190_000)
             {
                 Details = new MemoryDetails
                 {
                     Peak = 2_010_000,
                     Modified = 900,
-                    Zeroed = 90_000,
+                    Zeroed = 0,
                     Free = 1_000,
-                    Standby = [0, 10_000, 20_000, 20_000, 20_000, 30_000, 5_000, 5_000],
+                    Standby = [0, 500, 500, 1_000, 1_000, 1_000, 500, 500],
                     PageFiles = [new PageFile(@"\??\C:\pagefile.sys", 2_097_152, 2_097_152, 6_291_456, 2_090_000, 12_000)],
                     NonPagedPool = 1_510_000,
                     NonPagedPoolMaximum = limit,
@@ -183,9 +185,9 @@ internal static class PoolScenarios
         SystemBuilder system = setup.System;
         system.PoolTables.Count("Hung", 94_000_000, 1_200_000, 5_939_200_000).Count("Irp ", 5_000_000, 4_990_000, 6_400_000)
             .Count("CMkb", 77_000, 52_000, 14_024_000, paged: true);
-        PoolCode code = new(system, ThirdParty(system, "netmon.sys", "Fabrikam Software", "4.1.7.0"));
-        code.Call(0x1200, "ExAllocatePoolWithTag", "Hung", PoolCallForm.PaddedSlot);
-        return setup.Complete(Truth.NoHang);
+        ForgedModule driver = ThirdParty(system, "netmon.sys", "Fabrikam Software", "4.1.7.0");
+        new PoolCode(system, driver).Call(0x1200, "ExAllocatePoolWithTag", "Hung", PoolCallForm.PaddedSlot);
+        return setup.Complete(new Truth("memory-exhausted", driver, []));
     }
 
     private static ForgedModule ThirdParty(SystemBuilder system, string file, string company, string version)

@@ -178,6 +178,41 @@ public class PoolWhoTests
             Throws.TypeOf<CommandDeclinedException>().With.Message.Contains("PoolTrackTable"));
     }
 
+    /// <summary>7 sets nonpaged pool a limit; later systems do not, and memory is what it is compared with.</summary>
+    [TestCaseSource(nameof(s_layouts))]
+    public void A_driver_that_has_nearly_all_memory_is_in_the_verdict(string layout)
+    {
+        using ForgedFolder forged = new("pool-exhausted", layout);
+        using CommandSession session = forged.Open();
+
+        JsonElement verdict = ForgedFolder.RunJson(session, "!hangwhy").GetProperty("verdict");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(verdict.GetProperty("class").GetString(), Is.EqualTo("memory-exhausted"));
+            Assert.That(verdict.GetProperty("culprit").GetProperty("module").GetString(), Is.EqualTo("netmon.sys"));
+            Assert.That(verdict.GetProperty("summary").GetString(),
+                Does.EndWith("; pool tag Hung has 5.5 GB of nonpaged pool, with which netmon.sys allocates"));
+            Assert.That(ForgedFolder.Run(session, "!hangwhy"), Does.Match(@"Pool +Hung: 5\.53 GB in 92,800,000 blocks; netmon\+0x1200"));
+            Assert.That(ForgedFolder.Run(session, "!mem"), Does.Contain(layout.StartsWith("6.1", StringComparison.Ordinal)
+                ? "nonpaged pool is at 96 % of its maximum" : "nonpaged pool has 5.76 GB, 72 % of memory"));
+        });
+    }
+
+    [Test]
+    public void Who_allocates_for_two_is_not_named_in_the_verdict()
+    {
+        SystemBuilder system = ScenarioSet.Build("pool-exhausted", KernelLayout.BuiltIn("10.0.19041"));
+        new PoolCode(system, system.Modules.ByName("storport")).Call(0x90200, "ExAllocatePoolWithTag", "Hung");
+        using ForgedFolder forged = new(system);
+        using CommandSession session = forged.Open();
+
+        JsonElement verdict = ForgedFolder.RunJson(session, "!hangwhy").GetProperty("verdict");
+
+        Assert.That(verdict.GetProperty("culprit").ValueKind, Is.EqualTo(JsonValueKind.Null));
+        Assert.That(verdict.GetProperty("summary").GetString(), Does.EndWith("pool tag Hung has 5.5 GB of nonpaged pool"));
+    }
+
     /// <summary>A click on what a dump holds must not run it: a tag may have any four characters.</summary>
     [Test]
     public void A_tag_with_signs_of_the_debugger_is_no_link()
