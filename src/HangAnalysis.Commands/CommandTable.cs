@@ -14,7 +14,8 @@ public static class CommandTable
             new RunningCommand(CommandWords.Windows), new ReadyCommand(), new CpusCommand(CommandWords.Windows),
             new LpcChainCommand(), new LpcWaitCommand(), new LpcPortsCommand(), new MsgCommand(),
             new OwnersCommand(CommandWords.Windows), new DeadlocksCommand(CommandWords.Windows), new IrpsCommand(),
-            new StorCommand(), new WorkersCommand(CommandWords.Windows), new ModsCommand(), new RulesCommand(), new DumpCheckCommand(),
+            new StorCommand(), new WorkersCommand(CommandWords.Windows), new MemoryCommand(), new PoolWhoCommand(), new ModsCommand(),
+            new RulesCommand(), new DumpCheckCommand(),
             new HelpCommand(),
         ]);
 

@@ -41,11 +41,12 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
         _moduleList = ReadDebuggerData(LoadedModuleListAddress);
         string? path = engine.Client.GetDumpFile();
         List<string> damage = [];
-        DumpHeader? header = ReadHeader(path);
+        (DumpHeader? header, SmallDumpMemory? smallMemory) = ReadHeader(path);
         _headerContext = header?.Context;
         DebuggerData? data = header is null ? null : DebuggerData.Read(KernelMemory, header.KdDebuggerDataBlock);
         Description = header is null ? EngineDescription.Create(engine, path, KernelMemory, damage)
             : DumpDescription.Create(header, path!, data, KernelMemory, damage);
+        Description.SmallDumpMemory = smallMemory;
         KernelModules = EngineModules.Read(engine, Description, KernelMemory, damage);
         if (KernelModules.Count == 0)
             damage.Add("no module could be read");
@@ -158,18 +159,19 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
             : MostPages;
     }
 
-    private static DumpHeader? ReadHeader(string? path)
+    private static (DumpHeader? Header, SmallDumpMemory? Memory) ReadHeader(string? path)
     {
         if (path is null)
-            return null;
+            return default;
         try
         {
             using DumpFile file = DumpFile.Open(path);
-            return DumpHeader.Read(file, path);
+            DumpHeader header = DumpHeader.Read(file, path);
+            return (header, header.DumpType == DumpType.Triage ? TriageDump.ReadMemory(file, header) : null);
         }
         catch (DumpFormatException)
         {
-            return null;
+            return default;
         }
     }
 

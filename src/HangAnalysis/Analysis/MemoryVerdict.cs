@@ -25,12 +25,14 @@ internal static class MemoryVerdict
         if (pages)
             what += $"{(commit ? ", and " : "")}{ByteText.Gigabytes(m.Available!.Value)} of " +
                 $"{ByteText.Gigabytes(m.Physical!.Value)} are available";
+        var pool = PoolVerdict.Find(system);
         return new Verdict
         {
             Class = VerdictClass.MemoryExhausted,
             Confidence = ConfidenceRules.OfMemory(commit, pages),
-            Summary = $"memory is exhausted: {what}",
-            Evidence = system.Stop?.Evidence ?? [],
+            Summary = $"memory is exhausted: {what}{(pool is { } holder ? $"; {holder.Words}" : "")}",
+            Culprit = pool?.Culprit,
+            Evidence = [.. system.Stop?.Evidence ?? [], .. pool is { } shown ? [shown.Evidence] : ((string, Phrase)[])[]],
             RuledOut = RuledOutFacts.Collect(system),
             Unknown = system.Unknowns,
         };

@@ -67,6 +67,9 @@ public sealed record MemoryUse
     /// <summary>The most that was promised to it.</summary>
     public ulong? CommittedPeak { get; init; }
 
+    /// <summary>Pages that it alone has, in memory or paged out.</summary>
+    public ulong? Private { get; init; }
+
     /// <summary>Memory of the kernel that was charged to it and may be paged out.</summary>
     public ulong? PagedQuota { get; init; }
 

@@ -120,6 +120,8 @@ public sealed record ReasonJson(string What, string Why);
 [JsonSerializable(typeof(LogJson))]
 [JsonSerializable(typeof(RulesJson))]
 [JsonSerializable(typeof(CrashWhyJson))]
+[JsonSerializable(typeof(PoolWhoJson))]
+[JsonSerializable(typeof(MemoryJson))]
 [JsonSerializable(typeof(SystemJson))]
 [JsonSerializable(typeof(LinuxTasksJson))]
 [JsonSerializable(typeof(TaskListJson))]

@@ -95,4 +95,16 @@ public static class Limits
 
     /// <summary>Stacks that are searched for the entries of queued spin locks.</summary>
     public const int LockQueueSearches = 256;
+
+    /// <summary>Entries of one table of pool tags. Real ones have some thousands; the largest seen has 16,384.</summary>
+    public const int PoolTags = 262_144;
+
+    /// <summary>Large blocks of pool, free places of their table included.</summary>
+    public const int LargePoolBlocks = 8 * 1024 * 1024;
+
+    /// <summary>Lines on what could not be read of the pools.</summary>
+    public const int PoolProblems = 8;
+
+    /// <summary>Bytes of one image's code that are searched for tags of pool. The largest images have 20 MB.</summary>
+    public const int PoolCodeBytes = 64 * 1024 * 1024;
 }

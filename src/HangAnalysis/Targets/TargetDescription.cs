@@ -66,6 +66,24 @@ public sealed class TargetDescription
     /// <summary>Time since start-up; null where the header does not say.</summary>
     public TimeSpan? Uptime { get; init; }
 
+    /// <summary>Address of the block by which the kernel tells debuggers of itself; 0 where not known.</summary>
+    public ulong DebuggerDataBlock { get; set; }
+
+    /// <summary>What a small dump holds of the memory's counters; null for other dumps, and where it does not.</summary>
+    public SmallDumpMemory? SmallDumpMemory { get; set; }
+
     /// <summary>What is damaged or missing in the file, one line each.</summary>
     public required IReadOnlyList<string> Damage { get; init; }
 }
+
+/// <summary>Counters of memory in a small dump, in pages.</summary>
+/// <param name="NonPagedMaximum">Most nonpaged pool.</param>
+/// <param name="NonPagedAllocated">Nonpaged pool that is allocated.</param>
+/// <param name="PagedMaximum">Most paged pool.</param>
+/// <param name="PagedAllocated">Paged pool that is allocated.</param>
+/// <param name="Committed">Pages that are promised.</param>
+/// <param name="CommitPeak">The most that were.</param>
+/// <param name="CommitMaximum">What may be promised once the page files are at their largest.</param>
+public sealed record SmallDumpMemory(
+    ulong NonPagedMaximum, ulong NonPagedAllocated, ulong PagedMaximum, ulong PagedAllocated, ulong Committed, ulong CommitPeak,
+    ulong CommitMaximum);

@@ -13,7 +13,7 @@ internal static class MemoryReader
     private const ulong PageSize = 0x1000;
 
     /// <summary>More pages than any machine has: 2^40 pages are 4 PB.</summary>
-    private const ulong ImpossiblePages = 1UL << 40;
+    internal const ulong ImpossiblePages = 1UL << 40;
 
     /// <summary>The counters in bytes; those that cannot be had, or cannot be true, are null.</summary>
     public static MemoryFacts Read(KernelSession session) => new(

@@ -28,7 +28,7 @@ internal sealed class ProcessDetailsReader
     private readonly byte[] _buffer;
     private readonly FieldSlot _createTime, _exitTime, _exitStatus, _objectTable, _handleCount, _token, _virtual, _virtualPeak;
     private readonly FieldSlot _workingSet, _workingSetPeak, _commit, _commitPeak, _quota, _priorityClass, _basePriority;
-    private readonly FieldSlot _protection, _protected, _auditName, _jobId, _jobProcesses;
+    private readonly FieldSlot _privatePages, _protection, _protected, _auditName, _jobId, _jobProcesses;
 
     public ProcessDetailsReader(KernelSession session)
     {
@@ -47,6 +47,7 @@ internal sealed class ProcessDetailsReader
         _workingSetPeak = First(process, "Vm.PeakWorkingSetSize", "Vm.Instance.PeakWorkingSetSize");
         _commit = process.Optional("CommitCharge");
         _commitPeak = process.Optional("CommitChargePeak");
+        _privatePages = process.Optional("NumberOfPrivatePages");
         _quota = process.Optional("ProcessQuotaUsage");
         _priorityClass = process.Optional("PriorityClass");
         _basePriority = process.Optional("Pcb.BasePriority");
@@ -94,6 +95,7 @@ internal sealed class ProcessDetailsReader
                 WorkingSetPeak = Pages(bytes, _workingSetPeak),
                 Committed = Pages(bytes, _commit),
                 CommittedPeak = Pages(bytes, _commitPeak),
+                Private = Pages(bytes, _privatePages),
                 NonPagedQuota = Quota(bytes, 0),
                 PagedQuota = Quota(bytes, 1),
             },

@@ -2,6 +2,7 @@ using HangAnalysis.Model;
 using HangAnalysis.Targets;
 using HangAnalysis.Targets.Unwinding;
 using HangAnalysis.Windows.Crashes;
+using HangAnalysis.Windows.Memory;
 using HangAnalysis.Windows.Storage;
 
 namespace HangAnalysis.Windows;
@@ -9,7 +10,7 @@ namespace HangAnalysis.Windows;
 /// <summary>One Windows system in a dump: everything that is read once and asked for often.</summary>
 public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNames, IThreadDetailsSource,
     IWaitFunctionSource, IWorkQueueSource, IHostedCodeSource, IStorageSource, ICrashFactsSource,
-    IInventorySource
+    IInventorySource, IPoolSource, IMemoryStatusSource
 {
     private readonly List<ThreadFacts> _threads = [];
     private readonly List<ProcessorFacts> _processors = [];
@@ -35,6 +36,8 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private bool _isStopKnown;
     private SystemInventory? _inventory;
     private StorageFacts? _storage;
+    private PoolFacts? _pool;
+    private MemoryStatus? _memoryStatus;
 
     /// <summary>The one thread of a small dump: its registers stand in the header.</summary>
     private ThreadFacts? _crashThread;
@@ -120,6 +123,28 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
             return storage;
         }
     }
+
+    /// <inheritdoc/>
+    public PoolFacts Pool => _pool ??= PoolTrackers.Read(Session);
+
+    /// <inheritdoc/>
+    public MemoryStatus MemoryStatus => _memoryStatus ??= MemoryStatusReader.Read(Session);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MemoryHolder> GetMemoryHolders()
+    {
+        List<MemoryHolder> holders = new(_processes.Count);
+        foreach (ProcessFacts process in _processes)
+            if (GetDetails(process) is { Memory: { Committed: not null } memory } details)
+                holders.Add(new MemoryHolder(process, memory, details.Handles));
+        holders.Sort((a, b) => b.Memory.Committed != a.Memory.Committed
+            ? b.Memory.Committed!.Value.CompareTo(a.Memory.Committed!.Value) : a.Process.Id.CompareTo(b.Process.Id));
+        return holders;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<PoolTagOwners> FindPoolOwners(IReadOnlyList<uint> tags) =>
+        PoolOwnerFinder.Find(Session, tags, Catalog.Describe, address => DescribeAddress(address).Text);
 
     /// <inheritdoc/>
     public IReadOnlyList<ProcessFacts> Processes => _processes;

@@ -22,7 +22,7 @@ internal static class WindowsWords
         NetworkReason = "that is recorded only in the redirector's own structures",
         MissingThreads = "this kind of dump holds one thread; a kernel or complete dump holds them all",
         DumpAdvice = "a kernel or complete dump of the same hang holds the threads",
-        MemoryAdvice = "who uses the memory: !vm, then !poolused or !process 0 0",
+        MemoryAdvice = "who uses the memory: !mem, then !poolwho or !tl -mem",
         RunningTime =
             "Time is that since the thread was last made ready or went into a wait: it has run for at most as long",
         IdleTime = "Time of idle threads is not how long the processor idles: they are never made ready",

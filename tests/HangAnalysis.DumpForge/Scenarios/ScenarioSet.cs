@@ -8,7 +8,7 @@ namespace HangAnalysis.DumpForge.Scenarios;
 /// <summary>All scenarios by name.</summary>
 public static class ScenarioSet
 {
-    private const string Flood = "threads-", Locks = "locks-";
+    private const string Flood = "threads-", Locks = "locks-", Drivers = "drivers-";
 
     private static readonly Dictionary<string, Func<KernelLayout, SystemBuilder>> s_scenarios = new(
         StringComparer.Ordinal)
@@ -47,6 +47,10 @@ public static class ScenarioSet
         ["memory-exhausted"] = MachineStates.MemoryExhausted,
         ["crash-triage"] = MachineStates.CrashTriage,
         ["smb1-attack"] = KnownIssueScenarios.Smb1Attack,
+        ["pool-leak"] = PoolScenarios.Leak,
+        ["pool-per-cpu"] = PoolScenarios.PerProcessor,
+        ["pool-exhausted"] = PoolScenarios.Exhausted,
+        ["commit-exhausted"] = PoolScenarios.CommitExhausted,
         ["two-roots"] = RankingScenarios.TwoRoots,
         ["vital-victim"] = RankingScenarios.VitalVictim,
         ["diamond"] = RankingScenarios.Diamond,
@@ -139,6 +143,10 @@ public static class ScenarioSet
         if (name.StartsWith(Locks, StringComparison.Ordinal)
             && int.TryParse(name.AsSpan(Locks.Length), NumberStyles.None, null, out int waiting))
             return LockFlood.Build(layout, waiting);
+        // For measurements alone: 60 MB of code that no verdict needs.
+        if (name.StartsWith(Drivers, StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(Drivers.Length), NumberStyles.None, null, out int drivers))
+            return DriverFlood.Build(layout, drivers);
         if (name.StartsWith(StopScenarios.Prefix, StringComparison.Ordinal))
             return StopScenarios.Build(name, layout).System;
         return CrashScenarioSet.TryBuild(name, layout) ?? throw new ArgumentException($"there is no scenario {name}");

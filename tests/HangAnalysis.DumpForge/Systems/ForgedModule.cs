@@ -14,7 +14,7 @@ namespace HangAnalysis.DumpForge.Systems;
 /// </summary>
 public sealed class ForgedModule
 {
-    private const uint FarDistance = 0x2000, LeadIn = 0x30, LeadOut = 0x20;
+    private const uint FarDistance = 0x2000, LeadIn = 0x30, LeadOut = 0x20, CodePrologue = 0x10;
     private readonly SortedDictionary<uint, string> _symbols = [];
     private readonly Dictionary<string, uint> _rvas = new(StringComparer.Ordinal);
     private readonly SortedDictionary<uint, (string? Symbol, FunctionFrame Frame)> _sites = [];
@@ -24,6 +24,7 @@ public sealed class ForgedModule
     private readonly List<(string Name, uint Rva, int Size)> _variables = [];
     private readonly SortedSet<string> _exports = new(StringComparer.Ordinal);
     private readonly List<(uint Rva, byte[] Bytes)> _instructions = [];
+    private readonly List<(uint Rva, byte[] Instructions)> _code = [];
     private uint _nextVariable;
 
     internal ForgedModule(
@@ -177,6 +178,14 @@ public sealed class ForgedModule
         };
     }
 
+    /// <summary>Puts a function into the module whose instructions are given; a return address follows them.</summary>
+    public ForgedModule AddCode(uint rva, byte[] instructions)
+    {
+        Claim(rva - CodePrologue, rva + (uint)instructions.Length + LeadOut, $"code at {rva:x}");
+        _code.Add((rva, instructions));
+        return this;
+    }
+
     internal PeImage Build(string identity, KernelLayout? types)
     {
         PeImageBuilder builder = new(FileName, Base)
@@ -203,6 +212,11 @@ public sealed class ForgedModule
         AddFunctions(builder);
         foreach ((uint rva, byte[] bytes) in _instructions)
             builder.AddData(rva, bytes);
+        foreach ((uint rva, byte[] instructions) in _code)
+        {
+            builder.AddFunction(rva - CodePrologue, CodePrologue + (uint)instructions.Length + LeadOut, FunctionFrame.Sub(0x28));
+            builder.AddData(rva, instructions);
+        }
         foreach ((uint rva, string symbol) in _symbols)
             builder.AddSymbol(symbol, rva, isFunction: true);
         foreach (string symbol in _exports)

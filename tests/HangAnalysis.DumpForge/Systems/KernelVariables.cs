@@ -6,6 +6,7 @@ namespace HangAnalysis.DumpForge.Systems;
 public sealed class KernelVariables
 {
     private readonly SystemBuilder _system;
+    private readonly MemoryDetailsWriter? _memoryDetails;
 
     internal KernelVariables(SystemBuilder system)
     {
@@ -28,6 +29,8 @@ public sealed class KernelVariables
         else
             foreach (string name in s_memoryCounters)
                 _system.Nt.Variable(name, 8);
+        if (system.Options.Memory.Details is not null)
+            _memoryDetails = new MemoryDetailsWriter(system, HasPartition);
         foreach (string list in (string[])["PsLoadedModuleList", "PsActiveProcessHead", "ExpSystemResourcesList",
             "AlpcpPortList"])
             system.Kernel.InitializeList(this[list]);
@@ -76,6 +79,8 @@ public sealed class KernelVariables
         if (_system.Processes.FirstOrDefault(process => process.Pid == 4) is { } first)
             kernel.WritePointer(this["PsInitialSystemProcess"], first.Address);
         WriteMemoryCounters(options.Memory);
+        if ((_system.MemoryDetails ?? options.Memory.Details) is { } details)
+            _memoryDetails!.Write(options.Memory, details);
         WriteUnloaded(kernel);
     }
 

@@ -96,7 +96,8 @@ internal static class ProcessAccounting
         ProcessMemory memory = process.Memory ?? Usual(system, process);
         // PS_QUOTA_TYPE: non-paged pool is 0, paged pool 1.
         process.Struct.Set("VirtualSize", memory.VirtualSize).Set("PeakVirtualSize", memory.PeakVirtualSize)
-            .Set("CommitCharge", memory.CommittedPages).Set("CommitChargePeak", memory.CommittedPages + 100);
+            .Set("CommitCharge", memory.CommittedPages).Set("CommitChargePeak", memory.CommittedPages + 100)
+            .TrySet("NumberOfPrivatePages", memory.CommittedPages - memory.CommittedPages / 20);
         // Before 7 two of the quotas have other names.
         string quota = process.Struct.Has("ProcessQuotaUsage") ? "ProcessQuota" : "Quota";
         process.Struct.Set(quota + "Usage[0]", memory.NonPagedPool).Set(quota + "Usage[1]", memory.PagedPool)

@@ -12,6 +12,7 @@ public sealed class SystemBuilder
 {
     private readonly Disorder? _disorder = Disorder.Current;
     private bool _isFinished;
+    private PoolTables? _poolTables;
 
     public SystemBuilder(SystemOptions options)
     {
@@ -79,6 +80,12 @@ public sealed class SystemBuilder
     public FastMutexObjects Mutexes { get; }
 
     public WorkQueueObjects WorkQueues { get; }
+
+    /// <summary>What the memory manager counts, where a test wants other values than the options have.</summary>
+    public MemoryDetails? MemoryDetails { get; set; }
+
+    /// <summary>What pool counts by tag; only systems that ask for it have that.</summary>
+    public PoolTables PoolTables => _poolTables ??= new PoolTables(this);
 
     /// <summary>Non-paged pool.</summary>
     public AddressPool Pool { get; }
@@ -203,6 +210,7 @@ public sealed class SystemBuilder
         foreach ((ulong address, ulong value) in Words)
             Kernel.WritePointer(address, value);
         Variables.Write();
+        _poolTables?.Write();
         DebuggerData.Write(this);
         SharedUserData.Write(this);
         Modules.WriteImages();

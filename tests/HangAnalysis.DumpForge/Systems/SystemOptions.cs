@@ -51,6 +51,9 @@ public sealed record SystemOptions(KernelLayout Layout)
 public sealed record MemoryCounters(ulong Physical, ulong Available, ulong Committed, ulong CommitLimit)
 {
     public ulong ResidentAvailable { get; init; } = Available * 9 / 10;
+
+    /// <summary>The rest of what it counts; null for systems of which nobody asks for it.</summary>
+    public MemoryDetails? Details { get; init; }
 }
 
 /// <summary>Kinds of dump that a system can be written as.</summary>

@@ -37,6 +37,7 @@ internal static class DumpDescription
             Uptime = header.SystemUpTime is 0 or > (ulong)(100 * TimeSpan.TicksPerDay * 365)
                 ? null
                 : TimeSpan.FromTicks((long)header.SystemUpTime),
+            DebuggerDataBlock = header.KdDebuggerDataBlock,
             Damage = damage,
         };
 

@@ -78,6 +78,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource, IBlockSource
         if (modules.Count == 0)
             damage.Add("no module could be read");
         Description = DumpDescription.Create(_header, path, data, KernelMemory, damage);
+        Description.SmallDumpMemory = holdsPages ? null : TriageDump.ReadMemory(file, _header);
         SymbolPath symbolPath = WithFolder(path, Symbols.SymbolPath.Parse(options.SymbolPath));
         foreach (string warning in symbolPath.Warnings)
             options.Warn?.Invoke(warning);

@@ -14,6 +14,7 @@ internal sealed class TriageDump
     private const uint EndMarker = 0x44475254; // 'TRGD'
     private const int DataBlockSize = 16;
     private const int LargestUnloadedEntry = 0x38;
+    private const int MemoryBlockSize = 0x50;
 
     private readonly DumpFile _file;
     private readonly bool _is64Bit;
@@ -140,6 +141,30 @@ internal sealed class TriageDump
     private ulong Address(ReadOnlySpan<byte> bytes) => _is64Bit
         ? BinaryPrimitives.ReadUInt64LittleEndian(bytes)
         : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+
+    /// <summary>
+    /// The memory manager's counters; null where the system did not fill them in, as it does when TriageOptions is 0x41.
+    /// </summary>
+    /// <remarks>
+    /// crash-triage.md 2.7: {version 1, size 0x50} is constant in all real dumps that have the block [DUMP]; what the counters
+    /// from +18 on mean follows from their order and from values that are plausible in ten dumps [I].
+    /// </remarks>
+    public static SmallDumpMemory? ReadMemory(DumpFile file, DumpHeader header)
+    {
+        ReadOnlySpan<byte> words = file.ReadBytes(header.Size, 0x48);
+        if (!header.Is64Bit || words.Length < 0x48 || U32(words, 5) == 0)
+            return null;
+        ReadOnlySpan<byte> b = file.ReadBytes(U32(words, 5), MemoryBlockSize);
+        if (b.Length < MemoryBlockSize || BinaryPrimitives.ReadUInt32LittleEndian(b) != 1
+            || BinaryPrimitives.ReadUInt32LittleEndian(b[4..]) != MemoryBlockSize)
+            return null;
+        SmallDumpMemory memory =
+            new(U64(b, 0x18), U64(b, 0x20), U64(b, 0x28), U64(b, 0x30), U64(b, 0x38), U64(b, 0x40), U64(b, 0x48));
+        // Where TriageOptions is ffffffff all of them are 0 [DUMP], and a system without commit there is none.
+        return memory.Committed == 0 ? null : memory;
+    }
+
+    private static ulong U64(ReadOnlySpan<byte> block, int offset) => BinaryPrimitives.ReadUInt64LittleEndian(block[offset..]);
 
     private TargetModule? MakeModule(string path, ReadOnlySpan<byte> entry, IMemory memory)
     {

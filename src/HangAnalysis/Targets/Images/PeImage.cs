@@ -35,6 +35,9 @@ public enum ImageDirectoryKind
     /// <summary>Exported names.</summary>
     Export = 0,
 
+    /// <summary>Imported names.</summary>
+    Import = 1,
+
     /// <summary>Resources.</summary>
     Resource = 2,
 
