@@ -78,6 +78,22 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "stor")]
     public static int Stor(nint client, byte* arguments) => Run("stor", client, arguments);
 
+    /// <summary><c>!crashwhy</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "crashwhy")]
+    public static int CrashWhy(nint client, byte* arguments) => Run("crashwhy", client, arguments);
+
+    /// <summary><c>!rules</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "rules")]
+    public static int Rules(nint client, byte* arguments) => Run("rules", client, arguments);
+
+    /// <summary><c>!mem</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "mem")]
+    public static int Mem(nint client, byte* arguments) => Run("mem", client, arguments);
+
+    /// <summary><c>!poolwho</c></summary>
+    [UnmanagedCallersOnly(EntryPoint = "poolwho")]
+    public static int PoolWho(nint client, byte* arguments) => Run("poolwho", client, arguments);
+
     /// <summary><c>!dumpcheck</c></summary>
     [UnmanagedCallersOnly(EntryPoint = "dumpcheck")]
     public static int DumpCheck(nint client, byte* arguments) => Run("dumpcheck", client, arguments);

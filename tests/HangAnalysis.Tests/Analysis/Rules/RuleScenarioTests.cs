@@ -20,7 +20,7 @@ public class RuleScenarioTests
     [TestCase("logoff-hang", "10.0.19041", "trend-real-time-scan", "held by TmXPFlt.sys: TmXPFlt+0x1bce3 in thread ")]
     [TestCase("lazy-writer-cycle", "10.0.17763", "winfsp-cache-deadlock", "frame nt!CcCanIWriteStream+0x4a8 of the thread in the circle ")]
     [TestCase("rundown-filter", "10.0.14393", "minifilter-unregister-rundown", "frame FLTMGR!FltUnregisterFilter+0x1c2 of the root thread ")]
-    [TestCase("smb1-attack", "10.0.14393", "ms17-010", "frame srv!SrvOs2FeaToNt+0x48 of the crash")]
+    [TestCase("smb1-attack", "10.0.14393", "ms17-010", "frame srv!SrvOs2FeaToNt+0x48 of the faulting thread")]
     public void A_known_issue_is_told_with_what_shows_it(string scenario, string layout, string id, string found)
     {
         using ForgedFolder forged = new(scenario, layout);
