@@ -54,6 +54,13 @@ internal static class CommandLines
             "!tl", "!tl /q", "!tl /json", "!tl -z", "!tl -b", "!tl svchost", "!tl -s 0", "!tl -s none", "!tl -s x",
             "!tl -sort Thr", "!tl -sort nothing", "!tl -mem", "!tl -mem -sort Commit /json", "!tl -proc", "!tl -v /json",
             "!tl -mem -proc", "!tl a b",
+            "!crashwhy", "!crashwhy -v", "!crashwhy /q", "!crashwhy /json", "!crashwhy now",
+            "!rules", "!rules /q", "!rules /json", "!rules -m", "!rules -m /json", "!rules ms17-010", "!rules nothing",
+            "!rules -add nothing.json", "!stor", "!stor -v", "!stor /q", "!stor /json", "!stor zzz", "!stor 123456789",
+            "!mem", "!mem -n 2", "!mem /q", "!mem /json", "!mem -n x", "!mem now",
+            "!poolwho", "!poolwho -np", "!poolwho -p -n 3", "!poolwho -sort live", "!poolwho -sort nothing", "!poolwho Leak",
+            "!poolwho /q", "!poolwho /json", "!poolwho -tags nothing.txt", "!poolwho toolong",
+            "!dumpcheck", "!dumpcheck /q", "!dumpcheck /json", "!dumpcheck now",
             "!HangAnalysis.us -cpu",
         ];
         if (process is not null)
