@@ -92,6 +92,8 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     {
         if (Description is { HoldsPages: true, Architecture: Architecture.X86 })
             return OpenAddressSpace32(directoryTableBase);
+        if (Description is { HoldsPages: true, Architecture: Architecture.Arm64 })
+            return new ProcessMemory(_physical, new Arm64PageTables(_physical, directoryTableBase));
         if (!Description.HoldsPages || Description.Architecture != Architecture.X64)
             return KernelMemory;
         if (_levels == 0)

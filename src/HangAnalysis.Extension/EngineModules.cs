@@ -16,7 +16,7 @@ internal static class EngineModules
     public static List<TargetModule> Read(
         EngineConnection engine, TargetDescription description, IMemory memory, List<string> damage)
     {
-        if (description.HoldsPages && description.Architecture is Architecture.X64 or Architecture.X86)
+        if (description.HoldsPages)
         {
             bool is32Bit = memory.PointerSize == sizeof(uint);
             ulong head = Narrow(memory, engine.Spaces.ReadDebuggerData(LoadedModuleListAddress));

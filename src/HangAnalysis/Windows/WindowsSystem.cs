@@ -59,10 +59,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
         Clock = new SystemClock(Session);
         _threadReader = new ThreadReader(Session, Clock);
         _processReader = new ProcessReader(Session, _threadReader);
-        if (target.Description.Architecture is not (Architecture.X64 or Architecture.X86))
-            Session.AddUnknown("who waits for whom",
-                $"whole-system analysis of {target.Description.Architecture.ToString().ToLowerInvariant()} dumps is not there yet");
-        else if (target.Description.HoldsPages)
+        if (target.Description.HoldsPages)
             ReadSystem(progress);
         else
             ReadCrashOnly();

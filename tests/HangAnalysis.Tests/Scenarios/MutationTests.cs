@@ -36,17 +36,11 @@ public class MutationTests
 
     [TestCaseSource(nameof(BatchNumbers))]
     [Parallelizable(ParallelScope.Self)]
-    public void Damaged_dumps_of_x86_are_answered_or_refused_in_one_line(int batch)
-    {
-        const int Mutations32 = 2000;
-        using ForgedFolder forged = new("small", "x86:6.1.7601");
-        byte[] original = File.ReadAllBytes(forged.DumpPath);
-        for (int seed = batch; seed < Mutations32; seed += Batches)
-        {
-            File.WriteAllBytes(forged.DumpPath, Mutate(original, new Random(seed)));
-            AssertAnswered(forged.DumpPath, $"x86 dump seed {seed}");
-        }
-    }
+    public void Damaged_dumps_of_x86_are_answered_or_refused_in_one_line(int batch) => AnswersDamaged("x86:6.1.7601", batch);
+
+    [TestCaseSource(nameof(BatchNumbers))]
+    [Parallelizable(ParallelScope.Self)]
+    public void Damaged_dumps_of_arm64_are_answered_or_refused_in_one_line(int batch) => AnswersDamaged("arm64:22000", batch);
 
     [TestCaseSource(nameof(BatchNumbers))]
     [Parallelizable(ParallelScope.Self)]
@@ -94,6 +88,18 @@ public class MutationTests
         {
             File.WriteAllBytes(forged.DumpPath, Mutate(original, new Random(seed)));
             AssertAnswered(forged.DumpPath, $"small dump seed {seed}");
+        }
+    }
+
+    private static void AnswersDamaged(string layout, int batch)
+    {
+        const int Mutations = 2000;
+        using ForgedFolder forged = new("small", layout);
+        byte[] original = File.ReadAllBytes(forged.DumpPath);
+        for (int seed = batch; seed < Mutations; seed += Batches)
+        {
+            File.WriteAllBytes(forged.DumpPath, Mutate(original, new Random(seed)));
+            AssertAnswered(forged.DumpPath, $"{layout} seed {seed}");
         }
     }
 

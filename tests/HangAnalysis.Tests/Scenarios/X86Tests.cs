@@ -66,24 +66,7 @@ public class X86Tests
     [TestCase("idle", "5.1.2600")]
     public void Every_waiting_threads_stack_is_the_one_that_was_written(string scenario, string layout)
     {
-        SystemBuilder builder = ScenarioSet.Build(scenario, KernelLayout.BuiltIn(layout));
-        using ForgedFolder forged = new(builder);
-        using CommandSession session = forged.Open();
-        int whole = 0;
-
-        foreach (ThreadBuilder truth in builder.Threads)
-        {
-            if (truth.Frames is null || session.System.FindThread(truth.Address) is not
-                { Activity: ThreadActivity.Waiting, StackResident: true } thread)
-                continue;
-            StackFacts stack = session.System.GetStack(thread);
-            Assert.That(stack.Frames.Select(f => f.InstructionPointer), Is.EqualTo(truth.Frames.Frames.Select(f => f.Address)),
-                $"thread {truth.Tid:x}: {stack.EndNote}");
-            Assert.That(stack.Frames.Select(f => f.Certainty), Is.All.EqualTo(Certainty.Proven), $"thread {truth.Tid:x}");
-            Assert.That(stack.Frames.Where(f => f.Symbol is not null).Select(f => f.Symbol),
-                Has.None.Contains("@"), "decorations are not shown");
-            whole++;
-        }
+        int whole = ForgedStacks.AssertEqual(scenario, layout);
 
         Assert.That(whole, Is.GreaterThan(scenario == "idle" ? 100 : 1));
     }

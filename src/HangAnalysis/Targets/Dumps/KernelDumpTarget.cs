@@ -139,6 +139,8 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource, IBlockSource
             new PagedMemory(physical, new X64PageTables(physical, directoryTableBase, _levels), ProcessCacheEntries),
         ({ } physical, Architecture.X86) =>
             new PagedMemory(physical, TablesOf32(physical, directoryTableBase, _header.Pae), ProcessCacheEntries, is32Bit: true),
+        ({ } physical, Architecture.Arm64) =>
+            new PagedMemory(physical, new Arm64PageTables(physical, directoryTableBase), ProcessCacheEntries),
         _ => KernelMemory,
     };
 

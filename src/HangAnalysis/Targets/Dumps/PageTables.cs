@@ -145,7 +145,7 @@ internal sealed class X86PageTables(IPhysicalMemory physical, ulong directoryTab
 /// Windows uses one root page for both halves of the address space (seen in a real small dump: TTBR1 = TTBR0 + 0x800,
 /// T0SZ = T1SZ = 17), so that bits 39 to 47 of any address index it as on x64.
 /// </remarks>
-internal sealed class Arm64PageTables(PhysicalPages physical, ulong directoryTableBase) : PageTables
+internal sealed class Arm64PageTables(IPhysicalMemory physical, ulong directoryTableBase) : PageTables
 {
     private const ulong PageNumberMask = 0x0000_ffff_ffff_f000;
 
