@@ -121,7 +121,7 @@ internal sealed class PoolWhoCommand : ICommand
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
             {
-                throw new CommandUsageException($"!poolwho: {exception.Message}", exception);
+                throw new CommandUsageException($"!poolwho: {path}: {FileErrorText.Of(exception)}", exception);
             }
         }
         string? folder = Path.GetDirectoryName(Environment.ProcessPath);

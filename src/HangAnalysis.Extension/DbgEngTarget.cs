@@ -13,7 +13,7 @@ namespace HangAnalysis.Extension;
 /// of the dump file is read by ourselves, because the engine does not tell the contexts and the times in it exactly; where
 /// that cannot be done (live targets, dumps inside of archives) the engine describes the target.
 /// </remarks>
-internal sealed class DbgEngTarget : ITarget, ICrashSource
+internal sealed class DbgEngTarget : ITarget, ICrashSource, IBlockSource
 {
     private const uint LoadedModuleListAddress = 72; // DEBUG_DATA_PsLoadedModuleListAddr
     private const uint ActiveProcessHeadAddress = 80; // DEBUG_DATA_PsActiveProcessHeadAddr
@@ -30,6 +30,8 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
     private readonly ProcessorContexts _contexts;
     private readonly CpuContext? _headerContext;
     private readonly ulong _moduleList;
+    private readonly DebuggerData? _data;
+    private readonly SmallDumpParts _parts;
     private int _levels;
 
     public DbgEngTarget(EngineConnection engine, CancellationToken cancellation)
@@ -41,12 +43,13 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
         _moduleList = ReadDebuggerData(LoadedModuleListAddress);
         string? path = engine.Client.GetDumpFile();
         List<string> damage = [];
-        (DumpHeader? header, SmallDumpMemory? smallMemory) = ReadHeader(path);
+        DumpHeader? header = ReadHeader(path);
         _headerContext = header?.Context;
-        DebuggerData? data = header is null ? null : DebuggerData.Read(KernelMemory, header.KdDebuggerDataBlock);
+        _data = header is null ? null : DebuggerData.Read(KernelMemory, header.KdDebuggerDataBlock);
+        _parts = header is { DumpType: DumpType.Triage } ? ReadParts(path!, header, _data) : SmallDumpParts.None;
         Description = header is null ? EngineDescription.Create(engine, path, KernelMemory, damage)
-            : DumpDescription.Create(header, path!, data, KernelMemory, damage);
-        Description.SmallDumpMemory = smallMemory;
+            : DumpDescription.Create(header, path!, _data, KernelMemory, damage);
+        Description.SmallDumpMemory = _parts.Memory;
         KernelModules = EngineModules.Read(engine, Description, KernelMemory, damage);
         if (KernelModules.Count == 0)
             damage.Add("no module could be read");
@@ -59,7 +62,7 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
             new KernelAnchors(_moduleList, ReadDebuggerData(ActiveProcessHeadAddress),
                 header?.KdDebuggerDataBlock ?? 0),
             cancellation, OpenedByEngine);
-        _contexts = new ProcessorContexts(KernelMemory, Description.Architecture, data, KernelModules, _symbols);
+        _contexts = new ProcessorContexts(KernelMemory, Description.Architecture, _data, KernelModules, _symbols);
     }
 
     /// <inheritdoc/>
@@ -76,6 +79,12 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
 
     /// <inheritdoc/>
     public ulong CurrentThread { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<(ulong Address, uint Size)> Blocks => _parts.Blocks;
+
+    /// <inheritdoc/>
+    public ProcessorIdentity? ReadProcessorIdentity() => _parts.ReadIdentity(KernelMemory, _data);
 
     /// <summary>Whether the kernel has symbols with types; without them nearly nothing can be found.</summary>
     public bool HasKernelSymbols
@@ -161,19 +170,32 @@ internal sealed class DbgEngTarget : ITarget, ICrashSource
             : MostPages;
     }
 
-    private static (DumpHeader? Header, SmallDumpMemory? Memory) ReadHeader(string? path)
+    private static DumpHeader? ReadHeader(string? path)
     {
         if (path is null)
-            return default;
+            return null;
         try
         {
             using DumpFile file = DumpFile.Open(path);
-            DumpHeader header = DumpHeader.Read(file, path);
-            return (header, header.DumpType == DumpType.Triage ? TriageDump.ReadMemory(file, header) : null);
+            return DumpHeader.Read(file, path);
         }
         catch (DumpFormatException)
         {
-            return default;
+            return null;
+        }
+    }
+
+    /// <summary>What the engine does not tell of a small dump. Damage is told by the engine, and by what is missing then.</summary>
+    private static SmallDumpParts ReadParts(string path, DumpHeader header, DebuggerData? data)
+    {
+        try
+        {
+            using DumpFile file = DumpFile.Open(path);
+            return SmallDumpParts.Read(file, header, TriageDump.Read(file, header, path, []), data);
+        }
+        catch (DumpFormatException)
+        {
+            return SmallDumpParts.None;
         }
     }
 

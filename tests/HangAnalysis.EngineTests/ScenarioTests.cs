@@ -139,7 +139,7 @@ public partial class ScenarioTests(ForgedCase forged)
         Assert.That(_links, Has.All.Match(@"^(!HangAnalysis\.(us -p|t|p|lt|lpcchain|lpcwait|lpcports|msg|why|owners|stor) [0-9a-f]{16}" +
             @"|!HangAnalysis\.us -stats [0-9a-f]{16} (-k|-p [0-9a-f]{16})( -(w|b|(wr|s) [A-Za-z,]+))*" +
             @"|!HangAnalysis\.(us -k|us -cpu|deadlocks|cpus|irps|workers|mods \w+)|!HangAnalysis\.hangwhy( -v| -all)?" +
-            @"|!HangAnalysis\.(crashwhy( -v)?|mem|stor( [0-9a-f]{16})?|dumpcheck|poolwho( [\w ]{1,4})?|rules( -m| [a-z0-9-]+)?)" +
+            @"|!HangAnalysis\.(crashwhy( -v)?|mem|stor( [0-9a-f]{16})?|dumpcheck( /q)?|poolwho( ""[^""]{1,4}"")?|rules( -m| [a-z0-9-]+)?)" +
             @"|!process [0-9a-f]{16} [17]" +
             @"|(dt nt!_[A-Z_]+[0-9]?|lm v a) (0x)?[0-9a-f]{16}( [A-Za-z]+)*|dq 0x[0-9a-f]{16} L1|dt ntdll!_RTL_CRITICAL_SECTION 0x[0-9a-f]{16})$"));
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HangAnalysis.Model;
 
 namespace HangAnalysis.Analysis.Rules;
 
@@ -60,7 +61,7 @@ internal static class RuleFile
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException
             or NotSupportedException)
         {
-            throw new RuleFileException($"{path}: {exception.Message}", exception);
+            throw new RuleFileException($"{path}: {FileErrorText.Of(exception)}", exception);
         }
     }
 

@@ -37,9 +37,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource, IBlockSource
     private readonly ProcessorContexts _contexts;
     private readonly int _levels = 4;
     private readonly DebuggerData? _data;
-
-    /// <summary>File offset of the raw KPRCB of a small dump; 0 in others.</summary>
-    private readonly uint _processorBlock;
+    private readonly SmallDumpParts _parts = SmallDumpParts.None;
 
     private KernelDumpTarget(DumpFile file, string path, DumpOpenOptions options)
     {
@@ -67,8 +65,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource, IBlockSource
         {
             TriageDump triage = TriageDump.Read(file, _header, path, damage);
             (KernelMemory, data, CurrentThread) = OpenTriageMemory(file, _header, triage);
-            Blocks = [.. triage.Blocks.Select(b => (b.Address, b.Size))];
-            _processorBlock = triage.ProcessorBlockOffset;
+            _parts = SmallDumpParts.Read(file, _header, triage, data);
             modules = triage.ReadDrivers(KernelMemory, damage);
             unloaded = triage.ReadUnloaded();
         }
@@ -78,7 +75,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource, IBlockSource
         if (modules.Count == 0)
             damage.Add("no module could be read");
         Description = DumpDescription.Create(_header, path, data, KernelMemory, damage);
-        Description.SmallDumpMemory = holdsPages ? null : TriageDump.ReadMemory(file, _header);
+        Description.SmallDumpMemory = _parts.Memory;
         SymbolPath symbolPath = WithFolder(path, Symbols.SymbolPath.Parse(options.SymbolPath));
         foreach (string warning in symbolPath.Warnings)
             options.Warn?.Invoke(warning);
@@ -105,7 +102,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource, IBlockSource
     public ulong CurrentThread { get; }
 
     /// <inheritdoc/>
-    public IReadOnlyList<(ulong Address, uint Size)> Blocks { get; } = [];
+    public IReadOnlyList<(ulong Address, uint Size)> Blocks => _parts.Blocks;
 
     /// <summary>Ends searches for symbols; a host gives a new one after it has cancelled the last.</summary>
     public CancellationToken Cancellation
@@ -171,22 +168,7 @@ public sealed class KernelDumpTarget : ITarget, ICrashSource, IBlockSource
 
     /// <inheritdoc/>
     /// <remarks>A small dump holds the block of the processor that crashed, a larger one those of all.</remarks>
-    public ProcessorIdentity? ReadProcessorIdentity()
-    {
-        if (_data is not { OffsetPrcbCpuType: not 0 } data)
-            return null;
-        if (_processorBlock != 0)
-            return ProcessorIdentity.FromBlock(
-                _file.ReadBytes((long)_processorBlock + data.OffsetPrcbCpuType, ProcessorIdentity.TypeLength),
-                _file.ReadBytes((long)_processorBlock + data.OffsetPrcbVendorString, ProcessorIdentity.VendorLength));
-        Span<byte> type = stackalloc byte[ProcessorIdentity.TypeLength];
-        Span<byte> vendor = stackalloc byte[ProcessorIdentity.VendorLength];
-        if (!KernelMemory.TryReadPointer(data.KiProcessorBlock, out ulong block)
-            || !KernelMemory.TryRead(block + data.OffsetPrcbCpuType, type))
-            return null;
-        return ProcessorIdentity.FromBlock(type,
-            KernelMemory.TryRead(block + data.OffsetPrcbVendorString, vendor) ? vendor : default);
-    }
+    public ProcessorIdentity? ReadProcessorIdentity() => _parts.ReadIdentity(KernelMemory, _data);
 
     /// <inheritdoc/>
     public void Dispose()
