@@ -35,6 +35,7 @@ internal sealed class CrashWhyDocument(CommandSession session, CrashFacts? facts
             AddFault(fault);
         AddStacks(facts);
         HangWhyCommand.AddEvidence(_document, facts.Evidence, System);
+        KnownIssueDocument.Add(_document, session.Verdict, session, isVerbose);
         HangWhyCommand.AddLabelled(_document, "Ruled out", [.. facts.RuledOut.Select(r => (r.What, r.Why))], int.MaxValue);
         List<(string, string)> unknown =
         [

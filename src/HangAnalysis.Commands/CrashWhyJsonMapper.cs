@@ -51,6 +51,7 @@ internal static class CrashWhyJsonMapper
                 s.Title, s.Thread is null ? null : VerdictJsonMapper.Hex(s.Thread.Address.Value),
                 [.. s.Stack.Frames.Select(VerdictJsonMapper.Map)]))],
             Evidence = [.. facts.Evidence.Select(e => new EvidenceJson(e.Label, e.Text.ToString()))],
+            KnownIssues = session.HasKnownIssues ? [.. session.FindKnownIssues(session.Verdict).Select(RulesCommand.Map)] : null,
             RuledOut = [.. facts.RuledOut.Select(r => new ReasonJson(r.What, r.Why))],
             Unknown = [.. facts.Unknown.Select(u => new ReasonJson(u.What, u.Why))],
             Advice = facts.Advice,

@@ -15,7 +15,7 @@ public sealed record SystemInventory
     /// <summary>Modules that had been unloaded.</summary>
     public IReadOnlyList<ListedModule> UnloadedModules { get; init; } = [];
 
-    /// <summary>Memory by the tag of who asked for it; empty where that is not counted, or not read yet.</summary>
+    /// <summary>Memory by the tag of who asked for it; empty where that is not counted, or not in the dump.</summary>
     public IReadOnlyList<TaggedMemory> PoolTags { get; init; } = [];
 }
 

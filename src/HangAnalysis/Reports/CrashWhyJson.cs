@@ -104,6 +104,9 @@ public sealed record CrashWhyJson
     /// <summary>What shows it.</summary>
     public IReadOnlyList<EvidenceJson>? Evidence { get; init; }
 
+    /// <summary>Published problems that fit, as in the verdict; null where no rules are looked at.</summary>
+    public IReadOnlyList<KnownIssueJson>? KnownIssues { get; init; }
+
     /// <summary>What was looked at and does not explain it.</summary>
     public IReadOnlyList<ReasonJson>? RuledOut { get; init; }
 
