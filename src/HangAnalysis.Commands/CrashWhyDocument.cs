@@ -56,7 +56,7 @@ internal sealed class CrashWhyDocument(CommandSession session, CrashFacts? facts
         List<string> commands = [];
         if (facts.Stop.IsForced || facts.Blame.Cause == CrashCause.Forced)
             commands.Add("!hangwhy");
-        commands.AddRange(facts.Commands);
+        commands.AddRange(facts.Commands.Where(c => !commands.Contains(c)));
         if (facts.Blame.Module is { } module)
             commands.Add($"!mods {module.Name}");
         if (commands.Count == 0)
