@@ -70,10 +70,10 @@ internal sealed class DeviceStackReader
     public DeviceNode? Node(ulong physicalDevice)
     {
         IMemory memory = _system.Session.Memory;
-        if (!_extension.IsPresent || !_node.IsPresent || !KernelSession.IsKernelObject(physicalDevice)
+        if (!_extension.IsPresent || !_node.IsPresent || !_system.Session.IsObject(physicalDevice)
             || !memory.TryReadPointer(physicalDevice + (ulong)_extension.Offset, out ulong extension)
-            || !KernelSession.IsKernelObject(extension)
-            || !memory.TryReadPointer(extension + (ulong)_node.Offset, out ulong node) || !KernelSession.IsKernelObject(node))
+            || !_system.Session.IsObject(extension)
+            || !memory.TryReadPointer(extension + (ulong)_node.Offset, out ulong node) || !_system.Session.IsObject(node))
             return null;
         return new DeviceNode(node, Text(node, _instancePath), Text(node, _service));
     }

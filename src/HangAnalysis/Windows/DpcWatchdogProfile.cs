@@ -48,7 +48,7 @@ internal sealed class DpcWatchdogProfile(WindowsSystem system)
     public IReadOnlyList<(ModuleFacts Module, FrameFacts Frame, int Count)> Modules { get; private set; } = [];
 
     /// <summary>Whether the block that the stop names is one.</summary>
-    public bool IsBlock(ulong block) => KernelSession.IsKernelAddress(block)
+    public bool IsBlock(ulong block) => system.Session.IsKernel(block)
         && _memory.TryReadUInt32(block, out uint signature) && signature == BlockSignature;
 
     /// <summary>Reads the stacks of one processor.</summary>
@@ -66,7 +66,7 @@ internal sealed class DpcWatchdogProfile(WindowsSystem system)
             (offset, length) = (recorded, bytes);
         else if (!array.IsPresent)
             return "this kernel keeps none, or its symbols do not say where";
-        if (!_memory.TryReadPointer(prcb + (ulong)offset, out ulong start) || !KernelSession.IsKernelObject(start))
+        if (!_memory.TryReadPointer(prcb + (ulong)offset, out ulong start) || !system.Session.IsObject(start))
             return "the processor has none";
         ulong end = 0;
         if (next.IsPresent)

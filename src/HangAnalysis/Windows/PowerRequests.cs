@@ -76,7 +76,7 @@ internal sealed class PowerRequests
     public List<PowerWorker> Workers { get; } = [];
 
     /// <summary>Whether an address holds the triage block of a stop that carries one.</summary>
-    public bool IsBlock(ulong block) => KernelSession.IsKernelAddress(block)
+    public bool IsBlock(ulong block) => _session.IsKernel(block)
         && _memory.TryReadUInt16(block, out ushort signature) && signature == Signature
         && _memory.TryReadUInt16(block + sizeof(ushort), out ushort revision) && revision is >= 1 and <= LatestRevision;
 
@@ -89,9 +89,9 @@ internal sealed class PowerRequests
             _memory.TryReadPointer(block + (ulong)_pointer, out irps);
             _memory.TryReadPointer(block + 2 * (ulong)_pointer, out threads);
         }
-        if (!KernelSession.IsKernelObject(irps))
+        if (!_session.IsObject(irps))
             _session.TryGetAddress("PopIrpList", out irps);
-        if (!KernelSession.IsKernelObject(threads))
+        if (!_session.IsObject(threads))
             _session.TryGetAddress("PopIrpThreadList", out threads);
         foreach (ulong entry in Collect(irps, "pending power requests"))
             if (ReadRequest(entry) is { } request)
@@ -121,7 +121,7 @@ internal sealed class PowerRequests
     private List<ulong> Collect(ulong head, string what)
     {
         List<ulong> entries = [];
-        if (!KernelSession.IsKernelObject(head))
+        if (!_session.IsObject(head))
             return entries;
         if (LinkedList.Collect(_memory, head, Most, entries) is { } problem)
             _session.AddUnknown($"some {what}", $"their list is damaged: {problem}");
@@ -133,7 +133,7 @@ internal sealed class PowerRequests
         ulong irpAt = entry + (_irp.IsPresent ? (ulong)_irp.Offset : 2 * (ulong)_pointer);
         ulong pdoAt = entry + (_pdo.IsPresent ? (ulong)_pdo.Offset : 3 * (ulong)_pointer);
         if (!_memory.TryReadPointer(irpAt, out ulong irp) || !_memory.TryReadPointer(pdoAt, out ulong pdo)
-            || !KernelSession.IsKernelObject(irp))
+            || !_session.IsObject(irp))
             return null;
         ulong current = 0;
         if (_current.IsPresent)

@@ -457,7 +457,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     {
         if (FindThread(address) is { } known)
             return known;
-        if (!KernelSession.IsKernelObject(address) || !_threadReader.OwningProcess.IsPresent || !Session.Memory.TryReadPointer(
+        if (!Session.IsObject(address) || !_threadReader.OwningProcess.IsPresent || !Session.Memory.TryReadPointer(
                 address + (ulong)_threadReader.OwningProcess.Offset, out ulong processAddress))
             return null;
         ProcessFacts? process = FindProcess(processAddress) ?? _processReader.Read(processAddress);

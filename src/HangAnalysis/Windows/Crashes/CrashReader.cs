@@ -118,7 +118,7 @@ internal static class CrashReader
     /// </summary>
     private static void TellNamedDriver(CrashCase crash)
     {
-        if (!crash.Session.TryReadPointerVariable("KiBugCheckDriver", out ulong text) || !KernelSession.IsKernelObject(text)
+        if (!crash.Session.TryReadPointerVariable("KiBugCheckDriver", out ulong text) || !crash.Session.IsObject(text)
             || UnicodeStrings.Read(crash.Session.Memory, text) is not { Length: > 0 } name)
             return;
         crash.Tell("Named", Phrase.Of($"the kernel named {name} on the blue screen: a hint, no proof"));

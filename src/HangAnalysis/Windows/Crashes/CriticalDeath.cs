@@ -27,7 +27,7 @@ internal static class CriticalDeath
     public static void ExamineTermination(CrashCase crash)
     {
         bool isThread = crash.P(1) == 6;
-        string? image = ReadText(crash.Session.Memory, crash.P(3)), message = ReadText(crash.Session.Memory, crash.P(4));
+        string? image = ReadText(crash.Session, crash.P(3)), message = ReadText(crash.Session, crash.P(4));
         crash.Name(1, "what ended", Phrase.Of(isThread ? "a thread" : crash.P(1) == 3 ? "a process" : "not documented"));
         crash.Name(2, isThread ? "thread that ended" : "process that ended");
         crash.Name(3, "name of its image", image is null ? null : Phrase.Of(image));
@@ -122,14 +122,14 @@ internal static class CriticalDeath
         StructLayout layout = session.Types.Get(type);
         FieldSlot slot = layout.Optional(field);
         byte[] bytes = new byte[layout.Size];
-        return slot.IsPresent && KernelSession.IsKernelObject(address) && session.Memory.TryRead(address, bytes) ? (uint)slot.Read(bytes) : null;
+        return slot.IsPresent && session.IsObject(address) && session.Memory.TryRead(address, bytes) ? (uint)slot.Read(bytes) : null;
     }
 
     /// <summary>A text of single-byte characters that ends with a zero; null where it is none.</summary>
-    private static string? ReadText(IMemory memory, ulong address)
+    private static string? ReadText(KernelSession session, ulong address)
     {
         Span<byte> bytes = stackalloc byte[MostCharacters];
-        int read = KernelSession.IsKernelAddress(address) ? memory.Read(address, bytes) : 0;
+        int read = session.IsKernel(address) ? session.Memory.Read(address, bytes) : 0;
         int end = bytes[..read].IndexOf((byte)0);
         // The kernel's own message ends its line.
         ReadOnlySpan<byte> text = bytes[..Math.Max(end, 0)].TrimEnd("\r\n"u8);

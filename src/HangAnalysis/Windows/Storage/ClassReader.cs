@@ -64,7 +64,7 @@ internal sealed class ClassReader
     private List<TransferFacts> ReadTransfers(ulong device, ulong data)
     {
         List<TransferFacts> transfers = [];
-        if (_packets is not { } list || _packetLink is not { } link || _packet.Length == 0 || !KernelSession.IsKernelObject(data))
+        if (_packets is not { } list || _packetLink is not { } link || _packet.Length == 0 || !_session.IsObject(data))
             return transfers;
         _entries.Clear();
         if (LinkedList.Collect(_session.Memory, data + (ulong)list, MostPackets, _entries) is { } problem)

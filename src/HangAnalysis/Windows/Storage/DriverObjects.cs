@@ -76,7 +76,7 @@ internal sealed class DriverObjects
     /// <summary>Whether requests to a driver are taken by functions of an image: of a port driver in its miniports' names.</summary>
     public bool IsServedBy(ulong driver, TargetModule image)
     {
-        if (!_majors.IsPresent || !KernelSession.IsKernelObject(driver))
+        if (!_majors.IsPresent || !_session.IsObject(driver))
             return false;
         // IRP_MJ_MAXIMUM_FUNCTION of wdm.h is 27.
         const int Functions = 28;
@@ -89,7 +89,7 @@ internal sealed class DriverObjects
 
     /// <summary>What a driver keeps of a device; 0 where nothing.</summary>
     public ulong ExtensionOf(ulong device) =>
-        _extension.IsPresent && Pointer(device, _extension, out ulong extension) && KernelSession.IsKernelObject(extension)
+        _extension.IsPresent && Pointer(device, _extension, out ulong extension) && _session.IsObject(extension)
             ? extension : 0;
 
     /// <summary>The whole name of an object, such as <c>\Device\Harddisk0\DR0</c>; null where it has none.</summary>
@@ -116,19 +116,19 @@ internal sealed class DriverObjects
         // The name's record lies before the header; its own text is found by the same way in ObjectNames.
         FieldSlot body = _session.Types.Get("_OBJECT_HEADER").Optional("Body");
         FieldSlot mask = _session.Types.Get("_OBJECT_HEADER").Optional("InfoMask");
-        if (!body.IsPresent || !mask.IsPresent || !_nameDirectory.IsPresent || !KernelSession.IsKernelObject(address)
+        if (!body.IsPresent || !mask.IsPresent || !_nameDirectory.IsPresent || !_session.IsObject(address)
             || !_session.Memory.TryReadByte(address - (ulong)body.Offset + (ulong)mask.Offset, out byte bits))
             return 0;
         ulong creator = (bits & 1) != 0 ? (ulong)_session.Types.Get("_OBJECT_HEADER_CREATOR_INFO").Size : 0;
         ulong record = address - (ulong)body.Offset - creator - (ulong)_nameSize;
         return _session.Memory.TryReadPointer(record + (ulong)_nameDirectory.Offset, out ulong directory)
-            && KernelSession.IsKernelObject(directory) ? directory : 0;
+            && _session.IsObject(directory) ? directory : 0;
     }
 
     private List<ulong> Entries(ulong directory)
     {
         List<ulong> objects = [];
-        if (!_buckets.IsPresent || !_chain.IsPresent || !_object.IsPresent || !KernelSession.IsKernelObject(directory)
+        if (!_buckets.IsPresent || !_chain.IsPresent || !_object.IsPresent || !_session.IsObject(directory)
             || _buckets.Size is <= 0 or > 4096)
             return objects;
         int step = _session.Memory.PointerSize;
@@ -136,9 +136,9 @@ internal sealed class DriverObjects
         for (int i = 0; i + step <= _buckets.Size; i += step)
         {
             _session.Memory.TryReadPointer(directory + (ulong)(_buckets.Offset + i), out ulong entry);
-            while (KernelSession.IsKernelObject(entry) && objects.Count < MostEntries && seen.Add(entry))
+            while (_session.IsObject(entry) && objects.Count < MostEntries && seen.Add(entry))
             {
-                if (Pointer(entry, _object, out ulong found) && KernelSession.IsKernelObject(found))
+                if (Pointer(entry, _object, out ulong found) && _session.IsObject(found))
                     objects.Add(found);
                 if (!Pointer(entry, _chain, out entry))
                     break;
@@ -150,10 +150,10 @@ internal sealed class DriverObjects
     private bool Pointer(ulong structure, FieldSlot field, out ulong value)
     {
         value = 0;
-        return KernelSession.IsKernelObject(structure)
+        return _session.IsObject(structure)
             && _session.Memory.TryReadPointer(structure + (ulong)field.Offset, out value);
     }
 
-    private bool IsType(ulong address, FieldSlot field, ulong type) => KernelSession.IsKernelObject(address)
+    private bool IsType(ulong address, FieldSlot field, ulong type) => _session.IsObject(address)
         && (!field.IsPresent || (_session.Memory.TryReadUInt16(address + (ulong)field.Offset, out ushort found) && found == type));
 }

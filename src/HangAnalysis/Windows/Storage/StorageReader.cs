@@ -185,7 +185,7 @@ public sealed class StorageReader
     {
         const ushort Device = 3, File = 5, Request = 6;
         IMemory memory = _system.Session.Memory;
-        if (!KernelSession.IsKernelObject(address) || !memory.TryReadUInt16(address, out ushort type))
+        if (!_system.Session.IsObject(address) || !memory.TryReadUInt16(address, out ushort type))
             return 0;
         switch (type)
         {
@@ -200,9 +200,9 @@ public sealed class StorageReader
                 FieldSlot real = types.Get("_VPB").Optional("RealDevice");
                 // A file of a mounted volume lies on the volume's device; the file system's own device is above nothing.
                 if (vpb.IsPresent && real.IsPresent && memory.TryReadPointer(address + (ulong)vpb.Offset, out ulong mounted)
-                    && KernelSession.IsKernelObject(mounted)
+                    && _system.Session.IsObject(mounted)
                     && memory.TryReadPointer(mounted + (ulong)real.Offset, out ulong volume)
-                    && KernelSession.IsKernelObject(volume))
+                    && _system.Session.IsObject(volume))
                     return volume;
                 return device.IsPresent && memory.TryReadPointer(address + (ulong)device.Offset, out ulong own) ? own : 0;
             default:
