@@ -26,6 +26,9 @@ if [ ! -e "$WINEPREFIX/system.reg" ]; then
     wineboot -i >/dev/null 2>&1
     wineserver -w
 fi
-# A program that finds a server running starts two seconds sooner. The server ends by itself after ten idle minutes.
-wineserver -p600 </dev/null >/dev/null 2>&1 || true
+# A program that finds a server running starts two seconds sooner. The server ends by itself after ten idle minutes. Wine's
+# services start with the first program and keep its output open for as long: whoever reads it to its end would wait for them.
+if wineserver -p600 </dev/null >/dev/null 2>&1; then
+    wine cmd /c exit </dev/null >/dev/null 2>&1 || true
+fi
 exec wine "$@" 2> >(grep -v -E 'wine32|multiarch|dpkg --add|apt-get install' >&2 || true)
