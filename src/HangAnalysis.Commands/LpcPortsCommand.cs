@@ -51,7 +51,7 @@ internal sealed class LpcPortsCommand : ICommand
         if (system.FindProcess(value) is null && ports.Find(value) is { } port)
             return One(session, port);
         // What has the address of the kernel's objects is no identifier.
-        if (value > uint.MaxValue && system.FindProcess(value) is null)
+        if (system.IsKernel(value) && system.FindProcess(value) is null)
             throw new CommandUsageException(
                 $"!lpcports: {value:x16} is neither a process nor a port that a connection's record names");
         return Of(session, session.FindProcess(arguments.Words[0]));

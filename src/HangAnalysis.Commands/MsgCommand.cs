@@ -46,8 +46,8 @@ internal sealed class MsgCommand : ICommand
     {
         WindowsSystem system = session.Windows;
         ulong value = session.ParseAddress(word);
-        // Identifiers of threads are small numbers, addresses of messages are the kernel's.
-        ThreadFacts? thread = system.FindThread(value) ?? (value <= uint.MaxValue ? session.FindThread(word) : null);
+        // Addresses of messages are the kernel's, and identifiers of threads small numbers.
+        ThreadFacts? thread = system.FindThread(value) ?? (system.IsKernel(value) ? null : session.FindThread(word));
         if (thread is not null)
         {
             MessageFacts? awaited = system.MessagePorts.FindAwaited(thread, out string? why);

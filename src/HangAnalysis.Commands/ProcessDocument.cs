@@ -216,7 +216,7 @@ internal static class ProcessDocument
         Span threads = Link($"!lt {address}"), stacks = Link($"!us -p {address}");
         Add(document, "Show", "threads ", threads, " · unique stacks ", stacks);
         // A small dump holds the thread that crashed and nothing that it is connected to.
-        Add(document, "", system.HoldsThreads
+        Add(document, "", system is { HoldsThreads: true, Words.PortCommand: not null }
             ? ["LPC port information ", Link($"!lpcports {address}"), " · ", Link($"!process {address} 7")]
             : [Link($"!process {address} 7")]);
     }

@@ -15,6 +15,9 @@ internal sealed class LpcWaits
     /// <summary>LPCP_THREAD_FLAG_IS_PORT and LPCP_THREAD_FLAG_NO_IMPERSONATION.</summary>
     private const ulong PortFlags = 3;
 
+    /// <summary>What chains call a message and a port.</summary>
+    internal const string MessageName = "LPC message", PortName = "LPC port";
+
     private readonly WindowsSystem _system;
     private readonly KernelSession _session;
     private readonly ObjectNames _names;
@@ -83,11 +86,11 @@ internal sealed class LpcWaits
     private void AddQueued(ObjectReference from, ulong message, uint number, string name, ulong connection, ProcessFacts? owner,
         string evidence)
     {
-        ObjectReference reference = new(ObjectKind.Message, message);
-        _graph.Add(from, reference,
-            Phrase.Of($"reply to LPC message {number:x}{name}, queued at port {new ObjectReference(ObjectKind.Port, connection)}"),
+        ObjectReference reference = new(ObjectKind.Message, message), port = new(ObjectKind.Port, connection);
+        _graph.Add(from, reference, Phrase.Of($"reply to LPC message {number:x}{name}, queued at port {port}"),
             Certainty.Proven, evidence);
-        _graph.Describe(new ObjectFacts(reference, "LPC message", null,
+        _graph.Describe(new ObjectFacts(port, PortName, null, null));
+        _graph.Describe(new ObjectFacts(reference, MessageName, null,
             owner is null ? Phrase.Of("its port's server is no process in the list") : null));
         if (owner is not null)
             _graph.Add(reference, ObjectReference.To(owner.Address), owner.HasExited

@@ -23,6 +23,7 @@ public sealed class MessagePorts
     private readonly Queue<ulong> _reached = [];
     private readonly HashSet<ulong> _seen = [];
     private readonly HashSet<ulong> _counted = [];
+    private readonly bool _hasLpc;
     private List<PortFacts>? _all;
     private List<MessageFacts>? _awaited;
 
@@ -32,11 +33,16 @@ public sealed class MessagePorts
         _reader = new AlpcReader(system.Session);
         _messages = new AlpcMessages(system, _reader, new ObjectNames(system.Session));
         _queues = new QueueReader(system);
+        _hasLpc = system.Session.Types.Get("_ETHREAD").Optional("LpcReplyMessageId").IsPresent;
         _waitEntry = system.Session.Types.Get("_ETHREAD").Optional("AlpcWaitListEntry");
     }
 
+    /// <summary>Whether the kernel's types describe messages and ports of ALPC.</summary>
+    public bool IsDescribed => _reader.IsKnown && _reader.KnowsPorts;
+
     /// <summary>Why nothing can be told of messages and ports; null where it can.</summary>
     public string? Absence => !_system.HoldsThreads ? "this kind of dump holds no messages and no ports"
+        : !_reader.IsKnown && _hasLpc ? "this system has LPC and not ALPC: who waits for whom is told by !lpcchain and !why"
         : !_reader.IsKnown ? "the kernel's symbols do not describe ALPC messages"
         : !_reader.KnowsPorts ? "the kernel's symbols do not describe ALPC ports"
         : null;

@@ -79,7 +79,7 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     }
 
     /// <inheritdoc/>
-    public SystemWords Words => WindowsWords.All;
+    public SystemWords Words => MessagePorts.IsDescribed ? WindowsWords.All : WindowsWords.WithoutPorts;
 
     /// <inheritdoc/>
     public bool HoldsThreads => Target.Description.HoldsPages;
@@ -188,6 +188,9 @@ public sealed class WindowsSystem : ISystemFacts, IInterruptible, IThreadStateNa
     private ProcessDetailsReader DetailsReader => _processDetails ??= new ProcessDetailsReader(Session);
 
     private ProgramReader Programs => _programs ??= new ProgramReader(Session, _userModules);
+
+    /// <summary>Whether an address as it is typed can be one of the kernel's, and is no identifier.</summary>
+    public bool IsKernel(ulong address) => Session.IsKernel(Session.Narrow(address));
 
     /// <inheritdoc/>
     public ThreadFacts? FindThread(ulong address) => _threadIndex.GetValueOrDefault(Session.Narrow(address));

@@ -30,4 +30,7 @@ internal static class WindowsWords
         PortCommand = "!lpcports",
         MessageChainCommand = "!lpcchain",
     };
+
+    /// <summary>The words of systems whose messages and ports no command shows by themselves: with LPC, or without its types.</summary>
+    public static SystemWords WithoutPorts { get; } = All with { MessageCommand = null, PortCommand = null };
 }

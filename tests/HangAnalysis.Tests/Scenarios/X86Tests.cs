@@ -81,7 +81,9 @@ public class X86Tests
         string text = ForgedFolder.Run(session, $"!t ffffffff{thread:x8}");
 
         Assert.That(text, Does.Contain($"{thread:x8}"));
-        Assert.That(text, Does.Not.Contain($"00000000{thread:x8}").And.Not.Contain("ffffffff8"));
+        Assert.That(text, Does.Not.Contain($"00000000{thread:x8}").And.Not.Match("(?<!0x)ffffffff8"));
+        // The debugger's own command takes a number with 0x as it stands.
+        Assert.That(text, Does.Contain($".thread /p /r 0xffffffff{thread:x8}; k"));
     }
 
     [Test]
