@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using HangAnalysis.Commands;
+using HangAnalysis.Reports;
 using HangAnalysis.Targets;
 using NUnit.Framework;
 
@@ -20,22 +21,24 @@ internal static partial class EngineModuleList
     {
         string[] parts = answer.Split("Unloaded modules:");
         Assert.That(session.Windows.Target.KernelModules.Select(m =>
-                $"{m.BaseAddress:x16} {m.BaseAddress + m.Size:x16} {m.Name}"),
+                $"{Hex(m.BaseAddress)} {Hex(m.BaseAddress + m.Size)} {m.Name}"),
             Is.EquivalentTo(Read(parts[0])));
-        Assert.That(session.Windows.Target.UnloadedModules.Select(m => $"{m.StartAddress:x16} {m.EndAddress:x16} {m.Name}"),
+        Assert.That(session.Windows.Target.UnloadedModules.Select(m => $"{Hex(m.StartAddress)} {Hex(m.EndAddress)} {m.Name}"),
             Is.EquivalentTo(parts.Length > 1 ? Read(parts[1]) : []));
         BugCheck stop = session.Description.BugCheck!;
         Match found = Stop().Match(answer);
         Assert.That(uint.Parse(found.Groups["code"].Value, NumberStyles.HexNumber, null), Is.EqualTo(stop.RawCode));
-        Assert.That(string.Join(' ', stop.Parameters.Select(p => $"{p:x16}")),
+        Assert.That(string.Join(' ', stop.Parameters.Select(Hex)),
             Is.EqualTo(found.Groups["parameters"].Value.Replace("`", "", StringComparison.Ordinal).Trim()));
+
+        string Hex(ulong value) => AddressText.Format(value, session.Windows.Target.KernelMemory.PointerSize == 4);
     }
 
     private static IEnumerable<string> Read(string list) => Module().Matches(list).Select(m =>
         $"{m.Groups["range"].Value.Replace("`", "", StringComparison.Ordinal)} " +
         m.Groups["name"].Value.Replace("a_31m__TmXPFlt", "TmXPFlt", StringComparison.Ordinal));
 
-    [GeneratedRegex(@"^(?<range>[0-9a-f]{8}`[0-9a-f]{8} [0-9a-f]{8}`[0-9a-f]{8})   (?<name>\S+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^(?<range>[0-9a-f]{8}(?:`[0-9a-f]{8})? [0-9a-f]{8}(?:`[0-9a-f]{8})?)   (?<name>\S+)", RegexOptions.Multiline)]
     private static partial Regex Module();
 
     [GeneratedRegex(@"^Bugcheck code (?<code>[0-9A-F]+)\nArguments (?<parameters>.*)$", RegexOptions.Multiline)]

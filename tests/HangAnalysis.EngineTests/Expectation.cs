@@ -38,12 +38,12 @@ internal static class Expectation
             ICommand command = CommandTable.Require(arguments);
             if (arguments.WantsHelp)
                 return Print(HelpCommand.Describe(command.Help), isDml);
-            CommandOutput output = command.Run(session, arguments);
+            CommandOutput output = session.Run(command, arguments);
             if (!arguments.Has("q") && !arguments.Has("json"))
                 return Print(output.Document, isDml);
             if (arguments.Has("q"))
                 foreach (ulong address in output.Addresses)
-                    writer.Write($"{address:x16}\n");
+                    writer.Write(AddressText.Format(address, output.Document.HasNarrowAddresses) + "\n");
             else
                 writer.Write(output.Json() + "\n");
         }

@@ -31,13 +31,41 @@ public sealed record ForgedCase(string Name, string Layout)
         ["hostile-names"] = "10.0.22000.2538",
     };
 
-    /// <summary>The sample, every scenario, and a server with many threads.</summary>
+    /// <summary>
+    /// Systems of other architectures: of each a hang, a request that stays, messages or locks of the kernel, and a crash; of x86
+    /// the kernels from XP on. And stops of x64 of each family.
+    /// </summary>
+    private static readonly ForgedCase[] s_others =
+    [
+        new("critical-process", "5.1.2600"),
+        new("notmyfault", "5.2.3790"),
+        new("mutant-deadlock", "5.2.3790"),
+        new("alpc-received", "6.0.6002"),
+        new("eresource-filter", "x86:6.1.7601"),
+        new("crash-triage", "x86:6.1.7601"),
+        new("stuck-io", "x86:10.0.19041"),
+        new("mutant-deadlock", "arm64:22000"),
+        new("alpc-received", "arm64:22000"),
+        new("eresource-filter", "arm64:22000"),
+        new("stop-116", "arm64:22000"),
+        new("crash-d1-freed", "10.0.17763.5933"),
+        new("crash-popcnt", "6.1.7601.24540"),
+        new("stop-124-memory", "10.0.19041.1466"),
+        new("stop-139-list", "10.0.20348.2529"),
+        new("power-irp-driver", "10.0.22000.318"),
+        new("dpc-watchdog-samples", "10.0.14393.4583"),
+        new("critical-killed", "6.3.9600.21620"),
+        new("forced-nmi", "10.0.18362.30"),
+    ];
+
+    /// <summary>The sample, every scenario, a server with many threads, other architectures, and stops.</summary>
     public static IEnumerable<ForgedCase> All =>
     [
         new(Sample, "10.0.14393.6343"),
         .. ScenarioSet.Names.Where(n => !n.StartsWith("threads-", StringComparison.Ordinal) && !n.StartsWith("locks-", StringComparison.Ordinal))
             .Select(n => new ForgedCase(n, s_layouts.GetValueOrDefault(n) ?? LayoutOf(n))),
         new("threads-400", "10.0.17763.5933"),
+        .. s_others,
     ];
 
     /// <summary>A kernel that stays the same whatever scenarios are added: golden files hold its addresses.</summary>
@@ -46,6 +74,9 @@ public sealed record ForgedCase(string Name, string Layout)
 
     /// <summary>The sample's dump.</summary>
     public static string SampleDump { get; } = Path.Combine(Repository.Root, "samples", "logoff-hang", "memory.dmp");
+
+    /// <summary>Name of the folder of what is kept of it.</summary>
+    public string Folder => Kernel.Architecture == Architecture.X64 ? Name : $"{Name}-{Layout.Replace(':', '-')}";
 
     /// <summary>Types and symbols that the kernel was forged with.</summary>
     public KernelLayout Kernel => KernelLayout.BuiltIn(Layout);

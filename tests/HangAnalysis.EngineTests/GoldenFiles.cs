@@ -54,7 +54,10 @@ public static class GoldenFiles
 
     /// <summary>The folder of a dump's files.</summary>
     public static string FolderOf(ForgedCase forged) =>
-        Path.Combine(Repository.Root, "tests", "HangAnalysis.EngineTests", "Golden", forged.Name);
+        Path.Combine(Repository.Root, "tests", "HangAnalysis.EngineTests", "Golden", forged.Folder);
+
+    /// <summary>Name under which the dump's kernel was linked: the engine tells it of a small dump.</summary>
+    public static string LinkedName(ForgedCase forged) => forged.Kernel.PointerSize == 4 ? "ntkrpamp.exe" : "ntkrnlmp.exe";
 
     /// <summary>The commands of a dump whose output is kept, and the names of the files without their end.</summary>
     public static IEnumerable<(string File, string Line)> Of(ForgedCase forged) =>

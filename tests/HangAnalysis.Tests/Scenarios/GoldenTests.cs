@@ -26,7 +26,7 @@ public class GoldenTests
                 string printed = CommandArguments.Parse(line) is { WantsHelp: true } arguments
                     ? ForgedFolder.Print(HelpCommand.Describe(CommandTable.Require(arguments).Help))
                     : ForgedFolder.Run(session, line);
-                Assert.That(InEngine(session, printed),
+                Assert.That(InEngine(forged, session, printed),
                     Is.EqualTo(File.ReadAllText(Path.Combine(GoldenFiles.FolderOf(forged), $"{file}.txt"))), $"{forged.Name}/{file}");
             }
         }
@@ -40,10 +40,10 @@ public class GoldenTests
     /// The files hold a placeholder for the dump's folder, and of a small dump, which lists the kernel by no name, the name that
     /// the engine knows.
     /// </summary>
-    private static string InEngine(CommandSession session, string text)
+    private static string InEngine(ForgedCase forged, CommandSession session, string text)
     {
         string folder = Path.GetDirectoryName(session.Description.Path)!;
         text = text.Replace(folder + "/", "{folder}", StringComparison.Ordinal);
-        return session.Description.HoldsPages ? text : text.Replace("ntoskrnl.exe", "ntkrnlmp.exe", StringComparison.Ordinal);
+        return session.Description.HoldsPages ? text : text.Replace("ntoskrnl.exe", GoldenFiles.LinkedName(forged), StringComparison.Ordinal);
     }
 }
