@@ -75,10 +75,11 @@ public sealed record ProcessorFacts(int Number, ThreadFacts? Current, bool IsIdl
 
     /// <summary>
     /// Whether the deferred procedure call is more than one of the short ones that every processor executes all the time.
-    /// The clock counts its ticks; where it has counted none, others that wait behind it tell.
+    /// The clock counts its ticks; where it has counted none, others that wait behind it tell. Kernels that count none (before
+    /// Windows 7) at least switch to no thread during one, so that it is no older than the thread's time on the processor.
     /// </summary>
-    public bool IsDpcLong => DpcActive
-        && (DpcTime is not { } time || time >= LongDpc || (time == TimeSpan.Zero && DpcQueueDepth > 0));
+    public bool IsDpcLong => DpcActive && ((DpcTime ?? SinceSwitch) is not { } most || most >= LongDpc
+        || (DpcQueueDepth > 0 && (DpcTime is null || most == TimeSpan.Zero)));
 }
 
 /// <summary>Times of a processor.</summary>
