@@ -139,30 +139,53 @@ internal sealed class ProgramRun(CommandLineOptions options, ConsoleStreams stre
             ? new ColorSink(writer, () => interruption.IsPrintingStopped)
             : new PlainTextSink(writer, () => interruption.IsPrintingStopped));
         bool any = false;
+        int exitCode = CommandLine.ExitAnalysed;
         foreach ((ICommand command, CommandArguments arguments) in commands)
         {
-            session.Run(
-                () => arguments.WantsHelp
-                    ? new CommandOutput(HelpCommand.Describe(command.Help, session.Commands.Commands), () => "null", [])
-                    : session.Commands.Run(command, arguments),
-                output =>
-                {
-                    OutputForm form = TextOutput.FormOf(output.Form ?? arguments);
-                    if (any && !options.Json && form == OutputForm.Report)
-                        text.WriteLine("");
-                    if (options.Json)
-                        json.Write(output.Json());
-                    else
-                        text.Write(output, arguments.WantsHelp ? OutputForm.Report : form);
-                });
-            any = true;
+            any |= TryRun(command, arguments, any);
             if (interruption.WasPressed)
                 break;
         }
         if (options.Json)
             json.Finish();
         streams.Output.Flush();
-        return interruption.WasPressed ? Fail(CommandPrompt.Interrupted, CommandLine.ExitInterrupted) : CommandLine.ExitAnalysed;
+        return interruption.WasPressed ? Fail(CommandPrompt.Interrupted, CommandLine.ExitInterrupted) : exitCode;
+
+        // What one command does not find in the dump, the next may: each is answered, and the exit code tells of the first refusal.
+        bool TryRun(ICommand command, CommandArguments arguments, bool isLater)
+        {
+            try
+            {
+                Run(command, arguments, isLater);
+                return true;
+            }
+            catch (Exception exception) when (exception is CommandUsageException or CommandDeclinedException)
+            {
+                session.Progress.Clear();
+                streams.Output.Flush();
+                if (options.Json && commands.Count > 1)
+                    json.Write("null");
+                int refused = Fail(exception.Message,
+                    exception is CommandUsageException ? CommandLine.ExitUsage : CommandLine.ExitUnreadable);
+                exitCode = exitCode == CommandLine.ExitAnalysed ? refused : exitCode;
+                return false;
+            }
+        }
+
+        void Run(ICommand command, CommandArguments arguments, bool isLater) => session.Run(
+            () => arguments.WantsHelp
+                ? new CommandOutput(HelpCommand.Describe(command.Help, session.Commands.Commands), () => "null", [])
+                : session.Commands.Run(command, arguments),
+            output =>
+            {
+                OutputForm form = TextOutput.FormOf(output.Form ?? arguments);
+                if (isLater && !options.Json && form == OutputForm.Report)
+                    text.WriteLine("");
+                if (options.Json)
+                    json.Write(output.Json());
+                else
+                    text.Write(output, arguments.WantsHelp ? OutputForm.Report : form);
+            });
     }
 
     private int RunPrompt(DumpSession session)

@@ -100,6 +100,22 @@ public class CommandLineTests
     }
 
     [Test]
+    public void What_a_dump_does_not_hold_for_one_command_does_not_keep_the_others_from_being_answered()
+    {
+        using ForgedFolder small = new("crash-triage");
+
+        (int exitCode, string output, string error) = Run(small.DumpPath, "!poolwho", "!t zzz", "!mods -3");
+
+        Assert.That(exitCode, Is.EqualTo(CommandLine.ExitUnreadable), "that of the first refusal");
+        Assert.That(error.Trim().Split('\n'), Has.Length.EqualTo(2).And.All.StartsWith("hangwhy: "));
+        Assert.That(output, Does.Contain("badflt.sys"));
+
+        (_, string json, _) = Run(small.DumpPath, "--json", "!poolwho", "!mods -3");
+        JsonElement both = JsonDocument.Parse(json).RootElement;
+        Assert.That(both.EnumerateArray().Select(e => e.ValueKind), Is.EqualTo(new[] { JsonValueKind.Null, JsonValueKind.Object }));
+    }
+
+    [Test]
     public void Wrong_options_of_the_program_are_exit_code_2_with_the_usage()
     {
         (int exitCode, _, string error) = Run(s_sample, "--nonsense");
