@@ -12,7 +12,7 @@ internal sealed class CrashWhyCommand : ICommand
         "takes a bug check apart: what is to blame and why, parameters in words, instruction with registers, stack",
         "!crashwhy [-v] [/json] [/q]",
         [
-            new("v", null, "whole stacks, every stack, every unknown"),
+            new("v", null, "whole stacks, every stack, every unknown, registers at the stop"),
             new("q", null, "the address of the faulting instruction only"),
             CommandHelp.ListingOptions[1],
         ],

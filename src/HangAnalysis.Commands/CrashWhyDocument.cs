@@ -33,6 +33,10 @@ internal sealed class CrashWhyDocument(CommandSession session, CrashFacts? facts
         AddParameters(facts);
         if (facts.Fault is { } fault)
             AddFault(fault);
+        if (isVerbose && facts.Halt is { } halt)
+            AddPlace("Stopped at", halt);
+        if (isVerbose && facts.Entry is { } entry)
+            AddPlace("Called from", entry);
         AddStacks(facts);
         HangWhyCommand.AddEvidence(_document, facts.Evidence, System);
         KnownIssueDocument.Add(_document, session.Verdict, session, isVerbose);
@@ -103,10 +107,7 @@ internal sealed class CrashWhyDocument(CommandSession session, CrashFacts? facts
     private void AddFault(CrashFault fault)
     {
         AddLabelled("Instruction", [new Span(fault.Where.Text, Tone.Strong), "; registers: ", .. Links.ToSpans(fault.Source, System)]);
-        int widest = fault.Code.Select(c => c.Bytes.Length).DefaultIfEmpty(0).Max();
-        foreach (CrashCodeLine line in fault.Code)
-            _document.Add(new LineBlock([new Span($"{(line.IsFault ? "=>" : "  ")} {Address(line.Address)}  " +
-                $"{line.Bytes.PadRight(widest)}  {line.Text}", line.IsFault ? Tone.Bad : Tone.Normal)], [], 2));
+        AddCode(fault.Code, Tone.Bad);
         string label = "Access";
         foreach (CrashAccess access in fault.Accesses)
         {
@@ -115,9 +116,27 @@ internal sealed class CrashWhyDocument(CommandSession session, CrashFacts? facts
             label = "";
         }
         if (fault.ReportedAddress is { } reported)
-            AddLabelled(label, $"reported: {Address(reported)}");
+            AddLabelled(label, $"reported: {Address(reported)}{(fault.ErrorCode is { } code ? $"; error code {code:x}" : "")}");
         AddRegisters(fault);
         _document.Blank();
+    }
+
+    /// <summary>A place with its registers at which nothing failed.</summary>
+    private void AddPlace(string label, CrashFault place)
+    {
+        AddLabelled(label, [new Span(place.Where.Text, Tone.Strong), "; registers: ", .. Links.ToSpans(place.Source, System),
+            place.ErrorCode is { } code ? $"; error code {code:x}" : ""]);
+        AddCode([.. place.Code.Where(c => c.IsFault)], Tone.Normal);
+        AddRegisters(place);
+        _document.Blank();
+    }
+
+    private void AddCode(IReadOnlyList<CrashCodeLine> code, Tone fault)
+    {
+        int widest = code.Select(c => c.Bytes.Length).DefaultIfEmpty(0).Max();
+        foreach (CrashCodeLine line in code)
+            _document.Add(new LineBlock([new Span($"{(line.IsFault ? "=>" : "  ")} {Address(line.Address)}  " +
+                $"{line.Bytes.PadRight(widest)}  {line.Text}", line.IsFault ? fault : Tone.Normal)], [], 2));
     }
 
     private void AddRegisters(CrashFault fault)

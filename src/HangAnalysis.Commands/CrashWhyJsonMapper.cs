@@ -38,9 +38,12 @@ internal static class CrashWhyJsonMapper
                 ? known.Registers.ToDictionary(r => r.Name, r => VerdictJsonMapper.Hex(r.Value))
                 : null,
             UnknownRegisters = facts.Fault?.UnknownRegisters,
+            ErrorCode = facts.Fault?.ErrorCode is { } code ? VerdictJsonMapper.Hex(code) : null,
+            Halt = Map(facts.Halt),
+            Entry = Map(facts.Entry),
             ReportedAddress = facts.Fault?.ReportedAddress is { } reported ? VerdictJsonMapper.Hex(reported) : null,
-            Code = facts.Fault is { Code.Count: > 0 } code
-                ? [.. code.Code.Select(c => new CodeLineJson(VerdictJsonMapper.Hex(c.Address), c.Bytes, c.Text, c.IsFault))]
+            Code = facts.Fault is { Code.Count: > 0 } coded
+                ? [.. coded.Code.Select(c => new CodeLineJson(VerdictJsonMapper.Hex(c.Address), c.Bytes, c.Text, c.IsFault))]
                 : null,
             Accesses = facts.Fault is { } accessing
                 ? [.. accessing.Accesses.Select(a => new CodeAccessJson(
@@ -58,4 +61,9 @@ internal static class CrashWhyJsonMapper
             Commands = CrashWhyDocument.Commands(facts),
         };
     }
+
+    private static CrashPlaceJson? Map(CrashFault? place) => place is null ? null : new CrashPlaceJson(
+        VerdictJsonMapper.Map(place.Where), place.Source.ToString(),
+        place.Registers.ToDictionary(r => r.Name, r => VerdictJsonMapper.Hex(r.Value)),
+        place.ErrorCode is { } code ? VerdictJsonMapper.Hex(code) : null);
 }

@@ -65,6 +65,9 @@ public sealed record CrashFault(FrameFacts Where, Phrase Source)
     /// <summary>What the instruction accesses.</summary>
     public IReadOnlyList<CrashAccess> Accesses { get; init; } = [];
 
+    /// <summary>The error code that the processor pushed at the fault; null where none is recorded.</summary>
+    public ulong? ErrorCode { get; init; }
+
     /// <summary>The address that the processor, or the stop, says could not be accessed; null where none is recorded.</summary>
     public ulong? ReportedAddress { get; init; }
 }
@@ -106,6 +109,17 @@ public sealed class CrashFacts
 
     /// <summary>The instruction that failed; null where it is none, or where it is not in the dump.</summary>
     public CrashFault? Fault { get; init; }
+
+    /// <summary>
+    /// Where the processor stood when the kernel stopped, with its registers; null where <see cref="Fault"/> has those that count,
+    /// or where the dump has none.
+    /// </summary>
+    public CrashFault? Halt { get; init; }
+
+    /// <summary>
+    /// Where the program called the kernel, with its registers; null where the thread is the kernel's, or where that is not kept.
+    /// </summary>
+    public CrashFault? Entry { get; init; }
 
     /// <summary>What is to blame.</summary>
     public required CrashBlame Blame { get; init; }

@@ -98,6 +98,12 @@ public sealed record CrashWhyJson
     /// <summary>The address that the processor, or the stop, reports.</summary>
     public string? ReportedAddress { get; init; }
 
+    /// <summary>Where the processor stood when the kernel stopped; null where an instruction failed, which has the registers.</summary>
+    public CrashPlaceJson? Halt { get; init; }
+
+    /// <summary>Where the program called the kernel; null where that is not kept.</summary>
+    public CrashPlaceJson? Entry { get; init; }
+
     /// <summary>All stacks that belong to the stop, the most telling first.</summary>
     public IReadOnlyList<StackJson>? Stacks { get; init; }
 
@@ -128,6 +134,10 @@ public sealed record CrashParameterJson(string Value, string? Name, string? Mean
 /// why.
 /// </summary>
 public sealed record CrashBlameJson(string Cause, string Statement, string Certainty, string Reason, string? Module, FrameJson? Frame);
+
+/// <summary>A place with the registers there, and where they come from.</summary>
+public sealed record CrashPlaceJson(
+    FrameJson Instruction, string RegisterSource, IReadOnlyDictionary<string, string> Registers, string? ErrorCode);
 
 /// <summary>A bit of an error code.</summary>
 public sealed record FaultBitJson(int Bit, string Name, bool IsSet, string Meaning);

@@ -242,7 +242,7 @@ internal static class ProcessorScenarios
         ThreadBuilder real = audio.AddThread(population.TakeTid()).Stack(Frozen + UserWork).Priority(31);
         OnProcessor(system, real, 1, Setup.Seconds(130), irql: 0);
         // That some processor's level is recorded makes the 0 of the others one that counts.
-        system.ProcessorDetails.Add((0, prcb => prcb.Set("DebuggerSavedIRQL", DispatchLevel)));
+        system.ProcessorDetails.Add((0, prcb => prcb.TrySet("DebuggerSavedIRQL", DispatchLevel)));
         ThreadBuilder owner = process.AddThread(population.TakeTid()).Stack(population.Parse(MutantWait))
             .ReadyOn(1, Setup.Seconds(95));
         ulong mutant = system.Objects.Mutant(owner, @"\Sessions\1\BaseNamedObjects\PortalState");
@@ -282,6 +282,6 @@ internal static class ProcessorScenarios
         thread.RunsOn(processor).State("Running", age);
         if (register is { } lockRegister)
             thread.Registers[lockRegister] = value;
-        system.ProcessorDetails.Add((processor, prcb => prcb.Set("DebuggerSavedIRQL", irql)));
+        system.ProcessorDetails.Add((processor, prcb => prcb.TrySet("DebuggerSavedIRQL", irql)));
     }
 }

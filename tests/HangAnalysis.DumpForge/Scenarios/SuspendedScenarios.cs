@@ -121,7 +121,7 @@ internal static class SuspendedScenarios
             nt!PoIdle+0x33a
             nt!KiIdleLoop+0x2c
             """);
-        system.ProcessorDetails.Add((0, prcb => prcb.Set("DebuggerSavedIRQL", 13)));
+        system.ProcessorDetails.Add((0, prcb => prcb.TrySet("DebuggerSavedIRQL", 13)));
         ProcessBuilder process = population.New("render.exe", 0xc40, 1, 0xc1c);
         ThreadBuilder spins = process.AddThread(population.TakeTid()).Stack("""
             nt!KiFreezeTargetExecution+0x12d

@@ -359,8 +359,8 @@ public sealed class ForgedModule
             return new X86Frame(X86FrameKind.SwitchContext);
         if (symbol is not null && IsEntry(symbol))
             return new X86Frame(X86FrameKind.SystemCallEntry);
-        if (symbol is not null && !IsUser && (symbol.StartsWith("KiTrap", StringComparison.Ordinal)
-            || symbol.EndsWith("Interrupt", StringComparison.Ordinal) && symbol.StartsWith("Ki", StringComparison.Ordinal)))
+        if (symbol is not null && !IsUser && (symbol is "KiRaiseSecurityCheckFailure"
+            || symbol.StartsWith("KiTrap", StringComparison.Ordinal) || symbol.EndsWith("Interrupt", StringComparison.Ordinal) && symbol.StartsWith("Ki", StringComparison.Ordinal)))
             return new X86Frame(X86FrameKind.Trap);
         if (symbol is "KiFastSystemCallRet")
             return new X86Frame(X86FrameKind.SystemCallReturn);
@@ -416,7 +416,10 @@ public sealed class ForgedModule
             if (frame is Arm64Frame)
                 builder.AddCall(site, functions[0].Begin);
             else if (frame is X86Frame narrow)
-                AddX86Call(builder, site, narrow, functions[0].Begin);
+            {
+                if (!HasCodeBefore(site))
+                    AddX86Call(builder, site, narrow, functions[0].Begin);
+            }
             else if (frame.IsLeaf)
                 builder.AddData(site - 2, [0x0f, 0x05]);
             else if ((symbol is null || !IsEntry(symbol)) && !HasCodeBefore(site))

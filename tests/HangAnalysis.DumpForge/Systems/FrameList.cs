@@ -119,6 +119,12 @@ public sealed class FrameList
                 yield return "nt!KiSystemService+0x98";
                 yield break;
             }
+            // Its trap frames are not forged: deferred procedure calls run in the loop of an idle processor, without an interrupt.
+            if (line.StartsWith("nt!KiDpcInterrupt", StringComparison.Ordinal))
+            {
+                yield return "nt!KiIdleLoop+0x58";
+                yield break;
+            }
             yield return line;
         }
     }
@@ -156,7 +162,7 @@ public sealed class FrameList
             text = $"{place}+0x{offset:x}";
         }
         if (symbol is null && plus < 0 && address is { } nowhere)
-            return StackFrame.Nowhere(nowhere, text);
+            return StackFrame.Nowhere(nowhere, text) with { Extent = system.Layout.PointerSize };
         return system.Modules.ByName(module).PlaceFrame(symbol, offset, address, text, extent);
     }
 }

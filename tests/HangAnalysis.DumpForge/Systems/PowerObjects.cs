@@ -9,23 +9,25 @@ public sealed class PowerObjects
 {
     private const string Data = "_POP_IRP_DATA";
     private const byte PowerMajor = 22;
-    private const int DataSize = 0x120;
+    private const int DataSize = 0x120, BlockSize = 0x28;
 
     private readonly SystemBuilder _system;
+    private readonly ulong _pointer;
 
     public PowerObjects(SystemBuilder system)
     {
         _system = system;
+        _pointer = (ulong)system.Layout.PointerSize;
         foreach (string list in (string[])["PopIrpList", "PopIrpThreadList"])
             system.Kernel.InitializeList(system.Nt.Variable(list, 16));
         // Until 14393 the block has four members, later another queue; nothing but the lists is looked at.
-        Block = system.Nt.Variable("PopTriage9F", 0x28);
-        system.Kernel.Write(Block, new byte[0x28]);
+        Block = system.Nt.Variable("PopTriage9F", BlockSize);
+        system.Kernel.Write(Block, new byte[BlockSize]);
         system.Kernel.WriteUInt16(Block, 0x8000);
         system.Kernel.WriteUInt16(Block + 2, system.Layout.Build >= 17763 ? (ushort)2 : (ushort)1);
-        system.Kernel.WriteUInt64(Block + 8, system.Nt.Variable("PopIrpList", 16));
-        system.Kernel.WriteUInt64(Block + 16, system.Nt.Variable("PopIrpThreadList", 16));
-        system.TriageMemory.Add((Block, 0x28));
+        system.Kernel.WritePointer(Block + _pointer, system.Nt.Variable("PopIrpList", 16));
+        system.Kernel.WritePointer(Block + 2 * _pointer, system.Nt.Variable("PopIrpThreadList", 16));
+        system.TriageMemory.Add((Block, BlockSize));
         system.TriageMemory.Add((system.Nt.Variable("PopIrpList", 16), 16));
         system.TriageMemory.Add((system.Nt.Variable("PopIrpThreadList", 16), 16));
     }
@@ -58,8 +60,8 @@ public sealed class PowerObjects
                 .Set("DeviceObject", devices[i].Address);
             const uint DevicePowerState = 1;
             _system.Kernel.WriteUInt32(place + (ulong)parameters, 0x15400);
-            _system.Kernel.WriteUInt32(place + (ulong)parameters + 8, DevicePowerState);
-            _system.Kernel.WriteUInt32(place + (ulong)parameters + 16, state);
+            _system.Kernel.WriteUInt32(place + (ulong)parameters + _pointer, DevicePowerState);
+            _system.Kernel.WriteUInt32(place + (ulong)parameters + 2 * _pointer, state);
             if (i == devices.Length - 1)
                 irp.Set("Tail.Overlay.CurrentStackLocation", entry.Address);
         }
@@ -74,9 +76,9 @@ public sealed class PowerObjects
     {
         ulong entry = thread.PlaceOnStack(0x30);
         _system.Kernel.Write(entry, new byte[0x30]);
-        _system.Kernel.WriteUInt64(entry + 0x10, thread.Address);
-        _system.Kernel.WriteUInt64(entry + 0x18, irp?.Address ?? 0);
-        _system.Kernel.WriteUInt64(entry + 0x20, device?.Address ?? 0);
+        _system.Kernel.WritePointer(entry + 2 * _pointer, thread.Address);
+        _system.Kernel.WritePointer(entry + 3 * _pointer, irp?.Address ?? 0);
+        _system.Kernel.WritePointer(entry + 4 * _pointer, device?.Address ?? 0);
         _system.Kernel.AppendToList(_system.Nt.Variable("PopIrpThreadList", 16), entry);
     }
 
@@ -111,11 +113,12 @@ public sealed class PowerObjects
     {
         ulong entry = _system.Pool.Take(DataSize);
         _system.Kernel.Write(entry, new byte[DataSize]);
-        _system.Kernel.WriteUInt64(entry + 0x10, irp.Address);
-        _system.Kernel.WriteUInt64(entry + 0x18, pdo.Address);
-        _system.Kernel.WriteUInt64(entry + 0x20, current.Address);
-        _system.Kernel.WriteUInt64(entry + 0x28, current.Address);
-        _system.Kernel.WriteUInt64(entry + 0x30, (ulong)(_system.Options.Uptime - pending).Ticks);
+        // Irp, Pdo, TargetDevice, CurrentDevice; on x86 with pointers of four bytes, and WatchdogStart right behind them, too.
+        _system.Kernel.WritePointer(entry + 2 * _pointer, irp.Address);
+        _system.Kernel.WritePointer(entry + 3 * _pointer, pdo.Address);
+        _system.Kernel.WritePointer(entry + 4 * _pointer, current.Address);
+        _system.Kernel.WritePointer(entry + 5 * _pointer, current.Address);
+        _system.Kernel.WriteUInt64(entry + 6 * _pointer, (ulong)(_system.Options.Uptime - pending).Ticks);
         if (_system.Layout.Types.ContainsKey(Data))
             _system.Struct(Data, entry).Set("MinorFunction", minor).Set("PowerStateType", 1).Set("PowerState", state)
                 .Set("WatchdogEnabled", minor == 0 ? 0u : 1u);

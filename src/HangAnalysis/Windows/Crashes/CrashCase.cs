@@ -107,6 +107,24 @@ internal sealed class CrashCase(WindowsSystem system, StopFacts stop, uint code,
     /// <summary>The instruction that failed; set by the way of the code to find it.</summary>
     public CrashFault? Fault { get; set; }
 
+    /// <summary>Where the processor stood when the kernel stopped.</summary>
+    public CrashFault? Halt { get; set; }
+
+    /// <summary>Where the program called the kernel.</summary>
+    public CrashFault? Entry { get; set; }
+
+    /// <summary>The first thread whose stack was added; null where none has one.</summary>
+    public ThreadFacts? FirstThread
+    {
+        get
+        {
+            foreach (CrashStack stack in _stacks)
+                if (stack.Thread is { } thread)
+                    return thread;
+            return null;
+        }
+    }
+
     /// <summary>The strongest claim so far; null where none was made.</summary>
     public CrashBlame? Blame { get; private set; }
 
@@ -168,6 +186,8 @@ internal sealed class CrashCase(WindowsSystem system, StopFacts stop, uint code,
         Stop = stop,
         Parameters = _parameters,
         Fault = Fault,
+        Halt = Halt,
+        Entry = Entry,
         Blame = Blame ?? CrashBlame.None,
         Evidence = _evidence,
         Stacks = _stacks,

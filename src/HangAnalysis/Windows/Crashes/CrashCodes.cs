@@ -80,6 +80,9 @@ internal static class CrashCodes
         [0xdeaddead] = ForcedStops.ExamineDeadDead,
     };
 
+    /// <summary>The codes of which there is knowledge.</summary>
+    public static IReadOnlyCollection<uint> Known => s_examiners.Keys;
+
     /// <summary>The knowledge of a code; null where there is none.</summary>
     public static Examiner? Find(uint code) => s_examiners.GetValueOrDefault(code);
 }

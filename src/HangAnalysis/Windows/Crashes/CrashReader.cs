@@ -25,6 +25,7 @@ internal static class CrashReader
             FrameBlame.JudgeCaller(crash, stop, stack);
         TellNamedDriver(crash);
         TellIdentity(crash);
+        AddHalt(crash);
         return crash.ToFacts();
     }
 
@@ -52,9 +53,29 @@ internal static class CrashReader
             Code = code?.Lines ?? [],
             Accesses = [.. (code?.Instruction?.Memory ?? []).Select(m => new CrashAccess(m.Text, m.Address, m.IsWrite, m.Bytes))],
             ReportedAddress = crash.ReportedAddress,
+            ErrorCode = context.ErrorCode,
         };
         return where;
     }
+
+    /// <summary>Where the kernel stopped, and where the program had called it.</summary>
+    private static void AddHalt(CrashCase crash)
+    {
+        if (crash.Fault is null && crash.Contexts.FromHeader() is { } header)
+            crash.Halt = Describe(crash.System, header);
+        ThreadFacts? thread = crash.FirstThread ?? crash.System.GetStopStack()?.Thread;
+        if (thread is not null && crash.Contexts.FromSystemCall(thread) is { } call)
+            crash.Entry = Describe(crash.System, call);
+    }
+
+    private static CrashFault Describe(WindowsSystem system, FaultContext context) => new(
+        system.DescribeAddress(context.InstructionPointer) with { StackPointer = context.Registers.StackPointer }, context.Source)
+    {
+        Registers = RegisterNames.Known(context),
+        UnknownRegisters = RegisterNames.Unknown(context),
+        Code = context.InstructionPointer <= system.Session.HighestUserAddress ? [] : FaultCode.Read(system, context)?.Lines ?? [],
+        ErrorCode = context.ErrorCode,
+    };
 
     /// <summary>The stack from the fault on; where its registers are not known, that from the bug check on.</summary>
     private static StackFacts AddStack(CrashCase crash, FrameFacts? where)

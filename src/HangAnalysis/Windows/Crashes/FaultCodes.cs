@@ -51,7 +51,7 @@ internal static class FaultCodes
     public static void ReadOnlyMemory(CrashCase crash)
     {
         crash.Name(1, "address", Words(crash, crash.P(1)));
-        crash.Name(2, "page table entry", EntryWords(crash.P(2)));
+        crash.Name(2, "page table entry", EntryWords(crash, crash.P(2)));
         crash.Name(3, "trap frame", null);
         crash.Name(4, "kind", null);
         crash.Access = CrashAccessKind.Write;
@@ -70,7 +70,7 @@ internal static class FaultCodes
     public static void NoExecute(CrashCase crash)
     {
         crash.Name(1, "address, and instruction", Words(crash, crash.P(1)));
-        crash.Name(2, "page table entry", EntryWords(crash.P(2)));
+        crash.Name(2, "page table entry", EntryWords(crash, crash.P(2)));
         crash.Name(3, "trap frame", null);
         crash.Name(4, "kind", null);
         crash.Access = CrashAccessKind.Execute;
@@ -169,11 +169,13 @@ internal static class FaultCodes
         (operation & (ExecuteBit | ExecuteNx)) != 0 ? CrashAccessKind.Execute
         : (operation & 3) != 0 ? CrashAccessKind.Write : CrashAccessKind.Read;
 
-    /// <summary>Bits of a page table entry of x64 (Intel, volume 3, "Paging").</summary>
-    private static Phrase EntryWords(ulong entry)
+    /// <summary>Bits of a page table entry of x64 (Intel, volume 3, "Paging"); a parameter of x86 holds its lower half alone.</summary>
+    private static Phrase EntryWords(CrashCase crash, ulong entry)
     {
         const ulong Present = 1, Writable = 2, NoExecute = 1UL << 63;
-        return Phrase.Of($"{((entry & Present) != 0 ? "valid" : "not valid")}, {((entry & Writable) != 0 ? "writable" : "not writable")}, " +
-            $"{((entry & NoExecute) != 0 ? "not executable" : "executable")}");
+        string execution = crash.Session.Is32Bit ? ""
+            : (entry & NoExecute) != 0 ? ", not executable" : ", executable";
+        return Phrase.Of($"{((entry & Present) != 0 ? "valid" : "not valid")}, " +
+            $"{((entry & Writable) != 0 ? "writable" : "not writable")}{execution}");
     }
 }

@@ -46,6 +46,22 @@ internal sealed class FaultContexts(WindowsSystem system)
             ? new FaultContext(registers, FaultContext.All, Phrase.Of("the dump's header"))
             : null;
 
+    /// <summary>The registers of the dump's header, wherever they stand; null where the dump has none.</summary>
+    public FaultContext? FromHeader() => system.Target.TryGetHeaderContext(out CpuContext registers) && registers.InstructionPointer != 0
+        ? new FaultContext(registers, FaultContext.All, Phrase.Of("the dump's header"))
+        : null;
+
+    /// <summary>
+    /// The registers with which a program called the kernel, of x86: there a system call makes a whole trap frame. On x64 it keeps
+    /// RIP, RSP and RBP alone, which the stack tells.
+    /// </summary>
+    public FaultContext? FromSystemCall(ThreadFacts thread) =>
+        Architecture == Architecture.X86 && thread.TrapFrame != 0
+        && _frames.Read(thread.TrapFrame, Phrase.Of($"trap frame at {thread.TrapFrame:x16}")) is { InstructionPointer: not 0 } frame
+        && frame.InstructionPointer <= system.Session.HighestUserAddress
+            ? frame
+            : null;
+
     /// <summary>
     /// The trap frame at an address, with the registers that it does not hold where unwinding from the bug check gives them; null
     /// where it cannot be read, or where it stands elsewhere than expected.
@@ -70,14 +86,16 @@ internal sealed class FaultContexts(WindowsSystem system)
             && unwound.InstructionPointer == instruction && _frames.IsPlausible(trap, unwound)
             && (faultAddress is null || unwound.FaultAddress == faultAddress))
             return WithUnwound(unwound);
-        if (instruction == 0 || offset < 0)
+        // Nulls are all over the stacks; of x86 the mark that a trap frame has is as good.
+        bool isMarked = instruction == 0 && Architecture == Architecture.X86;
+        if (instruction == 0 && !isMarked || offset < 0)
             return null;
         FaultContext? best = null;
-        foreach (ulong place in Search.Find(instruction))
+        foreach (ulong place in Search.Find(isMarked ? TrapFrames.Mark32 : instruction))
         {
-            ulong address = place - (ulong)offset;
+            ulong address = place - (isMarked ? TrapFrames.MarkOffset32 : (ulong)offset);
             if (_frames.Read(address, Phrase.Of($"trap frame at {address:x16}, found on the stack")) is not { } frame
-                || !_frames.IsPlausible(address, frame))
+                || frame.InstructionPointer != instruction || !_frames.IsPlausible(address, frame))
                 continue;
             if (faultAddress is null || frame.FaultAddress == faultAddress)
                 return WithUnwound(frame);
@@ -89,7 +107,8 @@ internal sealed class FaultContexts(WindowsSystem system)
     /// <summary>The CONTEXT of an instruction on the stacks of the dump.</summary>
     /// <remarks>
     /// An exception's record has the flags 0x10001f on x64; 0x10000f is what the unwinder captures for itself [DUMP: exactly one
-    /// right record in all seven dumps of 1E, 3B and 7E].
+    /// right record in all seven dumps of 1E, 3B and 7E]. On x86 CONTEXT_FULL has no floating point: KiDispatchException asks for
+    /// it with the debug registers, and for the extended ones where the processor has them (published sources of that kernel).
     /// </remarks>
     public FaultContext? FindContext(ulong instruction)
     {
@@ -97,7 +116,7 @@ internal sealed class FaultContexts(WindowsSystem system)
         if (instruction == 0 || Architecture == Architecture.Arm64)
             return null;
         (ulong ip, ulong flags, ulong segment, uint wanted) = isX86
-            ? (0xb8ul, 0ul, 0xbcul, 0x1001fu)
+            ? (0xb8ul, 0ul, 0xbcul, 0x10017u)
             : (0xf8ul, 0x30ul, 0x38ul, 0x10001fu);
         foreach (ulong place in Search.Find(instruction))
         {

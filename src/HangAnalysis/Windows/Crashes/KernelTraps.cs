@@ -20,7 +20,7 @@ internal static class KernelTraps
     /// <summary>A function that is on a stack as often as this calls itself.</summary>
     private const int RecursionFrames = 8;
 
-    /// <summary>The kernel's own handlers, beyond which what was interrupted stands.</summary>
+    /// <summary>The kernel's own handlers, beyond which what was interrupted stands; x86 has numbers for them.</summary>
     private static readonly HashSet<string> s_handlers =
     [
         "KiDivideErrorFault", "KiOverflowTrap", "KiBoundFault", "KiInvalidOpcodeFault", "KiNpxNotAvailableFault", "KiDoubleFaultAbort",
@@ -53,7 +53,8 @@ internal static class KernelTraps
         bool isX64 = crash.System.Target.Description.Architecture == Architecture.X64;
         IReadOnlyList<FrameFacts> unwound = CrashStacks.Unwound(crash);
         int handler = 0;
-        while (handler < unwound.Count && !(unwound[handler] is { Module.Name: "nt", Symbol: { } name } && s_handlers.Contains(name)))
+        while (handler < unwound.Count && !(unwound[handler] is { Module.Name: "nt", Symbol: { } name }
+            && (s_handlers.Contains(name) || name.StartsWith("KiTrap", StringComparison.Ordinal))))
             handler++;
         FrameFacts? interrupted = handler + 1 < unwound.Count ? unwound[handler + 1] : null;
         if (isX64 && crash.Session.IsKernel(crash.P(2)) && crash.Session.IsKernel(crash.P(4))

@@ -140,7 +140,10 @@ internal static class MemoryManagement
     public static void FaultyPage(CrashCase crash)
     {
         // Published dumps have a status here where the store of compressed pages found it [V]; the reference says an address.
-        bool isStatus = StatusWords.IsError(crash.P(1)) && crash.P(1) >> 32 == 0xffff_ffff;
+        // On x86 the two overlap; a status of the system itself has the number of a page table entry there, which is no data's.
+        const uint SystemStatus = 0xc000;
+        bool isStatus = StatusWords.IsError(crash.P(1))
+            && (crash.Session.Is32Bit ? crash.P(1) >> 16 == SystemStatus : crash.P(1) >> 32 == 0xffff_ffff);
         crash.Name(1, isStatus ? "status of the page's decompression" : "address in the page",
             isStatus ? Phrase.Of(StatusWords.Of((uint)crash.P(1))) : null);
         crash.Name(2, isStatus ? "size of the compressed page" : "page frame number");

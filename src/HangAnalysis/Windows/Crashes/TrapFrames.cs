@@ -15,6 +15,9 @@ internal sealed class TrapFrames
 {
     private const ushort KernelCode64 = 0x10, KernelCode32 = 8;
 
+    /// <summary>KTRAP_FRAME.DbgArgMark of x86, by which debuggers know a trap frame, and its place, which no build has moved [S].</summary>
+    public const uint Mark32 = 0xbadb0d00, MarkOffset32 = 8;
+
     /// <summary>Size of what is read of a frame.</summary>
     private const int ReadSize = 0x190;
 

@@ -29,7 +29,7 @@ internal static class CheckerStops
         StopScene scene = Scene(layout, "stop-c4-unload", 0xc4, "nt!VerifierBugCheckIfAppropriate+0xdf\nnt!VfPoolCheckForLeaks+0x43", out _);
         ulong name = scene.Place(new byte[0x10]);
         scene.System.WriteText(name, "leakflt.sys");
-        scene.System.TriageMemory.Add((scene.System.Kernel.ReadUInt64(name + 8), 0x20));
+        scene.System.TriageMemory.Add((scene.System.Struct("_UNICODE_STRING", name).Get("Buffer"), 0x20));
         (scene.Parameters[0], scene.Parameters[1], scene.Parameters[3]) = (0x62, name, 12);
         return scene.Complete(new StopTruth("Module", "Proven", "leakflt.sys", "left pool behind", "12 blocks"));
     }

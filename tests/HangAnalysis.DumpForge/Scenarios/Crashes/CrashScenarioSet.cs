@@ -24,14 +24,20 @@ public static class CrashScenarioSet
         ["crash-be-code"] = TrapScenarios.ReadOnly,
         ["crash-fc-data"] = TrapScenarios.NoExecute,
         ["crash-d5-freed"] = TrapScenarios.SpecialPool,
+        ["crash-d6-beyond"] = TrapScenarios.SpecialPoolEnd,
+        ["crash-cc-freed"] = TrapScenarios.SystemPool,
+        ["crash-cd-beyond"] = TrapScenarios.SystemPoolEnd,
         ["crash-impossible"] = TrapScenarios.Impossible,
         ["crash-1e"] = ExceptionScenarios.KernelMode,
         ["crash-filling"] = ExceptionScenarios.Filling,
+        ["crash-3d"] = ExceptionScenarios.Interrupt,
         ["crash-3b"] = ExceptionScenarios.SystemService,
         ["crash-bit"] = ExceptionScenarios.SingleBit,
         ["crash-7e-srv"] = ExceptionScenarios.ServerList,
         ["crash-popcnt"] = ExceptionScenarios.MissingInstruction,
         ["crash-refused"] = ExceptionScenarios.RefusedInstruction,
+        ["crash-8e"] = ExceptionScenarios.Trap,
+        ["crash-8e-marked"] = ExceptionScenarios.TrapMarked,
     };
 
     /// <summary>Names of all of them.</summary>

@@ -3,7 +3,7 @@ using HangAnalysis.DumpForge.Systems;
 
 namespace HangAnalysis.DumpForge.Scenarios.Crashes;
 
-/// <summary>Stops over disks that do not read and adapters that do not answer: 0x7A, 0x77, 0x154, 0x18B, 0x116 to 0x119, 0x7B, 0xED.</summary>
+/// <summary>Stops over disks that do not read and adapters that do not answer: 0x7A, 0x77, 0x154, 0x18B, 0x10E, 0x116 to 0x119, 0x141, 0x7B, 0xED.</summary>
 internal static class DeviceStops
 {
     private const uint BadSectors = 0xc000009c, IoDeviceError = 0xc0000185, NoResources = 0xc000009a, InPageError = 0xc0000006;
@@ -20,7 +20,7 @@ internal static class DeviceStops
         if (isKnown)
             scene.System.Struct("_MMINPAGE_SUPPORT", support).Set("Thread", thread.Address).Set("FilePointer", file.Address | 1);
         scene.System.TriageMemory.Add((file.Address, layout.Size("_FILE_OBJECT")));
-        scene.System.TriageMemory.Add((scene.System.Kernel.ReadUInt64(file.At("FileName") + 8), 0x80));
+        scene.System.TriageMemory.Add((file.Get("FileName.Buffer"), 0x80));
         Set(scene, 4, BadSectors, support, 0xffffb18d12345678);
         return scene.Complete(new StopTruth("Device", "Inferred", null,
             ["bad sectors", "ffffb18d12345678", isKnown ? @"\Windows\System32\config\SOFTWARE" : "do not have _MMINPAGE_SUPPORT"]));
@@ -63,7 +63,7 @@ internal static class DeviceStops
     {
         StopScene scene = Innocent(layout, "stop-154", 0x154, out _);
         ulong record = scene.Place(new byte[0x98]), pointers = scene.Place(new byte[0x10]);
-        scene.System.Kernel.WriteUInt64(pointers, record);
+        scene.System.Kernel.WritePointer(pointers, record);
         scene.System.Struct("_EXCEPTION_RECORD", record).Set("ExceptionCode", InPageError)
             .Set("ExceptionAddress", scene.System.Nt.Base + 0x1000).Set("NumberParameters", 3)
             .Set("ExceptionInformation[0]", 0).Set("ExceptionInformation[1]", 0x2030405060).Set("ExceptionInformation[2]", BadSectors);
@@ -84,6 +84,21 @@ internal static class DeviceStops
 
     /// <summary>An adapter that was reset, in a live dump.</summary>
     public static ForgedStop Detected(KernelLayout layout) => Recovery(layout, 0x117, "stop-117", "the system went on");
+
+    /// <summary>One engine of an adapter that was reset, in a live dump.</summary>
+    public static ForgedStop Engine(KernelLayout layout) => Recovery(layout, 0x141, "stop-141", "the system went on");
+
+    /// <summary>The manager of video memory finds that a driver has broken its rules.</summary>
+    public static ForgedStop VideoMemory(KernelLayout layout)
+    {
+        StopScene scene = new(layout, "stop-10e", 0x10e);
+        ForgedModule driver = scene.Driver("glowkmd.sys", "Trey Graphics", "27.20.1.4");
+        foreach (string module in (string[])["watchdog.sys", "dxgmms2.sys"])
+            scene.System.Modules.AddDriver(module);
+        scene.Stops("watchdog!WdLogEvent5_WdCriticalError+0xe0\ndxgmms2!VIDMM_GLOBAL::EvictOneAllocation+0x2a1\nglowkmd+0x1514");
+        Set(scene, 0x33, scene.Kernel(0xffffab06b0031000), 0, 0);
+        return scene.Complete(new StopTruth("Device", "Inferred", driver.FileName, "case 33", "glowkmd+0x1514"), driver);
+    }
 
     /// <summary>A driver that failed to submit a command.</summary>
     public static ForgedStop Scheduler(KernelLayout layout)
@@ -111,7 +126,7 @@ internal static class DeviceStops
         StopScene scene = Innocent(layout, "stop-7b", 0x7b, out _);
         ulong name = scene.Place(new byte[0x10]);
         scene.System.WriteText(name, @"\ArcName\multi(0)disk(0)rdisk(0)partition(2)");
-        scene.System.TriageMemory.Add((scene.System.Kernel.ReadUInt64(name + 8), 0x80));
+        scene.System.TriageMemory.Add((scene.System.Struct("_UNICODE_STRING", name).Get("Buffer"), 0x80));
         Set(scene, name, 0xffffffffc0000034, 0, 0);
         return scene.Complete(new StopTruth("Device", "Inferred", null, "rdisk(0)partition(2)", "STATUS_OBJECT_NAME_NOT_FOUND"));
     }
@@ -130,11 +145,12 @@ internal static class DeviceStops
         ForgedModule driver = scene.Driver("glowkmd.sys", "Trey Graphics", "27.20.1.4");
         scene.System.Modules.AddDriver("dxgkrnl.sys");
         scene.Stops("dxgkrnl!TdrBugcheckOnTimeout+0xfe\ndxgkrnl!TdrIsRecoveryRequired+0x1a8");
-        // TDR_RECOVERY_CONTEXT: signature, state, reason, time, adapter.
+        // TDR_RECOVERY_CONTEXT: signature, state, reason, time, adapter. Of x86 only the signature is known.
         ulong context = scene.Place(new ByteWriter().U64(0x52445476).U64(0xffffab06b0031000).U64(9).U64(0xb2).U64(0xffffab06b0032010)
             .Zero(0x60).ToArray());
         Set(scene, context, driver.Base + 0x1a40, 0xffffffffc0000001, 4);
-        return scene.Complete(new StopTruth("Device", "Inferred", driver.FileName, words, "glowkmd+0x1a40", "reason 9", "ffffab06b0032010"), driver);
+        return scene.Complete(new StopTruth("Device", "Inferred", driver.FileName,
+            scene.IsNarrow ? [words, "glowkmd+0x1a40"] : [words, "glowkmd+0x1a40", "reason 9", "ffffab06b0032010"]), driver);
     }
 
     private static StopScene Innocent(KernelLayout layout, string name, uint code, out ThreadBuilder thread)

@@ -103,6 +103,9 @@ internal static class DpcWatchdogScenarios
 
     private static (Setup Setup, ulong[] Parameters) Create(KernelLayout layout, string identity, ulong[] parameters)
     {
+        const int Vista = 6000;
+        if (layout.Build < Vista)
+            throw new ArgumentException("KPRCB.DpcTimeCount, which the watchdog compares, came with Vista");
         Setup setup = Setup.Create(layout, identity, new SystemOptions(layout)
         {
             Processors = 4,

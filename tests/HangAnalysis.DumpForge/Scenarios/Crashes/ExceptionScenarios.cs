@@ -29,6 +29,12 @@ internal static class ExceptionScenarios
 
         """;
 
+    private const string InterruptHandler = """
+        nt!KeBugCheckEx+0x107
+        nt!KiInterruptHandler+0x2d
+
+        """;
+
     private const string Worker = """
 
         nt!ExpWorkerThread+0xdd
@@ -41,9 +47,9 @@ internal static class ExceptionScenarios
     {
         FaultScene scene = FaultScene.Begin(layout, "crash-1e", 0x1e);
         ForgedModule driver = scene.Driver("badflt.sys");
-        // mov dword ptr [r14+0F0h],ecx
-        scene.With(X64Register.R14, 0).Raises(Unhandled, "badflt+0x1514\nbadflt+0x2210" + Worker,
-            [0x41, 0x89, 0x8e, 0xf0, 0, 0, 0], AccessViolation, Write, 0xf0);
+        // mov dword ptr [r14+0F0h],ecx; mov dword ptr [esi+0F0h],ecx
+        scene.With(scene.IsNarrow ? X64Register.Rsi : X64Register.R14, 0).Raises(UnhandledOf(scene), "badflt+0x1514\nbadflt+0x2210" + Worker,
+            scene.IsNarrow ? [0x89, 0x8e, 0xf0, 0, 0, 0] : [0x41, 0x89, 0x8e, 0xf0, 0, 0, 0], AccessViolation, Write, 0xf0);
         (scene.Parameters[2], scene.Parameters[3]) = (Write, 0xf0);
         return scene.Complete("module", driver, 0xf0);
     }
@@ -53,7 +59,7 @@ internal static class ExceptionScenarios
     {
         FaultScene scene = FaultScene.Begin(layout, "crash-filling", 0x1e);
         ForgedModule driver = scene.Driver("innocent.sys");
-        scene.Raises(Unhandled, "innocent+0x1514\ninnocent+0x2210" + Worker, [0xcc, 0xcc, 0xcc], Breakpoint, 0);
+        scene.Raises(UnhandledOf(scene), "innocent+0x1514\ninnocent+0x2210" + Worker, [0xcc, 0xcc, 0xcc], Breakpoint, 0);
         // ret, and filling up to the breakpoint.
         driver.Code[0x1510] = [0xc3, 0xcc, 0xcc, 0xcc];
         return scene.Complete("hardware", null, null);
@@ -89,12 +95,12 @@ internal static class ExceptionScenarios
     /// <summary>7E: the server's driver walks a list of attributes that a client has made too long.</summary>
     public static SystemBuilder ServerList(KernelLayout layout)
     {
-        const ulong Behind = 0xffffab0c00021000;
         FaultScene scene = FaultScene.Begin(layout, "crash-7e-srv", 0x1000007e);
+        ulong behind = scene.Kernel(0xffffab0c00021000);
         ForgedModule server = scene.System.Modules.AddDriver("srv.sys");
         server.MinimumSize = 0x10000;
         // movzx eax,byte ptr [rsi+rcx]
-        scene.With(X64Register.Rsi, Behind - 0x20).With(X64Register.Rcx, 0x20).Raises(SystemThread, """
+        scene.With(X64Register.Rsi, behind - 0x20).With(X64Register.Rcx, 0x20).Raises(SystemThreadOf(scene), """
             srv!SrvOs2FeaToNt+0x48
             srv!SrvOs2FeaListToNt+0xd3
             srv!SrvSmbOpen2+0x171
@@ -102,9 +108,9 @@ internal static class ExceptionScenarios
             srv!WorkerThread+0xb9
             nt!PspSystemThreadStartup+0x41
             nt!KiStartSystemThread+0x16
-            """, [0x0f, 0xb6, 0x04, 0x0e], AccessViolation, Read, Behind);
+            """, [0x0f, 0xb6, 0x04, 0x0e], AccessViolation, Read, behind);
         NameRecords(scene);
-        return scene.Complete("module", server, Behind);
+        return scene.Complete("module", server, behind);
     }
 
     /// <summary>7E: a driver uses an instruction that this processor does not have.</summary>
@@ -113,7 +119,7 @@ internal static class ExceptionScenarios
         FaultScene scene = FaultScene.Begin(layout, "crash-popcnt", 0x1000007e);
         ForgedModule driver = scene.Driver("newgfx.sys");
         // popcnt ebx,eax
-        scene.Raises(SystemThread, "newgfx+0x1514\nnewgfx+0x2210" + Worker, [0xf3, 0x0f, 0xb8, 0xd8], IllegalInstruction);
+        scene.Raises(SystemThreadOf(scene), "newgfx+0x1514\nnewgfx+0x2210" + Worker, [0xf3, 0x0f, 0xb8, 0xd8], IllegalInstruction);
         NameRecords(scene);
         // A Core 2: model 17, stepping a.
         scene.System.ProcessorDetails.Add((0, prcb => prcb.Set("CpuStep", 0x170a)));
@@ -126,10 +132,57 @@ internal static class ExceptionScenarios
         FaultScene scene = FaultScene.Begin(layout, "crash-refused", 0x1000007e);
         scene.Driver("innocent.sys");
         // add rax,rcx
-        scene.Raises(SystemThread, "innocent+0x1514\ninnocent+0x2210" + Worker, [0x48, 0x03, 0xc1], IllegalInstruction);
+        scene.Raises(SystemThreadOf(scene), "innocent+0x1514\ninnocent+0x2210" + Worker, [0x48, 0x03, 0xc1], IllegalInstruction);
         NameRecords(scene);
         return scene.Complete("hardware", null, null);
     }
+
+    /// <summary>8E: a driver writes through a null pointer in a system call; the third parameter is the trap frame.</summary>
+    public static SystemBuilder Trap(KernelLayout layout) => Trap(layout, "crash-8e", 0x8e, false);
+
+    /// <summary>
+    /// 8E as small dumps have it, with a mark in the code. A record of the same exception that was handled before lies on the
+    /// stack, too: it is not this one's.
+    /// </summary>
+    public static SystemBuilder TrapMarked(KernelLayout layout) => Trap(layout, "crash-8e-marked", 0x1000008e, true);
+
+    private static SystemBuilder Trap(KernelLayout layout, string name, uint code, bool hasEarlier)
+    {
+        FaultScene scene = FaultScene.Begin(layout, name, code);
+        ForgedModule driver = scene.Driver("badflt.sys");
+        // mov dword ptr [edi+14h],eax
+        scene.With(X64Register.Rdi, 0).With(X64Register.Rax, 0x1234).Raises("nt!KeBugCheckEx+0x1e\n",
+            "badflt+0x1514\nnt!IofCallDriver+0x45\nnt!IopSynchronousServiceTail+0x10b\nnt!NtWriteFile+0x5d9" + Worker,
+            [0x89, 0x47, 0x14], AccessViolation, Write, 0x14);
+        scene.ErrorCode = 2;
+        scene.TrapAt = at => scene.Parameters[2] = at;
+        if (hasEarlier)
+            scene.EarlierAddress = 0x7ffd0014;
+        return scene.Complete("module", driver, 0x14);
+    }
+
+    /// <summary>3D: a driver's interrupt service routine reads what its device's structure does not have any more.</summary>
+    public static SystemBuilder Interrupt(KernelLayout layout)
+    {
+        FaultScene scene = FaultScene.Begin(layout, "crash-3d", 0x3d);
+        ulong gone = scene.Kernel(0xffffab0b41417000);
+        ForgedModule driver = scene.Driver("badnic.sys");
+        // mov eax,dword ptr [rbx+24h]
+        scene.With(X64Register.Rbx, gone).Raises(scene.IsNarrow ? "nt!KeBugCheckEx+0x1e\n" : InterruptHandler, "badnic+0x1514\n" + (scene.IsNarrow
+            ? "nt!KiInterruptDispatch+0x4b" : "nt!KiInterruptMessageDispatch+0x1a\nnt!KiCallInterruptServiceRoutine+0xa5") + Worker,
+            [0x8b, 0x43, 0x24], AccessViolation, Read, gone + 0x24);
+        scene.RecordsAt = (record, context) =>
+            (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (record, context, 0);
+        // What this code does not have: exception and instruction.
+        (scene.Parameters[0], scene.Parameters[1]) = (0, 0);
+        return scene.Complete("module", driver, gone + 0x24);
+    }
+
+    // On x86 the dispatcher itself stops for an exception that nobody wants, and system threads have a filter of their own.
+    private static string UnhandledOf(FaultScene scene) => scene.IsNarrow ? "nt!KeBugCheckEx+0x1e\n" : Unhandled;
+
+    private static string SystemThreadOf(FaultScene scene) =>
+        scene.IsNarrow ? "nt!KeBugCheckEx+0x1e\nnt!PspUnhandledExceptionInSystemThread+0x1a\n" : SystemThread;
 
     private static void NameRecords(FaultScene scene) =>
         scene.RecordsAt = (record, context) => (scene.Parameters[2], scene.Parameters[3]) = (record, context);

@@ -49,6 +49,10 @@ internal static class ForcedScenarios
         nt!KiStartSystemThread+0x16
         """);
 
+    /// <summary>The same without a stop: a live dump.</summary>
+    public static SystemBuilder PowerButtonLive(KernelLayout layout) =>
+        Create(layout, "forced-power-button-live", 0x11c8, [7000, 0, 0, 0], null, null);
+
     /// <summary>A debugger's .crash after it broke in.</summary>
     public static SystemBuilder Debugger(KernelLayout layout) => Create(layout, "forced-debugger", 0xe2, [0, 0, 0, 0], null, """
         nt!KeBugCheckEx+0x20

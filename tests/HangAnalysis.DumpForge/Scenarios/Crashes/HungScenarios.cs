@@ -45,13 +45,29 @@ internal static class HungScenarios
     public static SystemBuilder Health(KernelLayout layout) =>
         Create(layout, "hung-health-check", 0x9e, (_, hang) => [hang.Process.Address, 1200, 0, 0]);
 
+    /// <summary>The live variant of the same.</summary>
+    public static SystemBuilder HealthLive(KernelLayout layout) =>
+        Create(layout, "hung-health-check-live", 0x1c9, (_, hang) => [hang.Process.Address, 1200, 0, 0]);
+
+    /// <summary>A live dump by a watchdog whose parameters are not documented: there is but one hang, and they do not lead to it.</summary>
+    public static SystemBuilder Live1F5(KernelLayout layout) =>
+        Create(layout, "hung-live-1f5", 0x1f5, (_, _) => [0, 0, 0, 0], hasDecoy: false);
+
     /// <summary>The synthetic watchdog of a virtual machine ran out; nothing is named, and there is but one hang.</summary>
     public static SystemBuilder Synthetic(KernelLayout layout) =>
         Create(layout, "hung-synthetic", 0x1ca, (_, _) => [0x4000000, 0x1234567890, 0x9876543210, 0], hasDecoy: false);
 
     /// <summary>A live dump of a system that sleeps badly; nothing hangs in it but a program.</summary>
-    public static SystemBuilder Standby(KernelLayout layout) =>
-        Create(layout, "hung-standby", 0x15f, (_, _) => [2, 0, 0, 0], hasDecoy: false);
+    public static SystemBuilder Standby(KernelLayout layout) => Standby(layout, "hung-standby", 2);
+
+    /// <summary>The same for another reason: too little time in the deepest idle state.</summary>
+    public static SystemBuilder StandbyResidency(KernelLayout layout) => Standby(layout, "hung-standby-1", 1);
+
+    /// <summary>A veto.</summary>
+    public static SystemBuilder StandbyVeto(KernelLayout layout) => Standby(layout, "hung-standby-3", 3);
+
+    /// <summary>A reason of which no more is documented than its number.</summary>
+    public static SystemBuilder StandbyOther(KernelLayout layout) => Standby(layout, "hung-standby-4", 4);
 
     /// <summary>A thread goes round in a display driver.</summary>
     public static SystemBuilder Display(KernelLayout layout)
@@ -78,6 +94,9 @@ internal static class HungScenarios
 
     /// <summary>The same, but that processor 1 did not even take the NMI: its registers are those of some time before.</summary>
     public static SystemBuilder ClockDead(KernelLayout layout) => CreateClock(layout, "hung-clock-dead", "");
+
+    private static SystemBuilder Standby(KernelLayout layout, string identity, ulong reason) =>
+        Create(layout, identity, 0x15f, (_, _) => [reason, 0, 0, 0], hasDecoy: false);
 
     private static SystemBuilder CreateClock(KernelLayout layout, string identity, string frozen)
     {

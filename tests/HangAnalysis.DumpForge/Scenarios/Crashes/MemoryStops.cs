@@ -11,11 +11,15 @@ internal static class MemoryStops
 
     /// <summary>One bit in a page table entry that should be zero, as two real dumps of one machine have it.</summary>
     public static ForgedStop SingleBit(KernelLayout layout) =>
-        Simple(layout, "stop-1a-bit", 0x1a, "Hardware", [0x41792, Entry, 0x20_0000_0000, 0], "bit 37", "fffff6c012345678", "2000000000");
+        Simple(layout, "stop-1a-bit", 0x1a, "Hardware", CorruptParameters(layout, 0x20_0000_0000), "bit 37", "fffff6c012345678", "2000000000");
 
     /// <summary>An entry with more than one bit: that may have been anybody.</summary>
     public static ForgedStop CorruptEntry(KernelLayout layout) =>
-        Simple(layout, "stop-1a-entry", 0x1a, "Corruption", [0x41792, Entry, 0x20_0000_0041, 0], "page table entry is corrupt");
+        Simple(layout, "stop-1a-entry", 0x1a, "Corruption", CorruptParameters(layout, 0x20_0000_0041), "page table entry is corrupt");
+
+    /// <summary>Those of x86 hold an entry of 64 bits in two of them.</summary>
+    private static ulong[] CorruptParameters(KernelLayout layout, ulong entry) => layout.PointerSize == sizeof(ulong)
+        ? [0x41792, Entry, entry, 0] : [0x41792, Entry, entry & uint.MaxValue, entry >> 32];
 
     /// <summary>Page table and page frame database differ by one bit.</summary>
     public static ForgedStop Disagree(KernelLayout layout) =>
@@ -56,11 +60,11 @@ internal static class MemoryStops
     {
         StopScene scene = Innocent(layout, "stop-19", 0x19);
         ulong page = Row(scene, (0x20, "Ntf0"), (0x18, "Leak"), (0x10, "File"), (0x08, "MmSt"));
-        ulong damaged = page + 0x38 * 16;
+        ulong unit = Unit(layout), damaged = page + 0x38 * unit;
         // What overran it was text.
-        scene.System.Kernel.Write(damaged, Encoding.ASCII.GetBytes("overrun!\0\0\0\0"));
+        scene.System.Kernel.Write(damaged, Encoding.ASCII.GetBytes(scene.IsNarrow ? "overrun!" : "overrun!\0\0\0\0"));
         (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (0x20, damaged, damaged + 0x100);
-        return scene.Complete(new StopTruth("Corruption", "Inferred", null, "'Leak'", "384 bytes", "overrun", $"{page + 0x200:x16}"));
+        return scene.Complete(new StopTruth("Corruption", "Inferred", null, "'Leak'", $"{0x18 * unit} bytes", "overrun", $"{page + 0x20 * unit:x16}"));
     }
 
     /// <summary>A whole block that is freed twice: its caller and whoever freed it first are both candidates.</summary>
@@ -68,7 +72,7 @@ internal static class MemoryStops
     {
         StopScene scene = Called(layout, "stop-c2-free", 0xc2, "nt!ExFreePoolWithTag+0x1105", out ForgedModule driver);
         ulong page = Row(scene, (0x20, "Ntf0"), (0x18, "Dma1"), (0x10, "File"));
-        (scene.Parameters[0], scene.Parameters[2], scene.Parameters[3]) = (7, 0x0018_0020, page + 0x200 + 16);
+        (scene.Parameters[0], scene.Parameters[2], scene.Parameters[3]) = (7, 0x0018_0020, page + 0x21 * Unit(layout));
         return scene.Complete(new StopTruth("Module", "Candidate", driver.FileName, "is free", "'Dma1'", "'Ntf0'", "'File'"), driver);
     }
 
@@ -87,6 +91,10 @@ internal static class MemoryStops
     /// <summary>A corrupt header that the allocator trips over.</summary>
     public static ForgedStop CorruptBlock(KernelLayout layout) =>
         Simple(layout, "stop-c2-header", 0xc2, "Corruption", [1, 0xffffab06b0020000, 0x41414141, 0], "header of a block is corrupt");
+
+    /// <summary>A driver writes to pool that it has freed, and the checker of freed pool sees it at once.</summary>
+    public static ForgedStop FreedPool(KernelLayout layout) => Caller(layout, "stop-c6", 0xc6, [0xffffab06b0020010, 1, 0, 0],
+        "nt!MmAccessFault+0x1a1", "that is freed", "write", "kernel", "dmaflt+0x1514");
 
     /// <summary>The heap that pool is made of.</summary>
     public static ForgedStop Heap(KernelLayout layout) =>
@@ -123,17 +131,21 @@ internal static class MemoryStops
         return scene;
     }
 
-    /// <summary>Blocks in a row from the start of a page of pool, by their sizes in units of 16 bytes; the last fills the page.</summary>
+    /// <summary>What a pool header counts in, and its size: 16 bytes, on x86 eight.</summary>
+    private static ulong Unit(KernelLayout layout) => 2 * (ulong)layout.PointerSize;
+
+    /// <summary>Blocks in a row from the start of a page of pool, by their sizes in units; the last fills the page.</summary>
     private static ulong Row(StopScene scene, params ReadOnlySpan<(int Units, string Tag)> blocks)
     {
         ulong page = scene.Place(new byte[0x1000], 0x1000), at = page;
-        int previous = 0, left = 0x100;
+        ulong unit = Unit(scene.System.Layout);
+        int previous = 0, left = (int)(0x1000 / unit);
         for (int i = 0; i < blocks.Length; i++)
         {
             int units = i + 1 == blocks.Length ? left : blocks[i].Units;
             scene.System.Struct("_POOL_HEADER", at).Set("PreviousSize", (ulong)previous).Set("BlockSize", (ulong)units)
                 .Set("PoolType", 2).Set("PoolTag", BitConverter.ToUInt32(Encoding.ASCII.GetBytes(blocks[i].Tag)));
-            at += (ulong)units * 16;
+            at += (ulong)units * unit;
             (previous, left) = (units, left - units);
         }
         return page;

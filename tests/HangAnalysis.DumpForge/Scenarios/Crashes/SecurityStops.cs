@@ -14,8 +14,9 @@ internal static class SecurityStops
     /// <summary>The same by one flipped bit.</summary>
     public static ForgedStop ListBit(KernelLayout layout)
     {
-        ForgedStop stop = List(layout, "stop-139-bit", 1ul << 41);
-        return stop with { Truth = stop.Truth with { Cause = "Hardware", Figures = ["bit 41"] } };
+        static int Bit(KernelLayout layout) => layout.Architecture == Architecture.X86 ? 25 : 41;
+        ForgedStop stop = List(layout, "stop-139-bit", 1ul << Bit(layout));
+        return stop with { Truth = stop.Truth with { Cause = "Hardware", Figures = [$"bit {Bit(layout)}"] } };
     }
 
     /// <summary>A driver's own function has overrun its buffer.</summary>
@@ -41,8 +42,8 @@ internal static class SecurityStops
     {
         StopScene scene = new(layout, "stop-f7", 0xf7);
         ForgedModule driver = scene.Driver("parser.sys", "Wingtip Imaging", "4.4.0.2");
-        ulong expected = 0x2b99_2ddf_a232;
-        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (0xf7a1, expected, ~expected);
+        ulong expected = Expected(layout);
+        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (0xf7a1, expected, Complement(layout));
         scene.Stops("parser+0x1514\nparser+0x2468\nnt!IofCallDriver+0x59");
         return scene.Complete(new StopTruth("Module", "Inferred", driver.FileName, "parser+0x2468", "overran"), driver);
     }
@@ -52,8 +53,8 @@ internal static class SecurityStops
     {
         StopScene scene = new(layout, "stop-f7-system", 0xf7);
         ForgedModule driver = scene.System.Modules.AddDriver("Ntfs.sys");
-        ulong expected = 0x2b99_2ddf_a232;
-        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (0x4141414141414141, expected, ~expected);
+        ulong expected = Expected(layout);
+        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (scene.IsNarrow ? 0x41414141ul : 0x4141414141414141, expected, Complement(layout));
         scene.Stops("Ntfs!__report_gsfailure+0x26\nNtfs!NtfsQueryEaInformation+0x333\nnt!IofCallDriver+0x59");
         return scene.Complete(new StopTruth("Module", "Candidate", driver.FileName, "in NtfsQueryEaInformation"), driver);
     }
@@ -63,8 +64,8 @@ internal static class SecurityStops
     {
         StopScene scene = new(layout, "stop-f7-bit", 0xf7);
         scene.Driver("parser.sys", "Wingtip Imaging", "4.4.0.2");
-        ulong expected = 0x2b99_2ddf_a232;
-        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (expected ^ 1ul << 22, expected, ~expected);
+        ulong expected = Expected(layout);
+        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (expected ^ 1ul << 22, expected, Complement(layout));
         scene.Stops("parser+0x1514\nparser+0x2468\nnt!IofCallDriver+0x59");
         return scene.Complete(new StopTruth("Hardware", "Inferred", null, "bit 22"));
     }
@@ -75,8 +76,15 @@ internal static class SecurityStops
         StopScene scene = new(layout, "stop-7f", 0x7f);
         ForgedModule driver = scene.Driver("deepflt.sys", "Woodgrove Encryption", "6.2.1.0");
         (ThreadBuilder thread, int trap) = Full(scene, "deepflt");
+        ulong task = scene.IsNarrow ? scene.Place(new byte[0x68]) : 0;
         scene.Later(() =>
         {
+            if (scene.IsNarrow)
+            {
+                WriteTask(scene, task, thread, trap + 1);
+                (scene.Parameters[1], scene.Parameters[2], scene.Parameters[3]) = (task, 0, 0);
+                return;
+            }
             scene.Parameters[1] = thread.StackPointers[trap];
             scene.Parameters[2] = thread.StackPointers[trap + 1];
             scene.Parameters[3] = thread.Frames!.Frames[trap + 1].Address;
@@ -87,6 +95,8 @@ internal static class SecurityStops
     /// <summary>The same as older builds say it: control registers and the instruction.</summary>
     public static ForgedStop FullStackOld(KernelLayout layout)
     {
+        if (layout.Architecture == Architecture.X86)
+            throw new ArgumentException("the parameters are those of x64: x86 names the task that the double fault interrupted");
         StopScene scene = new(layout, "stop-7f-old", 0x7f);
         ForgedModule driver = scene.Driver("deepflt.sys", "Woodgrove Encryption", "6.2.1.0");
         (ThreadBuilder thread, int trap) = Full(scene, "deepflt");
@@ -107,11 +117,26 @@ internal static class SecurityStops
         return scene.Complete(new StopTruth("Unknown", "Inferred", null, "not full", "leaves"));
     }
 
+    /// <summary>What a task gate saves of the task that it leaves (Intel SDM volume 3, "Task-State Segment").</summary>
+    private static void WriteTask(StopScene scene, ulong task, ThreadBuilder thread, int frame)
+    {
+        foreach ((ulong offset, ulong value) in ((ulong, ulong)[])
+            [(0x20, thread.Frames!.Frames[frame].Address), (0x24, 0x10246), (0x38, thread.StackPointers[frame]), (0x3c, thread.FramePointers[frame])])
+            scene.System.Kernel.WriteUInt32(task + offset, (uint)value);
+    }
+
+    /// <summary>A cookie of x64 has 48 bits, its upper ones are zero; x86 has one of 32.</summary>
+    private static ulong Expected(KernelLayout layout) => layout.Architecture == Architecture.X86 ? 0x2ddf_a232ul : 0x2b99_2ddf_a232;
+
+    private static ulong Complement(KernelLayout layout) =>
+        layout.Architecture == Architecture.X86 ? ~Expected(layout) & uint.MaxValue : ~Expected(layout);
+
     private static (ThreadBuilder Thread, int Trap) Full(StopScene scene, string module)
     {
         scene.Parameters[0] = 8;
         string frames = string.Concat(Enumerable.Repeat($"{module}+0x1514\n{module}+0x2468\nnt!IofCallDriver+0x59\n", 20));
-        ThreadBuilder thread = scene.Stops($"nt!KiBugCheckDispatch+0x69\nnt!KiDoubleFaultAbort+0xb2\n{frames}");
+        ThreadBuilder thread = scene.Stops((scene.IsNarrow ? "nt!KeBugCheck2+0x1f\nnt!KiTrap08+0x75\n"
+            : "nt!KiBugCheckDispatch+0x69\nnt!KiDoubleFaultAbort+0xb2\n") + frames);
         const int Trap = 2;
         // The stack ends where the thread has come to.
         scene.Later(() => thread.Struct.Set("Tcb.StackLimit", thread.StackPointers[Trap + 1] + 0x40));
@@ -123,16 +148,16 @@ internal static class SecurityStops
         StopScene scene = new(layout, name, 0x139);
         scene.Driver("innocent.sys", "Contoso", "1.0.0.1");
         const int Count = 7;
-        ulong list = scene.Place(new byte[0x20 * Count]);
+        ulong list = scene.Place(new byte[0x20 * Count]), pointer = (ulong)layout.PointerSize;
         ulong at(int i) => list + 0x20ul * (ulong)((i + Count) % Count);
         for (int i = 0; i < Count; i++)
         {
-            scene.System.Kernel.WriteUInt64(at(i), at(i + 1));
-            scene.System.Kernel.WriteUInt64(at(i) + 8, at(i - 1));
+            scene.System.Kernel.WritePointer(at(i), at(i + 1));
+            scene.System.Kernel.WritePointer(at(i) + pointer, at(i - 1));
         }
         // The entry after the one that is removed points back elsewhere.
-        scene.System.Kernel.WriteUInt64(at(4) + 8, at(3) ^ damage);
-        FastFail(scene, 3, "nt!KiInsertTimerTable+0x211\ninnocent+0x1514", trap => trap.Set("Rax", at(3)));
+        scene.System.Kernel.WritePointer(at(4) + pointer, at(3) ^ damage);
+        FastFail(scene, 3, "nt!KiInsertTimerTable+0x211\ninnocent+0x1514", trap => trap.Set(scene.IsNarrow ? "Eax" : "Rax", at(3)));
         return scene.Complete(new StopTruth("Corruption", "Inferred", null, $"entry {at(3):x16}", $"{at(4):x16}", $"{at(3) ^ damage:x16}",
             "backwards 6 entries are whole", "nothing else is"));
     }
@@ -141,6 +166,8 @@ internal static class SecurityStops
     private static void FastFail(StopScene scene, ulong code, string frames, Action<KernelStruct> registers)
     {
         const int Trap = 3;
+        if (scene.System.Layout.Architecture == Architecture.Arm64)
+            throw new ArgumentException("trap frames of ARM64 are not forged: no layout of one is at hand");
         if (frames.Contains("Ntfs!", StringComparison.Ordinal))
             scene.System.Modules.AddDriver("Ntfs.sys");
         ThreadBuilder thread = scene.Stops("nt!KiBugCheckDispatch+0x69\nnt!KiFastFailDispatch+0xd0\nnt!KiRaiseSecurityCheckFailure+0x30a\n" + frames);
@@ -150,7 +177,7 @@ internal static class SecurityStops
         scene.Later(() =>
         {
             KernelStruct trap = scene.System.Struct("_KTRAP_FRAME", thread.StackPointers[Trap]);
-            registers(trap.Set("Rcx", code));
+            registers(trap.Set(scene.IsNarrow ? "Ecx" : "Rcx", code));
             scene.Parameters[1] = trap.Address;
             scene.System.Struct("_EXCEPTION_RECORD", record).Set("ExceptionCode", StackBufferOverrun)
                 .Set("ExceptionAddress", thread.Frames!.Frames[Trap + 1].Address).Set("NumberParameters", 1)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using HangAnalysis.DumpForge.Layouts;
 using HangAnalysis.DumpForge.Systems;
 
@@ -14,7 +16,7 @@ public sealed record StopTruth(string Cause, string Certainty, string? Module, p
 public sealed record ForgedStop(SystemBuilder System, StopTruth Truth);
 
 /// <summary>A small system with one thread, which stops.</summary>
-internal sealed class StopScene
+internal sealed partial class StopScene
 {
     /// <summary>What follows a system thread's own frames.</summary>
     public const string Worker = """
@@ -22,6 +24,8 @@ internal sealed class StopScene
         nt!PspSystemThreadStartup+0x41
         nt!KiStartSystemThread+0x16
         """;
+
+    private const ulong LowestKernel = 0xffff800000000000;
 
     private readonly Population _population;
 
@@ -41,6 +45,9 @@ internal sealed class StopScene
     /// <summary>The four parameters, which may be set until the system is written.</summary>
     public ulong[] Parameters { get; } = new ulong[4];
 
+    /// <summary>Whether the system is one of x86.</summary>
+    public bool IsNarrow => System.Layout.Architecture == Architecture.X86;
+
     /// <summary>A driver of another company.</summary>
     public ForgedModule Driver(string fileName = "badflt.sys", string company = "Fabrikam Software", string version = "3.1.0.22")
     {
@@ -52,6 +59,9 @@ internal sealed class StopScene
     /// <summary>The thread that stops the system: KeBugCheckEx, these frames, and those of a worker.</summary>
     public ThreadBuilder Stops(string frames) => _population.System.AddThread(0x1a4)
         .Stack("nt!KeBugCheckEx+0x20\n" + frames.Trim() + "\n" + Worker).RunsOn(0).Priority(12);
+
+    /// <summary>An address of the kernel; x86 has the low half of it, in its own half for the kernel.</summary>
+    public ulong Kernel(ulong address) => IsNarrow ? (uint)address | 0x80000000u : address;
 
     /// <summary>Writes bytes into pool, where small dumps keep them too.</summary>
     public ulong Place(byte[] bytes, int alignment = 16)
@@ -69,6 +79,20 @@ internal sealed class StopScene
     public ForgedStop Complete(StopTruth truth, ForgedModule? culprit = null)
     {
         System.Truth = new Truth("crash", culprit, []);
-        return new ForgedStop(System, truth);
+        if (!IsNarrow)
+            return new ForgedStop(System, truth);
+        System.Finishing.Add(() =>
+        {
+            for (int i = 0; i < Parameters.Length; i++)
+                Parameters[i] = Parameters[i] >= LowestKernel ? Kernel(Parameters[i]) : Parameters[i] & uint.MaxValue;
+        });
+        return new ForgedStop(System, truth with { Figures = [.. truth.Figures.Select(NarrowAddress)] });
     }
+
+    /// <summary>A figure that is an address of 64 bits, as <see cref="Kernel"/> makes it one of 32.</summary>
+    private string NarrowAddress(string figure) => Address.Replace(figure,
+        match => $"{Kernel(ulong.Parse(match.Value, NumberStyles.HexNumber)):x}");
+
+    [GeneratedRegex("ffff[0-9a-f]{12}")]
+    private static partial Regex Address { get; }
 }

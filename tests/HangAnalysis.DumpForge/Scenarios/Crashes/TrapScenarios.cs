@@ -9,6 +9,9 @@ internal static class TrapScenarios
 {
     private const ulong Dispatch = 2, Read = 0, Write = 1, Execute = 8;
 
+    /// <summary>In special pool: in a page whose block was freed, and at the start of the page behind a block.</summary>
+    private const ulong Freed = 0xffffab0d12340f80, Behind = 0xffffab0d12341000;
+
     private const string Worker = """
 
         nt!ExpWorkerThread+0xdd
@@ -30,14 +33,14 @@ internal static class TrapScenarios
     /// <summary>D1: a driver writes to memory that was freed; the pointer is in a register that trap frames do not hold.</summary>
     public static SystemBuilder FreedPool(KernelLayout layout)
     {
-        const ulong Freed = 0xffffab06b7770040;
         FaultScene scene = FaultScene.Begin(layout, "crash-d1-freed", 0xd1);
+        ulong freed = scene.Kernel(0xffffab06b7770040);
         ForgedModule driver = scene.Driver("badnic.sys");
         // mov qword ptr [rsi+10h],rax
-        scene.With(X64Register.Rsi, Freed).Traps("badnic+0x1514\nbadnic+0x2210" + Worker, [0x48, 0x89, 0x46, 0x10]);
-        Irql(scene, Freed + 0x10, Write);
+        scene.With(X64Register.Rsi, freed).Traps("badnic+0x1514\nbadnic+0x2210" + Worker, [0x48, 0x89, 0x46, 0x10]);
+        Irql(scene, freed + 0x10, Write);
         scene.ErrorCode = 2;
-        return scene.Complete("module", driver, Freed + 0x10);
+        return scene.Complete("module", driver, freed + 0x10);
     }
 
     /// <summary>D1: a driver's own pageable code is called at DISPATCH_LEVEL while it is paged out.</summary>
@@ -84,37 +87,40 @@ internal static class TrapScenarios
     /// <summary>C5: pool was damaged before; a driver that allocates is the next victim.</summary>
     public static SystemBuilder CorruptPool(KernelLayout layout)
     {
-        const ulong Bad = 0x4141414141414141;
         FaultScene scene = FaultScene.Begin(layout, "crash-c5-pool", 0xc5);
+        // Text where a link was.
+        ulong bad = scene.IsNarrow ? 0x41414141ul : 0x4141414141414141;
         scene.Driver("innocent.sys");
         // mov rax,qword ptr [rdx]
-        scene.With(X64Register.Rdx, Bad).Traps("nt!ExAllocatePoolWithTag+0x1b4\ninnocent+0x2210" + Worker, [0x48, 0x8b, 0x02]);
-        Irql(scene, Bad, Read);
-        return scene.Complete("corruption", null, Bad);
+        scene.With(X64Register.Rdx, bad).Traps("nt!ExAllocatePoolWithTag+0x1b4\ninnocent+0x2210" + Worker, [0x48, 0x8b, 0x02]);
+        Irql(scene, bad, Read);
+        return scene.Complete("corruption", null, bad);
     }
 
     /// <summary>50: the kernel's pool code fails, and no other module is on the stack.</summary>
     public static SystemBuilder PoolCode(KernelLayout layout)
     {
-        const ulong Bad = 0xffffab0c41414141;
         FaultScene scene = FaultScene.Begin(layout, "crash-50-pool", 0x50);
-        // mov rax,qword ptr [r8+8]
-        scene.With(X64Register.R8, Bad).Traps("nt!ExFreePoolWithTag+0x6c8" + Worker, [0x49, 0x8b, 0x40, 0x08]);
-        NonPaged(scene, Bad + 8, Read);
-        return scene.Complete("corruption", null, Bad + 8);
+        ulong bad = scene.Kernel(0xffffab0c41414141);
+        // mov rax,qword ptr [r8+8]; mov eax,dword ptr [edi+8]
+        scene.With(scene.IsNarrow ? X64Register.Rdi : X64Register.R8, bad)
+            .Traps("nt!ExFreePoolWithTag+0x6c8" + Worker, scene.IsNarrow ? [0x8b, 0x47, 0x08] : [0x49, 0x8b, 0x40, 0x08]);
+        NonPaged(scene, bad + 8, Read);
+        return scene.Complete("corruption", null, bad + 8);
     }
 
     /// <summary>50: a driver reads beyond what it has, by base, index and scale.</summary>
     public static SystemBuilder Indexed(KernelLayout layout)
     {
-        const ulong Start = 0xffffab0c00001000;
         FaultScene scene = FaultScene.Begin(layout, "crash-50-index", 0x50);
+        ulong start = scene.Kernel(0xffffab0c00001000);
         ForgedModule driver = scene.Driver("badflt.sys");
-        // mov eax,dword ptr [rbx+r9*4+10h]
-        scene.With(X64Register.Rbx, Start).With(X64Register.R9, 0x1400)
-            .Traps("badflt+0x1514\nbadflt+0x2210" + Worker, [0x42, 0x8b, 0x44, 0x8b, 0x10]);
-        NonPaged(scene, Start + 4 * 0x1400 + 0x10, Read);
-        return scene.Complete("module", driver, Start + 4 * 0x1400 + 0x10);
+        // mov eax,dword ptr [rbx+r9*4+10h]; mov eax,dword ptr [ebx+edx*4+10h]
+        scene.With(X64Register.Rbx, start).With(scene.IsNarrow ? X64Register.Rdx : X64Register.R9, 0x1400)
+            .Traps("badflt+0x1514\nbadflt+0x2210" + Worker,
+                scene.IsNarrow ? [0x8b, 0x44, 0x93, 0x10] : [0x42, 0x8b, 0x44, 0x8b, 0x10]);
+        NonPaged(scene, start + 4 * 0x1400 + 0x10, Read);
+        return scene.Complete("module", driver, start + 4 * 0x1400 + 0x10);
     }
 
     /// <summary>BE: a driver writes into the kernel's code.</summary>
@@ -134,45 +140,63 @@ internal static class TrapScenarios
     /// <summary>FC: a driver jumps into its data.</summary>
     public static SystemBuilder NoExecute(KernelLayout layout)
     {
-        const ulong Data = 0xffffab06b0077000;
+        if (layout.Architecture == Architecture.X86 && !layout.HasPae)
+            throw new ArgumentException("without physical address extension there is no protection against execution");
         FaultScene scene = FaultScene.Begin(layout, "crash-fc-data", 0xfc);
+        ulong data = scene.Kernel(0xffffab06b0077000), entry = 0x8a00000001200963;
         ForgedModule driver = scene.Driver("badflt.sys");
-        scene.Traps($"{Data:x16} nowhere\nbadflt+0x2210" + Worker, []);
-        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[3]) = (Data, 0x8a00000001200963, 2);
-        (scene.FaultAddress, scene.ErrorCode) = (Data, 0x11);
+        scene.Traps($"{data:x16} nowhere\nbadflt+0x2210" + Worker, []);
+        // A parameter of x86 holds the lower half of an entry.
+        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[3]) = (data, scene.IsNarrow ? entry & uint.MaxValue : entry, 2);
+        (scene.FaultAddress, scene.ErrorCode) = (data, 0x11);
         scene.TrapAt = at => scene.Parameters[2] = at;
         return scene.Complete("module", driver, null);
     }
 
     /// <summary>D5: special pool stops a driver that uses what it has freed, through a function of the kernel.</summary>
-    public static SystemBuilder SpecialPool(KernelLayout layout)
+    public static SystemBuilder SpecialPool(KernelLayout layout) =>
+        SpecialPool(layout, "crash-d5-freed", 0xd5, "nt!memcpy+0x43\nbadflt+0x2210", Freed);
+
+    /// <summary>D6: special pool stops a driver that reads beyond the end of its block: the page behind it is not there.</summary>
+    public static SystemBuilder SpecialPoolEnd(KernelLayout layout) =>
+        SpecialPool(layout, "crash-d6-beyond", 0xd6, "badflt+0x1514\nbadflt+0x2210", Behind);
+
+    /// <summary>CC: the kernel itself keeps special pool for all; a driver uses what it has freed.</summary>
+    public static SystemBuilder SystemPool(KernelLayout layout) =>
+        SpecialPool(layout, "crash-cc-freed", 0xcc, "badflt+0x1514\nbadflt+0x2210", Freed);
+
+    /// <summary>CD: the same, beyond the end.</summary>
+    public static SystemBuilder SystemPoolEnd(KernelLayout layout) =>
+        SpecialPool(layout, "crash-cd-beyond", 0xcd, "nt!memcpy+0x43\nbadflt+0x2210", Behind);
+
+    private static SystemBuilder SpecialPool(KernelLayout layout, string name, uint code, string frames, ulong given)
     {
-        const ulong Freed = 0xffffab0d12340f80;
-        FaultScene scene = FaultScene.Begin(layout, "crash-d5-freed", 0xd5);
+        FaultScene scene = FaultScene.Begin(layout, name, code);
+        ulong address = scene.Kernel(given);
         ForgedModule driver = scene.Driver("badflt.sys");
         // mov rax,qword ptr [rdx]
-        scene.With(X64Register.Rdx, Freed).Traps("nt!memcpy+0x43\nbadflt+0x2210" + Worker, [0x48, 0x8b, 0x02]);
-        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (Freed, Read, scene.Instruction);
-        scene.FaultAddress = Freed;
-        return scene.Complete("module", driver, Freed);
+        scene.With(X64Register.Rdx, address).Traps(frames + Worker, [0x48, 0x8b, 0x02]);
+        (scene.Parameters[0], scene.Parameters[1], scene.Parameters[2]) = (address, Read, scene.Instruction);
+        scene.FaultAddress = address;
+        return scene.Complete("module", driver, address);
     }
 
     /// <summary>D1: the processor reports an address that the instruction cannot have made.</summary>
     public static SystemBuilder Impossible(KernelLayout layout)
     {
-        const ulong Pointer = 0xffffab06b0044000;
         FaultScene scene = FaultScene.Begin(layout, "crash-impossible", 0xd1);
+        ulong pointer = scene.Kernel(0xffffab06b0044000);
         scene.Driver("innocent.sys");
         // cmp byte ptr [rcx+29h],5
-        scene.With(X64Register.Rcx, Pointer).Traps("innocent+0x1514\ninnocent+0x2210" + Worker, [0x80, 0x79, 0x29, 0x05]);
+        scene.With(X64Register.Rcx, pointer).Traps("innocent+0x1514\ninnocent+0x2210" + Worker, [0x80, 0x79, 0x29, 0x05]);
         Irql(scene, 0x29, Read);
-        return scene.Complete("hardware", null, Pointer + 0x29);
+        return scene.Complete("hardware", null, pointer + 0x29);
     }
 
     private static SystemBuilder Unloaded(KernelLayout layout, string name, uint code)
     {
         FaultScene scene = FaultScene.Begin(layout, name, code);
-        ulong start = scene.System.Nt.Base + 0x40000000;
+        ulong start = scene.IsNarrow ? 0xf7a00000ul : scene.System.Nt.Base + 0x40000000;
         scene.System.Variables.Unloaded.Add(("goner.sys", start, start + 0x9000));
         scene.Traps($"{start + 0x1230:x16} nowhere\nnt!KiRetireDpcList+0x6ce\nnt!KiIdleLoop+0x5a", []);
         if (code == 0xd1)

@@ -6,6 +6,7 @@ using HangAnalysis.DumpForge.Scenarios.Crashes;
 using HangAnalysis.DumpForge.Systems;
 using HangAnalysis.Model;
 using HangAnalysis.Tests.Scenarios;
+using HangAnalysis.Tests.Scenarios.Crashes;
 using NUnit.Framework;
 
 namespace HangAnalysis.Tests.Windows.Crashes;
@@ -19,6 +20,8 @@ public class ForgedCrashTests
 {
     private static readonly string[] s_layouts = ["6.1.7601", "10.0.14393", "10.0.22000"];
 
+    private static readonly string[] s_narrow = ["5.1.2600", "5.2.3790", "x86:6.1.7601", "x86:10.0.19041"];
+
     private static IEnumerable<TestCaseData> Cases()
     {
         int number = 0;
@@ -29,8 +32,16 @@ public class ForgedCrashTests
             {
                 string build = s_layouts[number++ % s_layouts.Length] + ".";
                 string version = KernelLayout.BuiltInVersions.Last(v => v.StartsWith(build, StringComparison.Ordinal));
-                yield return new TestCaseData(name, version, kind).SetArgDisplayNames(name, version, kind.ToString());
+                if (ForgeLimits.Reason(name, version) is null)
+                    yield return new TestCaseData(name, version, kind).SetArgDisplayNames(name, version, kind.ToString());
             }
+            for (int i = 0; i < s_narrow.Length; i++)
+                if (ForgeLimits.Reason(name, s_narrow[i]) is null)
+                {
+                    DumpKind kind = (number + i) % 2 == 0 ? DumpKind.Triage : DumpKind.Full;
+                    yield return new TestCaseData(name, s_narrow[i], kind).SetArgDisplayNames(name, s_narrow[i], kind.ToString());
+                }
+            number++;
         }
     }
 
@@ -73,6 +84,42 @@ public class ForgedCrashTests
         Assert.That(fault.Registers, Has.Member(("rsi", 0xffffab06b7770040UL)));
         Assert.That(fault.UnknownRegisters, Is.Empty);
         Assert.That(fault.Source.ToString(), Does.Contain("trap frame").And.Contain("unwinding"));
+    }
+
+    [TestCase("crash-1e")]
+    [TestCase("crash-filling")]
+    [TestCase("crash-7e-srv")]
+    public void The_CONTEXT_of_an_exception_is_found_on_x86_too(string scenario)
+    {
+        using ForgedFolder forged = new(scenario, "x86:6.1.7601", DumpKind.Full);
+        using CommandSession session = forged.Open();
+
+        // KiDispatchException asks for CONTEXT_FULL with the debug registers, which is 10017 there.
+        Assert.That(session.Windows.Crash!.Fault!.Source.ToString(), Does.StartWith("CONTEXT at"));
+    }
+
+    [Test]
+    public void A_page_table_entry_of_x86_does_not_tell_of_execution()
+    {
+        using ForgedFolder forged = new("crash-fc-data", "x86:6.1.7601", DumpKind.Full);
+        using CommandSession session = forged.Open();
+
+        // The bit is the highest of 64, of which the parameter holds 32.
+        Assert.That(session.Windows.Crash!.Parameters[1].Meaning!.ToString(), Is.EqualTo("valid, writable"));
+    }
+
+    [TestCase("crash-8e")]
+    [TestCase("crash-8e-marked")]
+    public void The_trap_frame_of_8E_is_its_third_parameter(string scenario)
+    {
+        using ForgedFolder forged = new(scenario, "5.2.3790", DumpKind.Triage);
+        using CommandSession session = forged.Open();
+
+        CrashFault fault = session.Windows.Crash!.Fault!;
+
+        Assert.That(fault.Source.ToString(), Does.StartWith("trap frame at").And.EndWith("parameter 3"));
+        Assert.That((fault.ReportedAddress, fault.ErrorCode), Is.EqualTo(((ulong?)0x14, (ulong?)2)));
+        Assert.That(fault.Registers, Has.Member(("edi", 0UL)).And.Member(("eax", 0x1234UL)));
     }
 
     [Test]

@@ -14,6 +14,8 @@ public class HungThreadTests
     [TestCase("hung-resource", "stop 0x1cc EXRESOURCE_TIMEOUT_LIVEDUMP: a live dump: ERESOURCE ")]
     [TestCase("hung-thread-pool", "stop 0x1c5 IO_THREADPOOL_DEADLOCK_LIVEDUMP: ")]
     [TestCase("hung-health-check", "stop 0x9e USER_MODE_HEALTH_MONITOR: process ")]
+    [TestCase("hung-health-check-live", "stop 0x1c9: a live dump: a process did not pass a health check: ")]
+    [TestCase("hung-live-1f5", "stop 0x1f5")]
     [TestCase("hung-synthetic", "stop 0x1ca SYNTHETIC_WATCHDOG_TIMEOUT: the whole system did not go on: ")]
     public void The_first_line_says_what_the_stop_was_and_the_waits_follow(string name, string start)
     {
@@ -27,6 +29,7 @@ public class HungThreadTests
     [TestCase("hung-resource", 0)]
     [TestCase("hung-thread-pool", 1)]
     [TestCase("hung-health-check", 0)]
+    [TestCase("hung-health-check-live", 0)]
     public void Without_the_parameter_the_larger_hang_is_told(string name, int parameter)
     {
         SystemBuilder system = ScenarioSet.Build(name, KernelLayout.BuiltIn("10.0.19041"));
@@ -35,6 +38,24 @@ public class HungThreadTests
         using CrashScenario scenario = new(system);
 
         Assert.That(scenario.Verdict.Culprit!.Module.FileName, Is.EqualTo("litepipe.sys"));
+    }
+
+    [TestCase("hung-standby-1", "deepest idle state")]
+    [TestCase("hung-standby", "a device")]
+    [TestCase("hung-standby-3", "vetoed")]
+    public void The_reason_of_a_standby_report_is_told(string name, string words)
+    {
+        using CrashScenario scenario = new(name, "10.0.19041");
+
+        Assert.That(scenario.Meaning(1), Does.Contain(words));
+    }
+
+    [Test]
+    public void A_reason_that_is_not_documented_is_not_made_up()
+    {
+        using CrashScenario scenario = new("hung-standby-4", "10.0.19041");
+
+        Assert.That(scenario.Meaning(1), Is.Null);
     }
 
     [Test]
