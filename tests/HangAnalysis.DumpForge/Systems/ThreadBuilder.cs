@@ -271,7 +271,7 @@ public sealed class ThreadBuilder
         ulong ticks = _system.Options.TickCount - SystemOptions.TicksOf(_age);
         bool system = Process.IsSystem;
         Struct.Set("Cid.UniqueProcess", Process.Pid).Set("Cid.UniqueThread", Tid)
-            .TrySet("Tcb.Process", Process.Address).Set("Tcb.ApcState.Process", Process.Address)
+            .TrySet("Tcb.Process", Process.Address).TrySet("ThreadsProcess", Process.Address).Set("Tcb.ApcState.Process", Process.Address)
             .Set("Tcb.State", _system.Enum("_KTHREAD_STATE", IsAtGate ? "GateWait" : _state))
             .Set("Tcb.WaitReason", _system.Enum("_KWAIT_REASON", _reason))
             .Set("Tcb.WaitMode", _isUserWait ? 1u : 0u).Set("Tcb.WaitTime", (uint)ticks)

@@ -108,7 +108,7 @@ internal sealed class FaultContexts(WindowsSystem system)
     /// <remarks>
     /// An exception's record has the flags 0x10001f on x64; 0x10000f is what the unwinder captures for itself [DUMP: exactly one
     /// right record in all seven dumps of 1E, 3B and 7E]. On x86 CONTEXT_FULL has no floating point: KiDispatchException asks for
-    /// it with the debug registers, and for the extended ones where the processor has them (published sources of that kernel).
+    /// it with the debug registers, and for the extended ones where the processor has them (ReactOS ntoskrnl/ke/i386/exp.c).
     /// </remarks>
     public FaultContext? FindContext(ulong instruction)
     {
