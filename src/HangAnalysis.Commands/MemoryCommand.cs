@@ -132,7 +132,7 @@ internal sealed class MemoryCommand : ICommand
         if (m.CommitParts.Count == 0)
             return;
         document.Blank();
-        document.Add(new TableBlock([new("Commit of"), new("Size", Align.Right), new("Part", Align.Right), new("", CanShrink: true)],
+        document.Add(new TableBlock([new("Commit of"), new("Size", Align.Right), new("Part", Align.Right), new("", Wraps: true)],
             [.. m.CommitParts.Select(p => (IReadOnlyList<Span>)
             [
                 p.Name, p.Size.Bytes is { } bytes ? ByteText.Format(bytes) : new Span(Unknown, Tone.Muted),
