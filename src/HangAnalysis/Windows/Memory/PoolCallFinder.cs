@@ -76,7 +76,7 @@ internal sealed class PoolCallFinder
                 case FlowControl.Call or FlowControl.IndirectCall or FlowControl.UnconditionalBranch or FlowControl.IndirectBranch:
                     PoolFunction? function = Resolve(instruction, preloaded);
                     bool takes = function is not null
-                        && (place == Place.Pushed ? pushes == function.Argument : argument == function.Argument);
+                        && (place == Place.Pushed ? pushes == function.PushesBehindTag : argument == function.Argument);
                     return takes ? new PoolCall(begin, instruction.IP, function) : new PoolCall(begin, 0, null);
                 default:
                     return new PoolCall(begin, 0, null);
