@@ -122,7 +122,10 @@ public class DumpCheckTests
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(block), 1);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(block + 4), 0x50);
         if (filled)
+        {
             BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(block + 0x20), 102_686);
+            BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(block + 0x38), 2_280_000);
+        }
         File.WriteAllBytes(forged.DumpPath, bytes);
         using CommandSession session = forged.Open();
         JsonElement dump = ForgedFolder.RunJson(session, "!dumpcheck");
