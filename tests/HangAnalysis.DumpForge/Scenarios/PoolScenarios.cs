@@ -65,7 +65,7 @@ internal static class PoolScenarios
         if (isNarrow)
             new PoolCode(system, myfault) { SlotRva = 0xb24 }.Call(0x63e, "ExAllocatePoolWithTag", "Leak");
         else
-            new PoolCode(system, myfault).Call(0x163d, "ExAllocatePoolWithTag", "Leak");
+            new PoolCode(system, myfault).Call(layout.Architecture == Architecture.Arm64 ? 0x1640u : 0x163d, "ExAllocatePoolWithTag", "Leak");
         ForgedModule ipmi = ThirdParty(system, Ipmi, "Contoso Servers", "6.3.1.4");
         new PoolCode(system, ipmi).Call(0x1200, "ExAllocatePoolWithTag", "SeTs");
         ForgedModule closer = ThirdParty(system, "closer.sys", "Fabrikam Software", "1.2.0.0");

@@ -37,6 +37,8 @@ public sealed class PoolCode(SystemBuilder system, ForgedModule module)
     public ulong Call(uint rva, string function, string tag, PoolCallForm form = PoolCallForm.Slot, int gap = 0)
     {
         uint slot = Slot(function);
+        if (system.Layout.Architecture == Layouts.Architecture.Arm64)
+            return PoolCodeArm64.Call(module, rva, function, tag, form, gap, slot);
         if (_isNarrow)
             return Call32(rva, function, tag, form, gap, slot);
         List<byte> code = [.. LoadTag(function, tag), .. Enumerable.Repeat((byte)0x90, gap)];
@@ -113,6 +115,8 @@ public sealed class PoolCode(SystemBuilder system, ForgedModule module)
     /// <summary>Writes a comparison with the tag, which no call takes.</summary>
     public ulong Mention(uint rva, string tag)
     {
+        if (system.Layout.Architecture == Layouts.Architecture.Arm64)
+            return PoolCodeArm64.Mention(module, rva, tag);
         // cmp dword ptr [rcx], tag; jnz +2; xor eax, eax
         module.AddCode(rva, [0x81, 0x39, .. Bytes(tag), 0x75, 0x02, 0x33, 0xc0]);
         return module.Base + rva;

@@ -81,7 +81,8 @@ internal sealed class LargePool(KernelSession session, List<string> problems)
         if (missing > 0)
             problems.Add($"{missing:N0} of {entries:N0} entries of PoolBigPageTable are not in the dump");
         if (refused > 0)
-            problems.Add($"{refused:N0} entries of PoolBigPageTable contradict the trackers, or are no blocks: left out");
+            problems.Add($"{refused:N0} entr{(refused == 1 ? "y" : "ies")} of PoolBigPageTable contradict{(refused == 1 ? "s" : "")} the " +
+                $"trackers, or {(refused == 1 ? "is no block" : "are no blocks")}: left out");
         return counted;
     }
 
