@@ -15,9 +15,8 @@ public class X86Tests
 {
     private static readonly string[] s_layouts = ["6.0.6002", "x86:6.1.7601", "x86:10.0.19041"];
 
-    /// <summary>Scenarios with addresses of 64 bits, from transcripts, and with counters whose places on x86 are not known.</summary>
-    private static readonly string[] s_wide =
-        ["logoff-hang", "hostile-names", "explorer-desktop", "unique-stacks", "pool-leak", "pool-exhausted", "commit-exhausted"];
+    /// <summary>Scenarios with addresses of 64 bits, from transcripts.</summary>
+    private static readonly string[] s_wide = ["logoff-hang", "hostile-names", "explorer-desktop", "unique-stacks"];
 
     /// <summary>Those that need nothing of later systems.</summary>
     private static readonly string[] s_old =
@@ -26,7 +25,7 @@ public class X86Tests
         "rundown-registry", "stuck-io", "suspended-owner", "crash-triage", "critsec-deadlock", "critsec-orphan",
         "critsec-ambiguous", "loader-lock", "memory-exhausted", "io-four-devices", "irp-cancelled", "irp-completed",
         "job-end-stuck", "process-end-stuck", "thread-end-stuck", "pagein-disk", "page-writer-filter", "window-message",
-        "healthy-workers", "healthy-program-locks", "work-queue-busy",
+        "healthy-workers", "healthy-program-locks", "work-queue-busy", "pool-leak", "pool-per-cpu", "pool-exhausted", "commit-exhausted",
     ];
 
     private static IEnumerable<TestCaseData> Cases()
