@@ -164,6 +164,23 @@ public class PoolArchitectureTests
         Assert.That(over.GetProperty("outstanding").GetInt64(), Is.EqualTo(500));
     }
 
+    [TestCase("5.2.3790"), TestCase("x86:6.1.7601"), TestCase("x86:10.0.19041")]
+    public void Without_the_type_in_the_symbols_the_entries_tell_their_shape(string layout)
+    {
+        SystemBuilder system = ScenarioSet.Build("pool-leak", KernelLayout.BuiltIn(layout));
+        system.PoolTables.Size = 0x41;
+        for (int i = 0; i < 30; i++)
+            system.PoolTables.Count($"Tg{i:00}", 10, 5, 640);
+        system.SymbolLayout = system.Layout.Without("_POOL_TRACKER_TABLE");
+        using ForgedFolder forged = new(system);
+        using CommandSession session = forged.Open();
+
+        JsonElement leak = ForgedFolder.RunJson(session, "!poolwho").GetProperty("tags")[0];
+
+        Assert.That(leak.GetProperty("tag").GetString(), Is.EqualTo("Leak"));
+        Assert.That(leak.GetProperty("nonPaged").GetProperty("bytes").GetInt64(), Is.EqualTo(193024000));
+    }
+
     /// <summary>XP and 2003 do not record of which pool a large block is: its address tells.</summary>
     [TestCase("5.1.2600"), TestCase("5.2.3790")]
     public void A_large_block_is_paged_where_paged_pool_is(string layout)
