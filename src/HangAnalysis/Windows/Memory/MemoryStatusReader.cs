@@ -126,12 +126,14 @@ internal sealed class MemoryStatusReader
     private MemoryFigure NonPagedPool()
     {
         const string Type = "_POOL_DESCRIPTOR";
-        MemoryFigure figure = Pages(new(null, "Pools.AllocatedNonPagedPool", "MmAllocatedNonPagedPool"));
+        MemoryPlace counter = new(null, "Pools.AllocatedNonPagedPool", "MmAllocatedNonPagedPool");
+        if (_variables.TryLocate(counter, out _, out _, out string why))
+            return Pages(counter);
         StructLayout type = _session.Types.Get(Type);
         (FieldSlot small, FieldSlot large) = (type.Optional("TotalPages"), type.Optional("TotalBigPages"));
-        if (figure.Bytes is not null || !small.IsPresent || !large.IsPresent
+        if (!small.IsPresent || !large.IsPresent
             || !_variables.TryLocate(new(null, null, "NonPagedPoolDescriptor", 0x1c0), out ulong pool, out _, out _))
-            return figure;
+            return MemoryFigure.Missing(why);
         if (_session.TryGetAddress("ExpNumberOfNonPagedPools", out ulong number)
             && _session.Memory.TryReadUInt32(number, out uint pools) && pools > 1)
             return MemoryFigure.Missing($"there are {pools:N0} nonpaged pools, which are not counted together");

@@ -110,7 +110,9 @@ internal sealed class PoolCallFinderArm64(TargetModule module, PoolFunctions fun
         for (int at = 0; at < end && at + Size <= length && lines.Count < Most; at += Size)
         {
             Arm64Instruction instruction = Read(code, at, call.Start + (ulong)at);
-            string text = instruction.Address == call.Call && call.Function is not null ? $"{instruction.Text}  ; {call.Function.Name}" : instruction.Text;
+            string text = instruction.Text;
+            if (call.Function is { } function && instruction.Address == call.Call)
+                text += $"  ; {function.Name}";
             lines.Add(new PoolCodeLine(instruction.Address, $"{instruction.Word:x8}", text, at == 0));
         }
         return lines;
@@ -161,8 +163,8 @@ internal sealed class PoolCallFinderArm64(TargetModule module, PoolFunctions fun
         {
             int target = instruction.Target;
             ulong page = instruction.Kind == Arm64Kind.Page ? instruction.Destination : 0;
-            ulong slot = instruction.Kind == Arm64Kind.LoadSlot && instruction.Base < Registers && _pages[instruction.Base] is not 0 and var start
-                ? start + instruction.Distance : 0;
+            bool isLoad = instruction.Kind == Arm64Kind.LoadSlot && instruction.Base < Registers;
+            ulong slot = isLoad && _pages[instruction.Base] is not 0 and var start ? start + instruction.Distance : 0;
             for (int i = 0; i < Registers; i++)
                 if (instruction.MayWrite(i))
                     (_pages[i], _slots[i]) = (0, 0);
