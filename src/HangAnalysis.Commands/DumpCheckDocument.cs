@@ -33,7 +33,7 @@ internal static class DumpCheckDocument
         if (dump.DumpDrivers.Count > 0)
             Label(document, "Written by", $"{string.Join(", ", dump.DumpDrivers)}: if their disk hangs, the dump of that hang fails");
         document.Blank();
-        document.Add(new TableBlock([new("In it"), new("What"), new("Detail", CanShrink: true)],
+        document.Add(new TableBlock([new("In it"), new("What"), new("Detail", Wraps: true)],
             [.. dump.Contents.Select(c => (IReadOnlyList<Span>)[Word(c.Holds), c.What, c.Detail])]));
         document.Blank();
         foreach (DumpFinding finding in dump.Findings.OrderByDescending(f => f.Level))
@@ -79,7 +79,11 @@ internal static class DumpCheckDocument
 
     private static void Label(Document document, string label, string text, Certainty? certainty = null) =>
         document.Add(new LineBlock([new Span(label.PadRight(LabelWidth), Tone.Muted), text],
-            certainty is { } sure ? [new Span(VerdictWords.Of(sure), Tone.Muted)] : [], 0, LabelWidth));
+            certainty is { } sure ? [new Span(VerdictWords.Of(sure), Tone.Muted)] : [], 0, LabelWidth)
+        {
+            // Beside the first line it would read as a word of the sentence that goes on below it.
+            IsRightLast = true,
+        });
 
     private static string Sizes(DumpCheckFacts dump)
     {

@@ -77,8 +77,8 @@ internal sealed class MemoryCommand : ICommand
         AddParts(document, m);
         AddHolders(document, holders, processes, session);
         document.Blank();
-        if (m.SystemMappings is { } mappings)
-            document.Add($"system page table entries: {mappings.Total:N0}" + (mappings.Free is { } free ? $", {free:N0} free" : ""));
+        document.Add("system page table entries: " + (m.SystemMappings is not { } mappings ? Unknown
+            : $"{mappings.Total:N0}" + (mappings.Free is { } free ? $", {free:N0} free" : "")));
         document.Add(!m.KnowsFailures ? "whether allocations have failed is not known"
             : m.Failures.Count == 0 ? "no allocation has failed since start-up, by the counters of commit, pool and mappings" : "failures: " +
                 string.Join(", ", m.Failures.Select(f => $"{f.Count:N0} {f.What}")));
@@ -132,7 +132,7 @@ internal sealed class MemoryCommand : ICommand
         if (m.CommitParts.Count == 0)
             return;
         document.Blank();
-        document.Add(new TableBlock([new("Commit of"), new("Size", Align.Right), new("Part", Align.Right), new("", CanShrink: true)],
+        document.Add(new TableBlock([new("Commit of"), new("Size", Align.Right), new("Part", Align.Right), new("", Wraps: true)],
             [.. m.CommitParts.Select(p => (IReadOnlyList<Span>)
             [
                 p.Name, p.Size.Bytes is { } bytes ? ByteText.Format(bytes) : new Span(Unknown, Tone.Muted),

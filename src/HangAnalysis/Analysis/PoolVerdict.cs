@@ -15,7 +15,7 @@ internal static class PoolVerdict
     public static (string Words, Culprit? Culprit, (string Label, Phrase Text) Evidence)? Find(ISystemFacts system)
     {
         if (system is not (IMemoryStatusSource memory and IPoolSource source) || system.Memory.Physical is not { } physical
-            || memory.MemoryStatus.NonPaged.Allocated.Bytes is not { } pool || pool < physical * PoolOfMemory)
+            || UsedPool(memory, source) is not { } pool || pool < physical * PoolOfMemory)
             return null;
         PoolTagUse? largest = null;
         foreach (PoolTagUse tag in source.Pool.Tags)
@@ -36,4 +36,9 @@ internal static class PoolVerdict
             isNamed ? new Culprit(owner!.Module, null, $"{owner.Site.Place}, which allocates with the pool tag {largest.Name}") : null,
             ("Pool", Phrase.Of($"{largest.Name}: {ByteText.Format(bytes)} in {largest.NonPaged.Outstanding:N0} blocks; {code}")));
     }
+
+    /// <summary>Where the memory manager's count is not known, what the tags have in all is nearly it.</summary>
+    private static ulong? UsedPool(IMemoryStatusSource memory, IPoolSource source) =>
+        memory.MemoryStatus.NonPaged.Allocated.Bytes
+            ?? (source.Pool.Tags.Count > 0 ? (ulong)PoolSuspects.Total(source.Pool, isPaged: false) : null);
 }

@@ -48,7 +48,11 @@ public sealed record BlankBlock : Block;
 /// <param name="Right">The right part; empty for a plain paragraph.</param>
 /// <param name="Indent">Columns before the left part.</param>
 /// <param name="Hanging">Further columns before the second and later lines of the left part.</param>
-public sealed record LineBlock(IReadOnlyList<Span> Left, IReadOnlyList<Span> Right, int Indent = 0, int Hanging = 0) : Block;
+public sealed record LineBlock(IReadOnlyList<Span> Left, IReadOnlyList<Span> Right, int Indent = 0, int Hanging = 0) : Block
+{
+    /// <summary>Whether the right part stands beside the last line of the left part, and not the first.</summary>
+    public bool IsRightLast { get; init; }
+}
 
 /// <summary>On which side a column's text stands.</summary>
 public enum Align
@@ -64,7 +68,8 @@ public enum Align
 /// <param name="Title">Its heading.</param>
 /// <param name="Align">Where its text stands.</param>
 /// <param name="CanShrink">Whether its texts may be cut in the middle where the table would be too wide.</param>
-public sealed record Column(string Title, Align Align = Align.Left, bool CanShrink = false);
+/// <param name="Wraps">Whether a text that would be cut goes on below itself instead: for sentences, which end with what matters.</param>
+public sealed record Column(string Title, Align Align = Align.Left, bool CanShrink = false, bool Wraps = false);
 
 /// <summary>A table.</summary>
 /// <param name="Columns">The columns.</param>

@@ -74,7 +74,7 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
                 sink.Write(span);
                 column += span.Text.Length;
             }
-            if (i == 0 && right.Count > 0)
+            if (i == (line.IsRightLast ? lines.Count - 1 : 0) && right.Count > 0)
             {
                 WriteSpaces(Math.Max(1, width - rightWidth - column));
                 foreach (Span span in right)
@@ -156,7 +156,7 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
         {
             int widest = -1;
             for (int i = 0; i < widths.Length; i++)
-                if (columns[i].CanShrink && widths[i] > NarrowestCell && (widest < 0 || widths[i] > widths[widest]))
+                if ((columns[i].CanShrink || columns[i].Wraps) && widths[i] > NarrowestCell && (widest < 0 || widths[i] > widths[widest]))
                     widest = i;
             if (widest < 0)
                 return;
@@ -165,6 +165,32 @@ public sealed class TextLayout(ITextSink sink, int width = TextLayout.DefaultWid
     }
 
     private void WriteRow(TableBlock table, int[] widths, Span[] row)
+    {
+        List<List<Span>>?[]? wrapped = null;
+        int lines = 1;
+        for (int i = 0; i < row.Length; i++)
+            if (table.Columns[i].Wraps && row[i].Text.Length > widths[i])
+            {
+                wrapped ??= new List<List<Span>>?[row.Length];
+                wrapped[i] = Wrap([row[i]], widths[i], widths[i]);
+                lines = Math.Max(lines, wrapped[i]!.Count);
+            }
+        if (wrapped is null)
+        {
+            WriteRowLine(table, widths, row);
+            return;
+        }
+        Span[] cells = new Span[row.Length];
+        for (int line = 0; line < lines; line++)
+        {
+            for (int i = 0; i < cells.Length; i++)
+                cells[i] = wrapped[i] is { } parts ? line < parts.Count && parts[line].Count > 0 ? parts[line][0] : new Span("")
+                    : line == 0 ? row[i] : new Span("");
+            WriteRowLine(table, widths, cells);
+        }
+    }
+
+    private void WriteRowLine(TableBlock table, int[] widths, Span[] row)
     {
         WriteSpaces(table.Indent);
         int last = row.Length - 1;

@@ -30,7 +30,7 @@ internal static class LayoutSelection
     /// <summary>What XP and 2003 have instead of ALPC, and a name of x86 alone.</summary>
     private static readonly string[] s_typesOfX86 = Words("""
         _LPCP_PORT_OBJECT _LPCP_MESSAGE _LPCP_PORT_QUEUE _LPCP_NONPAGED_PORT_QUEUE _DESCRIPTOR
-        _EXCEPTION_REGISTRATION_RECORD _HANDLE_TABLE_FREE_LIST
+        _EXCEPTION_REGISTRATION_RECORD _HANDLE_TABLE_FREE_LIST _POOL_DESCRIPTOR
         """);
 
     public static readonly string[] Symbols = Words("""

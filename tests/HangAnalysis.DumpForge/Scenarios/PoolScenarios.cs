@@ -39,6 +39,7 @@ internal static class PoolScenarios
                     DriverCommit = 5400,
                     SystemPtes = 227000,
                     FreeSystemPtes = 218491,
+                    FreeExpansionPtes = 1891,
                 },
             },
         });
@@ -51,16 +52,20 @@ internal static class PoolScenarios
             // What is left of the article's totals: 23,954 blocks with 203,162,872 bytes.
             .Count("Irp ", 8_000_000, 7_999_513, 1_546_984, processor: 1)
             .Count("CMkb", 77_000, 52_000, 14_024_000, paged: true).Count("MmSt", 9_400, 2_058, 5_120_784, paged: true, processor: 1);
-        ulong block = 0xffffab0600000000;
+        bool isNarrow = layout.PointerSize == 4;
+        ulong block = isNarrow ? 0x86000000 : 0xffffab0600000000;
         for (int i = 0; i < 23; i++)
         {
             ulong bytes = (i < 2 ? 2048ul : 2049) * 0x1000;
             pool.Large("Leak", block, bytes);
             block += 0x900000;
         }
-        ForgedModule myfault = ThirdParty(system, "myfault.sys", "Sysinternals", "3.0.0.0");
-        // As in the article, where `u` shows the tag's four bytes at myfault+63f.
-        new PoolCode(system, myfault).Call(0x163d, "ExAllocatePoolWithTag", "Leak");
+        // As in the article, where `u` shows the tag's four bytes at f799f63f, which is myfault+63f, and a call through f799fb24.
+        ForgedModule myfault = ThirdParty(system, "myfault.sys", "Sysinternals", "3.0.0.0", isNarrow ? 0xf799f000 : null);
+        if (isNarrow)
+            new PoolCode(system, myfault) { SlotRva = 0xb24 }.Call(0x63e, "ExAllocatePoolWithTag", "Leak");
+        else
+            new PoolCode(system, myfault).Call(layout.Architecture == Architecture.Arm64 ? 0x1640u : 0x163d, "ExAllocatePoolWithTag", "Leak");
         ForgedModule ipmi = ThirdParty(system, Ipmi, "Contoso Servers", "6.3.1.4");
         new PoolCode(system, ipmi).Call(0x1200, "ExAllocatePoolWithTag", "SeTs");
         ForgedModule closer = ThirdParty(system, "closer.sys", "Fabrikam Software", "1.2.0.0");
@@ -87,9 +92,10 @@ internal static class PoolScenarios
             .Count("Shrd", 500, 100, 1_638_400).Count("Look", 64, 0, 262_144, paged: true, processor: 1)
             .Count("Fltx", 30, 0, 491_520).Count("Retp", 40, 10, 122_880).Count("Tail", 20, 0, 81_920).Count("Thnk", 9, 0, 36_864)
             .Count("Farx", 7, 0, 28_672).Count("SeTs", 12, 2, 640);
-        pool.Large("Xpan", 0xffffab0700000000, 0x10000).Large("Xpan", 0xffffab0700100000, 0x2000)
+        ulong blocks = layout.PointerSize == 4 ? 0x88000000 : 0xffffab0700000000;
+        pool.Large("Xpan", blocks, 0x10000).Large("Xpan", blocks + 0x100000, 0x2000)
             // Neither can be: one has no whole pages, the other more than its tag has in all.
-            .Large("Both", 0xffffab0700200000, 0x1234).Large("Both", 0xffffab0700300000, 0x4000000);
+            .Large("Both", blocks + 0x200000, 0x1234).Large("Both", blocks + 0x300000, 0x4000000);
         PoolCode one = new(system, ThirdParty(system, "one.sys", "Fabrikam Software", "1.0.0.1"));
         one.Call(0x1200, "ExAllocatePoolWithTag", "Shrd", PoolCallForm.PaddedSlot);
         one.Call(0x1600, "ExAllocatePoolWithTag", "Retp", PoolCallForm.Retpoline);
@@ -111,7 +117,7 @@ internal static class PoolScenarios
         Setup setup = Setup.Create(layout, "commit-exhausted", new SystemOptions(layout)
         {
             Processors = 2,
-            Memory = new MemoryCounters(4194156, 30210, 6291190, 6291300)
+            Memory = layout.PointerSize == 4 ? NarrowPools.WithoutCommit : new MemoryCounters(4194156, 30210, 6291190, 6291300)
             {
                 ResidentAvailable = 120400,
                 Details = new MemoryDetails
@@ -143,7 +149,8 @@ internal static class PoolScenarios
             },
         });
         ProcessBuilder process = setup.Population.New("hoarder.exe", 0xc40, 1, 0xc1c);
-        process.Memory = new ProcessMemory(0x203_c000_0000, 0x203_c000_0000, 3_700_000, 3_900_000, 5_100_000, 0x24000, 0x4800);
+        process.Memory = layout.PointerSize == 4 ? NarrowPools.Hoarder
+            : new ProcessMemory(0x203_c000_0000, 0x203_c000_0000, 3_700_000, 3_900_000, 5_100_000, 0x24000, 0x4800);
         process.HandleCount = 41_000;
         setup.Population.Fill(process, workers: 3);
         return setup.Complete(new Truth("memory-exhausted", null, []));
@@ -159,7 +166,7 @@ internal static class PoolScenarios
         Setup setup = Setup.Create(layout, "pool-exhausted", new SystemOptions(layout)
         {
             Processors = 2,
-            Memory = new MemoryCounters(Physical, 6_000, 1_990_000, 4_190_000)
+            Memory = layout.PointerSize == 4 ? NarrowPools.Exhausted : new MemoryCounters(Physical, 6_000, 1_990_000, 4_190_000)
             {
                 Details = new MemoryDetails
                 {
@@ -183,16 +190,17 @@ internal static class PoolScenarios
             },
         });
         SystemBuilder system = setup.System;
-        system.PoolTables.Count("Hung", 94_000_000, 1_200_000, 5_939_200_000).Count("Irp ", 5_000_000, 4_990_000, 6_400_000)
+        (layout.PointerSize == 4 ? NarrowPools.CountHung(system.PoolTables)
+            : system.PoolTables.Count("Hung", 94_000_000, 1_200_000, 5_939_200_000)).Count("Irp ", 5_000_000, 4_990_000, 6_400_000)
             .Count("CMkb", 77_000, 52_000, 14_024_000, paged: true);
         ForgedModule driver = ThirdParty(system, "netmon.sys", "Fabrikam Software", "4.1.7.0");
         new PoolCode(system, driver).Call(0x1200, "ExAllocatePoolWithTag", "Hung", PoolCallForm.PaddedSlot);
         return setup.Complete(new Truth("memory-exhausted", driver, []));
     }
 
-    private static ForgedModule ThirdParty(SystemBuilder system, string file, string company, string version)
+    private static ForgedModule ThirdParty(SystemBuilder system, string file, string company, string version, ulong? imageBase = null)
     {
-        ForgedModule module = system.Modules.AddThirdParty(file, company, version);
+        ForgedModule module = system.Modules.AddThirdParty(file, company, version, imageBase);
         module.DataRva = 0x6000;
         module.MinimumSize = 0x8000;
         return module;

@@ -214,7 +214,8 @@ public sealed class ForgedModule
             builder.AddData(rva, bytes);
         foreach ((uint rva, byte[] instructions) in _code)
         {
-            builder.AddFunction(rva - CodePrologue, CodePrologue + (uint)instructions.Length + LeadOut, FunctionFrame.Sub(0x28));
+            builder.AddFunction(rva - CodePrologue, CodePrologue + (uint)instructions.Length + LeadOut,
+                Architecture == Architecture.Arm64 ? new Arm64Frame(Arm64FrameKind.Plain, 0x50) : FunctionFrame.Sub(0x28));
             builder.AddData(rva, instructions);
         }
         foreach ((uint rva, string symbol) in _symbols)

@@ -21,11 +21,14 @@ public enum PoolCallForm
     Tail,
 }
 
-/// <summary>Writes functions into a driver that allocate and free pool with a tag, as compilers make them for x64.</summary>
+/// <summary>Writes functions into a driver that allocate and free pool with a tag, as compilers make them.</summary>
 public sealed class PoolCode(SystemBuilder system, ForgedModule module)
 {
-    private const uint SlotRva = 0x5000;
+    private readonly bool _isNarrow = system.Layout.PointerSize == 4;
     private readonly Dictionary<string, uint> _slots = new(StringComparer.Ordinal);
+
+    /// <summary>Where the import address table lies.</summary>
+    public uint SlotRva { get; init; } = 0x5000;
 
     /// <summary>
     /// Writes a call with a tag, the tag's instruction at an RVA, and says where that is. <paramref name="gap"/> bytes lie between
@@ -34,6 +37,10 @@ public sealed class PoolCode(SystemBuilder system, ForgedModule module)
     public ulong Call(uint rva, string function, string tag, PoolCallForm form = PoolCallForm.Slot, int gap = 0)
     {
         uint slot = Slot(function);
+        if (system.Layout.Architecture == Layouts.Architecture.Arm64)
+            return PoolCodeArm64.Call(module, rva, function, tag, form, gap, slot);
+        if (_isNarrow)
+            return Call32(rva, function, tag, form, gap, slot);
         List<byte> code = [.. LoadTag(function, tag), .. Enumerable.Repeat((byte)0x90, gap)];
         // mov edx, 800h; xor ecx, ecx: the other arguments, which do not touch the tag's register.
         if (!function.Contains("Free", StringComparison.Ordinal))
@@ -70,9 +77,46 @@ public sealed class PoolCode(SystemBuilder system, ForgedModule module)
         return module.Base + rva;
     }
 
+    /// <summary>
+    /// On x86 arguments are pushed, the last first, and slots have their addresses in the code. Prefixes, R10 and calls at a
+    /// function's end, which leaves its arguments behind, are of x64: an ordinary call stands for them.
+    /// </summary>
+    private ulong Call32(uint rva, string function, string tag, PoolCallForm form, int gap, uint slot)
+    {
+        List<byte> code = [0x68, .. Bytes(tag), .. Enumerable.Repeat((byte)0x90, gap)];
+        // push dword ptr [ebp+0Ch]; push dword ptr [ebp+8]; …
+        for (int i = PushesBehindTag(function); i > 0; i--)
+            code.AddRange([0xff, 0x75, (byte)(4 + 4 * i)]);
+        if (form == PoolCallForm.Thunk)
+        {
+            uint thunk = rva + 0x100;
+            module.AddCode(thunk, [0xff, 0x25, .. Absolute(slot)]);
+            code.AddRange([0xe8, .. Relative(thunk, rva + (uint)code.Count + 5)]);
+        }
+        else
+            code.AddRange([0xff, 0x15, .. Absolute(slot)]);
+        // test eax, eax; jz +22h
+        code.AddRange([0x85, 0xc0, 0x74, 0x22]);
+        module.AddCode(rva, [.. code]);
+        return module.Base + rva;
+    }
+
+    // Words of the arguments before the tag by wdm.h and fltkernel.h; the flags of ExAllocatePool2 have 64 bits.
+    private static int PushesBehindTag(string function) => function switch
+    {
+        "ExFreePoolWithTag" => 1,
+        "ExAllocatePool2" or "FltAllocatePoolAlignedWithTag" => 3,
+        "ExInitializeNPagedLookasideList" => 5,
+        _ => 2,
+    };
+
+    private byte[] Absolute(uint rva) => BitConverter.GetBytes((uint)(module.Base + rva));
+
     /// <summary>Writes a comparison with the tag, which no call takes.</summary>
     public ulong Mention(uint rva, string tag)
     {
+        if (system.Layout.Architecture == Layouts.Architecture.Arm64)
+            return PoolCodeArm64.Mention(module, rva, tag);
         // cmp dword ptr [rcx], tag; jnz +2; xor eax, eax
         module.AddCode(rva, [0x81, 0x39, .. Bytes(tag), 0x75, 0x02, 0x33, 0xc0]);
         return module.Base + rva;
@@ -82,12 +126,14 @@ public sealed class PoolCode(SystemBuilder system, ForgedModule module)
     {
         if (_slots.TryGetValue(function, out uint known))
             return known;
-        uint slot = SlotRva + 8 * (uint)_slots.Count;
+        int size = system.Layout.PointerSize;
+        uint slot = SlotRva + (uint)(size * _slots.Count);
         _slots.Add(function, slot);
         string exporter = function.StartsWith("Flt", StringComparison.Ordinal) ? "FLTMGR" : "nt";
         ForgedModule from = system.Modules.ByName(exporter);
-        module.Variable($"__imp_{function}", 8, module.Base + slot);
-        system.Kernel.WriteUInt64(module.Base + slot, from.Function(function));
+        module.Variable($"__imp_{function}", size, module.Base + slot);
+        byte[] address = BitConverter.GetBytes(from.Function(function));
+        module.WithCode(slot, address[..size]);
         from.Export(function);
         return slot;
     }

@@ -27,8 +27,6 @@ public class ArchitectureMatrixTests
         ("fastmutex-self", "6.0.6002"), ("fastmutex-chain", "6.0.6002"),
         // Critical sections are found by the stacks of programs, of which the forge writes none for ARM64.
         ("critsec-deadlock", "arm64:22000"), ("critsec-orphan", "arm64:22000"), ("loader-lock", "arm64:22000"),
-        // Who allocates pool is found in code of x86 and x64.
-        ("pool-exhausted", "arm64:22000"),
     ];
 
     private readonly MatrixTable _table = new("Hangs on x86 and ARM64", """

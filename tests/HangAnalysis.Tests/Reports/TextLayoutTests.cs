@@ -78,6 +78,42 @@ public class TextLayoutTests
         Assert.That(lines[2], Does.Match("^ffffab06b8137800 a+~z+ 7$"));
     }
 
+    [Test]
+    public void A_sentence_in_a_table_goes_on_below_itself_and_loses_no_word()
+    {
+        string words = string.Join(' ', Enumerable.Range(0, 40).Select(i => $"word{i:00}"));
+        Document document = new();
+        document.Add(new TableBlock([new("In it"), new("Detail", Wraps: true), new("N", Align.Right)], [["partly", words, "7"], ["no", "none", "8"]]));
+
+        string[] lines = Render(document).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(lines, Has.All.Property("Length").LessThanOrEqualTo(120));
+            Assert.That(lines[2], Does.StartWith("partly word00 ").And.EndsWith(" 7"));
+            Assert.That(lines[3], Does.StartWith("       word"));
+            Assert.That(string.Join(' ', lines[2..^1].Select(l => l.PadRight(120)[7..118].Trim())), Is.EqualTo(words));
+            Assert.That(lines[^1], Does.Match("^no     none +8$"));
+        });
+    }
+
+    /// <summary>Beside the first line it stands in the middle of a sentence that goes on: "does not tell   candidate / which".</summary>
+    [Test]
+    public void A_right_part_may_stand_at_the_end_of_what_it_is_said_of()
+    {
+        string words = string.Join(' ', Enumerable.Repeat("word", 40));
+        Document document = new();
+        document.Add(new LineBlock([words], ["candidate"]) { IsRightLast = true });
+        document.Add(new LineBlock(["short"], ["proven"]) { IsRightLast = true });
+
+        string[] lines = Render(document).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.That(lines, Has.Length.EqualTo(3));
+        Assert.That(lines[0], Does.EndWith("word"));
+        Assert.That(lines[1], Does.Match("word +candidate$").And.Length.EqualTo(120));
+        Assert.That(lines[2], Does.Match("^short +proven$").And.Length.EqualTo(120));
+    }
+
     private static string Render(Document document)
     {
         using StringWriter writer = new();

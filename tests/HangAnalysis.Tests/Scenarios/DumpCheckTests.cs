@@ -44,6 +44,22 @@ public class DumpCheckTests
         Assert.That(text.Split('\n').Select(l => l.Length), Is.All.LessThanOrEqualTo(120));
     }
 
+    [TestCase("10.0.19041"), TestCase("x86:6.1.7601")]
+    public void Of_a_small_dump_every_detail_is_told_in_full(string layout)
+    {
+        using ForgedFolder forged = new("crash-triage", layout, DumpKind.Triage);
+        using CommandSession session = forged.Open();
+
+        string text = ForgedFolder.Run(session, "!dumpcheck");
+        string flat = string.Join(' ', text.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+
+        foreach (JsonElement content in ForgedFolder.RunJson(session, "!dumpcheck").GetProperty("contents").EnumerateArray())
+            foreach (string word in content.GetProperty("detail").GetString()!.Split(' '))
+                Assert.That(flat, Does.Contain(word));
+        Assert.That(text, Does.Not.Contain("~"));
+        Assert.That(text.Split('\n').Select(l => l.Length), Is.All.LessThanOrEqualTo(120));
+    }
+
     [Test]
     public void A_dump_that_was_cut_says_how_much_is_missing()
     {
@@ -106,7 +122,10 @@ public class DumpCheckTests
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(block), 1);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(block + 4), 0x50);
         if (filled)
+        {
             BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(block + 0x20), 102_686);
+            BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(block + 0x38), 2_280_000);
+        }
         File.WriteAllBytes(forged.DumpPath, bytes);
         using CommandSession session = forged.Open();
         JsonElement dump = ForgedFolder.RunJson(session, "!dumpcheck");

@@ -23,7 +23,7 @@ public class PoolMutationTests
         "PoolBigPageTable", "PoolBigPageTableSize",
     ];
 
-    [TestCase("6.1.7601"), TestCase("10.0.14393"), TestCase("10.0.22000")]
+    [TestCase("6.1.7601"), TestCase("10.0.14393"), TestCase("10.0.22000"), TestCase("x86:6.1.7601"), TestCase("arm64:22000")]
     public void Damaged_tables_are_read_as_far_as_they_go(string layout)
     {
         SystemBuilder system = ScenarioSet.Build("pool-leak", KernelLayout.BuiltIn(layout));

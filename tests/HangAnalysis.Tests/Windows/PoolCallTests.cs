@@ -31,6 +31,16 @@ public class PoolCallTests
         Assert.That(call.Call, Is.EqualTo(0xf799f649));
     }
 
+    /// <summary>The flags of ExAllocatePool2 are a ULONG64 (wdm.h): push tag; push size; push flags, high; push flags, low.</summary>
+    [TestCase(new byte[] { 0x6a, 0x10, 0x6a, 0x00, 0x6a, 0x40 }, "ExAllocatePool2")]
+    [TestCase(new byte[] { 0x6a, 0x10, 0x6a, 0x40 }, null)]
+    public void An_argument_of_64_bits_is_two_pushes_on_x86(byte[] between, string? function)
+    {
+        byte[] code = [0x68, .. s_leak, .. between, 0xff, 0x15, 0x24, 0xfb, 0x99, 0xf7];
+
+        Assert.That(Follow32(code, 0xf799f63e, "ExAllocatePool2").Function?.Name, Is.EqualTo(function));
+    }
+
     [TestCase(new byte[] { 0x6a, 0x00, 0x6a, 0x10, 0x6a, 0x00 }, TestName = "three pushes after it: the tag is the fourth argument")]
     [TestCase(new byte[] { 0x6a, 0x00 }, TestName = "one push after it: the tag is the second argument")]
     [TestCase(new byte[] { 0x6a, 0x10, 0x6a, 0x00, 0xff, 0xd0 }, TestName = "another call takes it")]
@@ -92,6 +102,19 @@ public class PoolCallTests
         Assert.That(call.Function, Is.Null);
     }
 
+    [TestCase(0x80777770u, null)]
+    [TestCase(0x30c0u, "ExAllocatePool2")]
+    public void A_slot_of_x86_that_is_filled_in_is_believed_and_else_its_name(uint held, string? function)
+    {
+        TestMemory memory = Image(Base32, 4, importsAt: 0x3000);
+        memory.Put(Base32 + 0x2004, BitConverter.GetBytes(held));
+        byte[] code = [0x68, .. s_leak, 0x6a, 0x10, 0x6a, 0x00, 0x6a, 0x40, 0xff, 0x15, .. BitConverter.GetBytes(Base32 + 0x2004)];
+
+        PoolCall call = Follow(memory, Base32, code, Base32 + 0x1000, 1, new PoolFunctions([("ExAllocatePoolWithTag", Allocate32)]));
+
+        Assert.That(call.Function?.Name, Is.EqualTo(function));
+    }
+
     /// <summary>Random bytes around a tag: it always ends, and names nothing that is not there.</summary>
     [Test]
     public void Any_bytes_are_followed_to_an_end()
@@ -114,12 +137,12 @@ public class PoolCallTests
         }
     }
 
-    private static PoolCall Follow32(byte[] code, ulong address)
+    private static PoolCall Follow32(byte[] code, ulong address, string function = "ExAllocatePoolWithTag")
     {
         TestMemory memory = Image(Base32, 4, importsAt: 0);
         memory.Put(Slot32, BitConverter.GetBytes(Allocate32));
         memory.Put(address, code);
-        return Follow(memory, Base32, code, address, 1, new PoolFunctions([("ExAllocatePoolWithTag", Allocate32)]));
+        return Follow(memory, Base32, code, address, 1, new PoolFunctions([(function, Allocate32)]));
     }
 
     private static PoolCall Follow64(byte[] code, ulong allocate = Allocate64)
@@ -165,7 +188,7 @@ public class PoolCallTests
         Put32(imports, 12, importsAt + 0x80);
         Put32(imports, 16, 0x2000);
         Put32(imports, 0x40, importsAt + 0xa0);
-        Put32(imports, 0x48, importsAt + 0xc0);
+        Put32(imports, 0x40 + pointerSize, importsAt + 0xc0);
         Encoding.ASCII.GetBytes("ExFreePoolWithTag").CopyTo(imports, 0xa2);
         Encoding.ASCII.GetBytes("ExAllocatePool2").CopyTo(imports, 0xc2);
         memory.Put(address + importsAt, imports);

@@ -13,8 +13,6 @@ public sealed record DumpFileFacts
 {
     private const uint Fill = 0x45474150;
     private const ulong Fill64 = 0x4547415045474150;
-    private const uint MemoryBlockVersion = 1, MemoryBlockSize = 0x50;
-    private const int MemoryFigures = 0x18;
 
     /// <summary>DUMP_HEADER.DumpType.</summary>
     public required uint Type { get; init; }
@@ -88,16 +86,10 @@ public sealed record DumpFileFacts
     {
         TriageDump triage = TriageDump.Read(file, header, path, damage);
         ReadOnlySpan<byte> words = file.ReadBytes(header.Size, 18 * sizeof(uint));
-        uint memory = U32(words, 5 * sizeof(uint));
-        // [DUMP 22] the block begins with its version and size; its figures are filled where TriageOptions is 0x41 and zero
-        // in all others.
-        ReadOnlySpan<byte> block = memory == 0 ? default : file.ReadBytes(memory, (int)MemoryBlockSize);
-        bool isFilled = block.Length == (int)MemoryBlockSize && U32(block, 0) == MemoryBlockVersion
-            && U32(block, sizeof(uint)) == MemoryBlockSize && block[MemoryFigures..].ContainsAnyExcept((byte)0);
         ulong bytes = 0;
         foreach (MemoryBlock held in triage.Blocks)
             bytes += held.Size;
-        return new SmallDumpFacts(U32(words, 17 * sizeof(uint)), isFilled, triage.Blocks.Count, bytes,
+        return new SmallDumpFacts(U32(words, 17 * sizeof(uint)), TriageDump.ReadMemory(file, header) is not null, triage.Blocks.Count, bytes,
             U32(words, 11 * sizeof(uint)), triage.ProcessorBlockOffset != 0, triage.ThreadOffset != 0,
             triage.ProcessOffset != 0);
     }

@@ -26,8 +26,9 @@ internal sealed class ImportSlots(PeImage image, TargetModule module, PoolFuncti
         bool isRead = module.Memory.TryReadPointer(slot, out ulong target);
         if (isRead && functions.At(target) is { } function)
             return function;
-        // A known function elsewhere: the exports were there, so that this is not one of them.
-        if (isRead && functions.Count > 0 && !module.Contains(target) && target > uint.MaxValue)
+        // A known function elsewhere: the exports were there, so that this is not one of them. A slot that the loader has not
+        // filled in holds the RVA of a name.
+        if (isRead && functions.Count > 0 && !module.Contains(target) && target >= module.Size)
             return null;
         return (_named ??= ReadNames()).GetValueOrDefault((uint)(slot - module.BaseAddress));
     }

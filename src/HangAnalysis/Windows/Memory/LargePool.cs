@@ -5,9 +5,10 @@ namespace HangAnalysis.Windows.Memory;
 /// <summary>Counts the blocks of pool that have whole pages of their own, by tag: PoolBigPageTable.</summary>
 /// <remarks>
 /// crash-triage.md 3.3 [S]: {Va, Key, PoolType, NumberOfBytes}; an entry is free where the lowest bit of Va is set. From
-/// 14393 on the word of PoolType holds a pattern and a slack size too, which the PDB's bit fields tell. 2003 has
-/// NumberOfPages and no type of pool. The trackers count these blocks as well: a block that says more than its tag has in
-/// all is damaged (that a size has whole pages is MemProcFS's test [C]).
+/// 14393 on the word of PoolType holds a pattern and a slack size too, which the PDB's bit fields tell. XP and 2003 have
+/// NumberOfPages and no type of pool: there paged pool is one stretch of addresses, from MmPagedPoolStart to MmPagedPoolEnd
+/// (both are in KDDEBUGGER_DATA64 of wdbgexts.h). The trackers count these blocks as well: a block that says more than its tag
+/// has in all is damaged (that a size has whole pages is MemProcFS's test [C]).
 /// </remarks>
 internal sealed class LargePool(KernelSession session, List<string> problems)
 {
@@ -22,12 +23,19 @@ internal sealed class LargePool(KernelSession session, List<string> problems)
         FieldSlot key = layout.Optional("Key");
         FieldSlot type = layout.Optional("PoolType");
         FieldSlot size = layout.Optional("NumberOfBytes");
+        ulong unit = 1;
+        if (!size.IsPresent)
+            (size, unit) = (layout.Optional("NumberOfPages"), PageSize);
         if (!session.TryReadPointerVariable("PoolBigPageTable", out ulong table) || table == 0)
         {
             problems.Add("the table of large blocks, PoolBigPageTable, is not in the dump: their numbers are not known");
             return 0;
         }
-        if (!va.IsPresent || !key.IsPresent || !type.IsPresent || !size.IsPresent || FieldSlot.Span(va, key, type, size) > layout.Size)
+        (ulong Start, ulong End) paged = default;
+        bool tellsKind = type.IsPresent
+            || (session.TryReadPointerVariable("MmPagedPoolStart", out paged.Start)
+                && session.TryReadPointerVariable("MmPagedPoolEnd", out paged.End) && paged.Start < paged.End);
+        if (!va.IsPresent || !key.IsPresent || !tellsKind || !size.IsPresent || FieldSlot.Span(va, key, type, size) > layout.Size)
         {
             problems.Add("the kernel's symbols do not tell how large blocks are recorded");
             return 0;
@@ -54,8 +62,10 @@ internal sealed class LargePool(KernelSession session, List<string> problems)
                 uint tag = (uint)key.Read(entry);
                 if (address == 0 || (address & 1) != 0 || tag == 0)
                     continue;
+                ulong count = size.Read(entry);
                 // The lowest bit of the type tells paged from nonpaged pool (POOL_TYPE of wdm.h).
-                if (Add(sums, tag, address, size.Read(entry), (type.Read(entry) & 1) != 0))
+                bool isPaged = type.IsPresent ? (type.Read(entry) & 1) != 0 : address >= paged.Start && address <= paged.End;
+                if (count <= ulong.MaxValue / unit && Add(sums, tag, address, count * unit, isPaged))
                     counted++;
                 else
                     refused++;
@@ -71,7 +81,8 @@ internal sealed class LargePool(KernelSession session, List<string> problems)
         if (missing > 0)
             problems.Add($"{missing:N0} of {entries:N0} entries of PoolBigPageTable are not in the dump");
         if (refused > 0)
-            problems.Add($"{refused:N0} entries of PoolBigPageTable contradict the trackers, or are no blocks: left out");
+            problems.Add($"{refused:N0} entr{(refused == 1 ? "y" : "ies")} of PoolBigPageTable contradict{(refused == 1 ? "s" : "")} the " +
+                $"trackers, or {(refused == 1 ? "is no block" : "are no blocks")}: left out");
         return counted;
     }
 

@@ -54,7 +54,7 @@ internal sealed class MemoryStatusReader
             PageFiles = files,
             WhyNoPageFiles = whyNoFiles,
             NonPaged = new PoolMemory(
-                Pages(new(null, "Pools.AllocatedNonPagedPool", "MmAllocatedNonPagedPool")),
+                NonPagedPool(),
                 Maximum(new(null, "Vs.MaximumNonPagedPoolInPages", null), "MmMaximumNonPagedPoolInBytes", 0x100),
                 Pages(new(null, "Vs.NonPagedPoolCommit", "MmNonPagedPoolCommit"))),
             Paged = new PoolMemory(PagedPool(),
@@ -119,6 +119,36 @@ internal sealed class MemoryStatusReader
         return Checked(sum);
     }
 
+    /// <summary>
+    /// XP and 2003 count by pools: TotalPages and TotalBigPages of a POOL_DESCRIPTOR, whose sum is what they report as nonpaged
+    /// pool (ReactOS, ExQueryPoolUsage; wdbgexts.h has its address at 1c0). A machine of several nodes has a pool for each.
+    /// </summary>
+    private MemoryFigure NonPagedPool()
+    {
+        const string Type = "_POOL_DESCRIPTOR";
+        MemoryPlace counter = new(null, "Pools.AllocatedNonPagedPool", "MmAllocatedNonPagedPool");
+        if (_variables.TryLocate(counter, out _, out _, out string why))
+            return Pages(counter);
+        StructLayout type = _session.Types.Get(Type);
+        (FieldSlot small, FieldSlot large) = (type.Optional("TotalPages"), type.Optional("TotalBigPages"));
+        if (!small.IsPresent || !large.IsPresent
+            || !_variables.TryLocate(new(null, null, "NonPagedPoolDescriptor", 0x1c0), out ulong pool, out _, out _))
+            return MemoryFigure.Missing(why);
+        if (_session.TryGetAddress("ExpNumberOfNonPagedPools", out ulong number)
+            && _session.Memory.TryReadUInt32(number, out uint pools) && pools > 1)
+            return MemoryFigure.Missing($"there are {pools:N0} nonpaged pools, which are not counted together");
+        return ReadField(pool, small) is { } some && ReadField(pool, large) is { } more && some <= MemoryReader.ImpossiblePages
+            ? Checked(some + more) : MemoryFigure.Missing("not in the dump");
+    }
+
+    /// <summary>A number of at most eight bytes, in the width that the symbols say.</summary>
+    private ulong? ReadField(ulong structure, FieldSlot slot)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        bytes = bytes[..Math.Clamp(slot.Size, 0, bytes.Length)];
+        return _session.Memory.TryRead(structure + (ulong)slot.Offset, bytes) ? new FieldSlot(0, bytes.Length).Read(bytes) : null;
+    }
+
     private MemoryFigure PagedPool()
     {
         const string Type = "_MM_PAGED_POOL_INFO";
@@ -162,12 +192,13 @@ internal sealed class MemoryStatusReader
 
     /// <summary>
     /// Since 9600 the count of free entries of x64 is that of a bitmap of addresses and says nothing (2.5); one larger than the
-    /// total is not printed.
+    /// total is not printed. XP and 2003 have variables, of which that of free ones is an array by kind, the system's first
+    /// (ReactOS, syspte.c).
     /// </summary>
     private (ulong Total, ulong? Free)? Mappings()
     {
-        ulong? total = Pte("TotalSystemPtes");
-        ulong? free = Pte("TotalFreeSystemPtes");
+        ulong? total = Pte("TotalSystemPtes") ?? _variables.Read(new(null, null, "MmTotalSystemPtes"), sizeof(uint), out _);
+        ulong? free = Pte("TotalFreeSystemPtes") ?? _variables.Read(new(null, null, "MmTotalFreeSystemPtes"), sizeof(uint), out _);
         return total is > 0 and < MemoryReader.ImpossiblePages ? (total.Value, free <= total ? free : null) : null;
     }
 
@@ -179,11 +210,7 @@ internal sealed class MemoryStatusReader
     private ulong? PteOfVariable(string field)
     {
         FieldSlot slot = _session.Types.Get("_MI_SYSTEM_PTE_TYPE").Optional(field);
-        if (!slot.IsPresent || !_session.TryGetAddress("MiSystemPteInfo", out ulong info))
-            return null;
-        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
-        bytes = bytes[..Math.Clamp(slot.Size, 0, bytes.Length)];
-        return _session.Memory.TryRead(info + (ulong)slot.Offset, bytes) ? new FieldSlot(0, bytes.Length).Read(bytes) : null;
+        return slot.IsPresent && _session.TryGetAddress("MiSystemPteInfo", out ulong info) ? ReadField(info, slot) : null;
     }
 
     private List<MemoryFailures> Failures(out bool known)

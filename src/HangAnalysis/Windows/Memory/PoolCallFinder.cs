@@ -11,12 +11,25 @@ namespace HangAnalysis.Windows.Memory;
 internal readonly record struct PoolCall(ulong Start, ulong Call, PoolFunction? Function);
 
 /// <summary>Follows code from the instruction that holds a tag to the call that takes it.</summary>
+internal interface IPoolCallFinder
+{
+    /// <summary>Finds out what the tag at a position of some code is for.</summary>
+    /// <param name="code">The code.</param>
+    /// <param name="address">Address of its first byte.</param>
+    /// <param name="at">Position of the tag.</param>
+    PoolCall Follow(byte[] code, ulong address, int at);
+
+    /// <summary>The instructions from the tag to the call, as a debugger shows them.</summary>
+    IReadOnlyList<PoolCodeLine> Disassemble(PoolCall call);
+}
+
+/// <summary>The same for code of x86 and x64.</summary>
 /// <remarks>
 /// crash-triage.md 3.5, measured on 355 allocation sites of nine drivers: the tag is loaded by an immediate within 32 bytes
 /// before the call in 91 of 100, within 128 in 94. Calls go through the import table, straight to the kernel (what the loader
 /// makes of them where it patches imports), or over a jump in the image; with retpolines the slot is loaded into R10 first.
 /// </remarks>
-internal sealed class PoolCallFinder
+internal sealed class PoolCallFinder : IPoolCallFinder
 {
     /// <summary>Bytes from the tag to the call within which other paths into the call are rare.</summary>
     public const int SureDistance = 32;
@@ -41,10 +54,7 @@ internal sealed class PoolCallFinder
         None, Register, Stack, Pushed,
     }
 
-    /// <summary>Finds out what the tag at a position of some code is for.</summary>
-    /// <param name="code">The code.</param>
-    /// <param name="address">Address of its first byte.</param>
-    /// <param name="at">Position of the tag.</param>
+    /// <inheritdoc/>
     public PoolCall Follow(byte[] code, ulong address, int at)
     {
         (int start, Place place, int argument) = _bits == 64 ? Load64(code, at) : Load32(code, at);
@@ -76,7 +86,7 @@ internal sealed class PoolCallFinder
                 case FlowControl.Call or FlowControl.IndirectCall or FlowControl.UnconditionalBranch or FlowControl.IndirectBranch:
                     PoolFunction? function = Resolve(instruction, preloaded);
                     bool takes = function is not null
-                        && (place == Place.Pushed ? pushes == function.Argument : argument == function.Argument);
+                        && (place == Place.Pushed ? pushes == function.PushesBehindTag : argument == function.Argument);
                     return takes ? new PoolCall(begin, instruction.IP, function) : new PoolCall(begin, 0, null);
                 default:
                     return new PoolCall(begin, 0, null);
@@ -136,7 +146,7 @@ internal sealed class PoolCallFinder
         : instruction.MemoryBase == Register.None && instruction.MemoryIndex == Register.None ? instruction.MemoryDisplacement64
         : 0;
 
-    /// <summary>The instructions from the tag to the call and a little behind it, as a debugger shows them.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<PoolCodeLine> Disassemble(PoolCall call)
     {
         const int Behind = 2;

@@ -8,12 +8,17 @@ namespace HangAnalysis.Windows.Memory;
 /// <param name="Name">Its exported name.</param>
 /// <param name="Usage">What it does with memory of the tag.</param>
 /// <param name="Argument">Which argument the tag is, from 0.</param>
-internal sealed record PoolFunction(string Name, PoolTagUsage Usage, int Argument);
+/// <param name="WideBefore">Arguments before it that have 64 bits on all systems: x86 pushes two words for each.</param>
+internal sealed record PoolFunction(string Name, PoolTagUsage Usage, int Argument, int WideBefore = 0)
+{
+    /// <summary>Words that x86 pushes behind the tag.</summary>
+    public int PushesBehindTag => Argument + WideBefore;
+}
 
 /// <summary>The functions that allocate and free with a tag, and where this system has them.</summary>
 /// <remarks>
-/// Arguments: wdm.h, fltkernel.h and ndis.h as Microsoft documents them (crash-triage.md 3.5). What sets up a lookaside list
-/// counts as an allocation: the list allocates with that tag.
+/// Arguments: wdm.h, fltkernel.h and ndis.h as Microsoft documents them (crash-triage.md 3.5); POOL_FLAGS has 64 bits. What sets
+/// up a lookaside list counts as an allocation: the list allocates with that tag.
 /// </remarks>
 internal sealed class PoolFunctions
 {
@@ -22,8 +27,8 @@ internal sealed class PoolFunctions
         ("nt",
         [
             new("ExAllocatePoolWithTag", PoolTagUsage.Allocates, 2), new("ExAllocatePoolWithQuotaTag", PoolTagUsage.Allocates, 2),
-            new("ExAllocatePoolWithTagPriority", PoolTagUsage.Allocates, 2), new("ExAllocatePool2", PoolTagUsage.Allocates, 2),
-            new("ExAllocatePool3", PoolTagUsage.Allocates, 2), new("ExInitializeNPagedLookasideList", PoolTagUsage.Allocates, 5),
+            new("ExAllocatePoolWithTagPriority", PoolTagUsage.Allocates, 2), new("ExAllocatePool2", PoolTagUsage.Allocates, 2, WideBefore: 1),
+            new("ExAllocatePool3", PoolTagUsage.Allocates, 2, WideBefore: 1), new("ExInitializeNPagedLookasideList", PoolTagUsage.Allocates, 5),
             new("ExInitializePagedLookasideList", PoolTagUsage.Allocates, 5),
             new("ExInitializeLookasideListEx", PoolTagUsage.Allocates, 6), new("ExFreePoolWithTag", PoolTagUsage.Frees, 1),
             new("ExFreePool2", PoolTagUsage.Frees, 1),

@@ -11,7 +11,7 @@ namespace HangAnalysis.Windows.Memory;
 /// <param name="Call">The place.</param>
 /// <param name="Usage">What it does with the tag.</param>
 /// <param name="Sites">Places of the module that do the same.</param>
-internal sealed record PoolTagHit(TargetModule Module, PoolCallFinder Finder, PoolCall Call, PoolTagUsage Usage, int Sites)
+internal sealed record PoolTagHit(TargetModule Module, IPoolCallFinder Finder, PoolCall Call, PoolTagUsage Usage, int Sites)
 {
     /// <summary>Bytes from the instruction with the tag to the call; 0 where no call takes it.</summary>
     public int Distance => Call.Function is null ? 0 : (int)(Call.Call - Call.Start);
@@ -19,15 +19,17 @@ internal sealed record PoolTagHit(TargetModule Module, PoolCallFinder Finder, Po
 
 /// <summary>
 /// Searches the executable sections of all kernel images for tags. The bytes of a tag are searched first, which is quick; only
-/// what is around them is taken apart.
+/// what is around them is taken apart. Code of ARM64 has no number in one piece: there the instructions that load one are.
 /// </summary>
 internal sealed class PoolTagScan
 {
     private const int PageSize = 0x1000;
-    private const byte Breakpoint = 0xcc;
+    // A word of zeros is none of ARM64's instructions.
+    private const byte Breakpoint = 0xcc, NoInstruction = 0;
 
     private readonly KernelSession _session;
     private readonly PoolFunctions _functions;
+    private readonly bool _isArm64;
     private readonly uint[] _tags;
     private readonly byte[][] _patterns;
     private readonly List<PoolTagHit>[] _hits;
@@ -38,6 +40,7 @@ internal sealed class PoolTagScan
     {
         _session = session;
         _functions = PoolFunctions.Find(session);
+        _isArm64 = session.Target.Description.Architecture == Architecture.Arm64;
         _tags = [.. tags];
         _patterns = new byte[_tags.Length][];
         _hits = new List<PoolTagHit>[_tags.Length];
@@ -52,11 +55,9 @@ internal sealed class PoolTagScan
     public static PoolTagScan Run(KernelSession session, IReadOnlyList<uint> tags)
     {
         PoolTagScan scan = new(session, tags);
-        // Other processors load a number in parts, so that a tag stands nowhere in one piece.
-        bool isX86 = session.Target.Description.Architecture is Architecture.X64 or Architecture.X86;
         foreach (TargetModule module in session.Target.KernelModules)
         {
-            if (!isX86 || session.Cancellation.IsCancellationRequested)
+            if (session.Cancellation.IsCancellationRequested)
                 break;
             scan.Search(module);
         }
@@ -80,7 +81,7 @@ internal sealed class PoolTagScan
     {
         if (!PeImage.TryRead(new MemoryImageBytes(module.Memory, module.BaseAddress, module.Size), out PeImage? image))
             return;
-        PoolCallFinder? finder = null;
+        IPoolCallFinder? finder = null;
         PoolTagHit?[] best = new PoolTagHit?[_tags.Length];
         bool any = false;
         long budget = Limits.PoolCodeBytes;
@@ -93,13 +94,11 @@ internal sealed class PoolTagScan
                 continue;
             budget -= size;
             any |= ReadCode(module.Memory, module.BaseAddress + section.Rva, size);
-            for (int i = 0; i < _tags.Length; i++)
-                for (int at = 0; _buffer.AsSpan(at, size - at).IndexOf(_patterns[i]) is >= 0 and var found; at++)
-                {
-                    at += found;
-                    finder ??= new PoolCallFinder(module, _functions, new ImportSlots(image, module, _functions));
-                    Keep(ref best[i], module, finder, finder.Follow(_buffer, module.BaseAddress + section.Rva, at));
-                }
+            foreach ((int tag, int at) in _isArm64 ? FindArm64(size) : Find(size))
+            {
+                finder ??= NewFinder(image, module);
+                Keep(ref best[tag], module, finder, finder.Follow(_buffer, module.BaseAddress + section.Rva, at));
+            }
         }
         SearchedModules += any ? 1 : 0;
         for (int i = 0; i < best.Length; i++)
@@ -107,8 +106,30 @@ internal sealed class PoolTagScan
                 _hits[i].Add(hit);
     }
 
+    private IPoolCallFinder NewFinder(PeImage image, TargetModule module)
+    {
+        ImportSlots imports = new(image, module, _functions);
+        return _isArm64 ? new PoolCallFinderArm64(module, _functions, imports) : new PoolCallFinder(module, _functions, imports);
+    }
+
+    /// <summary>Places in the buffer that have the bytes of a tag, each with the tag's number in the list.</summary>
+    private IEnumerable<(int Tag, int At)> Find(int size)
+    {
+        for (int i = 0; i < _tags.Length; i++)
+            for (int at = 0; _buffer.AsSpan(at, size - at).IndexOf(_patterns[i]) is >= 0 and var found; at++)
+                yield return (i, at += found);
+    }
+
+    /// <summary>Places in the buffer from which on a tag is loaded.</summary>
+    private IEnumerable<(int Tag, int At)> FindArm64(int size)
+    {
+        for (int at = 0; at < size; at += Arm64Instruction.Size)
+            if (PoolCallFinderArm64.LoadedAt(_buffer.AsSpan(0, size), at) is { } number && Array.IndexOf(_tags, number) is >= 0 and var tag)
+                yield return (tag, at);
+    }
+
     /// <summary>Keeps the place that says most: an allocation before a free before a mere number, the nearest call first.</summary>
-    private static void Keep(ref PoolTagHit? best, TargetModule module, PoolCallFinder finder, PoolCall call)
+    private static void Keep(ref PoolTagHit? best, TargetModule module, IPoolCallFinder finder, PoolCall call)
     {
         PoolTagUsage usage = call.Function?.Usage ?? PoolTagUsage.Mentions;
         if (best is not null && best.Usage == usage)
@@ -120,7 +141,7 @@ internal sealed class PoolTagScan
             best = new PoolTagHit(module, finder, call, usage, 1);
     }
 
-    /// <summary>Reads a section whole; pages that are absent read as breakpoints. False where none is there.</summary>
+    /// <summary>Reads a section whole; pages that are absent read as what ends the following of code. False where none is there.</summary>
     private bool ReadCode(IMemory memory, ulong address, int size)
     {
         if (_buffer.Length < size)
@@ -134,7 +155,7 @@ internal sealed class PoolTagScan
             if (at >= size)
                 break;
             int next = Math.Min(size, at + PageSize - (int)((address + (ulong)at) % PageSize));
-            _buffer.AsSpan(at, next - at).Fill(Breakpoint);
+            _buffer.AsSpan(at, next - at).Fill(_isArm64 ? NoInstruction : Breakpoint);
             at = next;
             _absentPages++;
         }

@@ -109,6 +109,19 @@ internal sealed class PoolTrackerLayout
         }
     }
 
+    /// <summary>
+    /// Brings sums of bytes back to the width of the counters. One processor's counter of 32 bits runs over where another frees
+    /// what it allocates; the sum is right modulo 2^32, and no pool of such a system has 2^31 bytes.
+    /// </summary>
+    public void Reduce(PoolTagSum sum)
+    {
+        unchecked
+        {
+            sum.NonPagedBytes = _nonPagedBytes.Size == sizeof(uint) ? (int)sum.NonPagedBytes : sum.NonPagedBytes;
+            sum.PagedBytes = _pagedBytes.Size == sizeof(uint) ? (int)sum.PagedBytes : sum.PagedBytes;
+        }
+    }
+
     /// <summary>What one processor frees of what another allocated makes its bytes negative: the sum is right.</summary>
     private static long Signed(FieldSlot slot, ReadOnlySpan<byte> entry) =>
         slot.Size == sizeof(uint) ? (int)slot.Read(entry) : (long)slot.Read(entry);

@@ -51,6 +51,8 @@ internal sealed class PoolTrackers
             else
                 _problems.Add($"PoolTrackTableExpansionSize says {more:N0} entries; the expansion is left out");
         }
+        foreach (PoolTagSum sum in _sums.Values)
+            _layout.Reduce(sum);
         int large = new LargePool(_session, _problems).AddTo(_sums);
         return new PoolFacts
         {
