@@ -17,7 +17,7 @@ internal static class CrashReader
         CrashCodes.Find(bugCheck.Code)?.Invoke(crash);
         FrameFacts? where = AddFault(crash);
         StackFacts stack = AddStack(crash, where);
-        if (crash.Context is { } context && crash.FaultCode is { } code && !stop.IsForced)
+        if (crash.Context is { } context && crash.FaultCode is { } code)
             HardwareTests.Run(crash, context, code);
         if (where is not null && crash.BlamesFrame)
             Judge(crash, where, stack);

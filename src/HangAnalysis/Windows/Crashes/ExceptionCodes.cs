@@ -36,6 +36,7 @@ internal static class ExceptionCodes
     {
         NameException(crash);
         crash.Name(3, "CONTEXT", null);
+        crash.Name(4, "reserved");
         uint code = (uint)crash.P(1);
         crash.Context = crash.Contexts.FromContext(crash.P(3), crash.P(2), "parameter 3") ?? crash.Contexts.FindContext(crash.P(2));
         crash.Exception = Search(crash, code);

@@ -92,7 +92,9 @@ internal static class ForcedScenarios
         Setup setup = Start(layout, identity, 0xd1, parameters);
         ForgedModule driver = setup.System.Modules.AddThirdParty("myfault.sys", "Sysinternals", "4.30.0.0");
         driver.MinimumSize = 0x8000;
-        setup.Population.New(program, 0xd04, 1, 0xc1c).AddThread(setup.Population.TakeTid()).Stack(setup.Population.Parse("""
+        // mov eax,dword ptr [the address], which no register has a part in.
+        driver.Code[0x1981] = [0xa1, .. BitConverter.GetBytes(parameters[0])[..layout.PointerSize]];
+        ThreadBuilder thread = setup.Population.New(program, 0xd04, 1, 0xc1c).AddThread(setup.Population.TakeTid()).Stack(setup.Population.Parse("""
             nt!KeBugCheckEx+0x20
             nt!KiBugCheckDispatch+0x69
             nt!KiPageFault+0x3fa
@@ -107,6 +109,13 @@ internal static class ForcedScenarios
 
             """ + StandardMachine.UserStart)).RunsOn(0).Priority(9);
         parameters[3] = driver.Base + 0x1981;
+        // Of x86 the trap frame does not hold it.
+        if (layout.Has("_KTRAP_FRAME", "FaultAddress"))
+            setup.System.Finishing.Add(() =>
+            {
+                if (thread.Frames!.Frames[2].Symbol == "KiPageFault")
+                    setup.System.Struct("_KTRAP_FRAME", thread.StackPointers[2]).Set("FaultAddress", parameters[0]);
+            });
         return Finish(setup);
     }
 

@@ -68,6 +68,21 @@ public class ForcedStopTests
     }
 
     [Test]
+    public void Hardware_that_contradicts_itself_is_told_of_a_forced_stop_too_and_the_waits_still_follow()
+    {
+        SystemBuilder system = ScenarioSet.Build("forced-notmyfault-driver", KernelLayout.BuiltIn("10.0.19041"));
+        ForgedModule driver = system.Modules.ByName("myfault");
+        // mov eax,dword ptr [ffffce0e40018800], where ffffce0e40010800 was reported.
+        driver.Code[0x1981] = [0xa1, 0x00, 0x88, 0x01, 0x40, 0x0e, 0xce, 0xff, 0xff];
+
+        using CrashScenario scenario = new(system);
+
+        Assert.That(scenario.Crash.Blame.Cause, Is.EqualTo(CrashCause.Hardware));
+        Assert.That(scenario.Verdict.Class, Is.EqualTo(VerdictClass.StuckInDriver));
+        Assert.That(scenario.Verdict.Summary, Does.StartWith("dump forced with NotMyFault"));
+    }
+
+    [Test]
     public void A_header_whose_stop_the_kernel_knows_nothing_of_is_a_tools()
     {
         SystemBuilder system = ScenarioSet.Build("forced-notmyfault-driver", KernelLayout.BuiltIn("10.0.19041"));
