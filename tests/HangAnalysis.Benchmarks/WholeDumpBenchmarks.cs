@@ -1,10 +1,4 @@
 using BenchmarkDotNet.Attributes;
-using HangAnalysis.Commands;
-using HangAnalysis.DumpForge.Layouts;
-using HangAnalysis.DumpForge.Scenarios;
-using HangAnalysis.DumpForge.Systems;
-using HangAnalysis.Reports;
-using HangAnalysis.Targets.Dumps;
 
 namespace HangAnalysis.Benchmarks;
 
@@ -13,11 +7,8 @@ namespace HangAnalysis.Benchmarks;
 /// about 200 distinct stacks, one thread in twenty waits for one stuck server. "locks": five ERESOURCEs for each thread, and a
 /// contended one for every fourth.
 /// </summary>
-[MemoryDiagnoser]
-public class WholeDumpBenchmarks
+public class WholeDumpBenchmarks : ForgedDumpBenchmark
 {
-    private string _folder = "";
-
     /// <summary>Which of the forge's floods.</summary>
     [Params("threads", "locks")]
     public string Flood { get; set; } = "";
@@ -26,18 +17,8 @@ public class WholeDumpBenchmarks
     [Params(1_000, 5_000, 20_000)]
     public int Threads { get; set; }
 
-    /// <summary>Forges the dump.</summary>
-    [GlobalSetup]
-    public void Forge()
-    {
-        _folder = Directory.CreateTempSubdirectory("hangwhy-benchmark-").FullName;
-        SystemBuilder system = ScenarioSet.Build($"{Flood}-{Threads}", KernelLayout.BuiltIn("10.0.19041"));
-        ForgedDump.Write(system, _folder);
-    }
-
-    /// <summary>Removes it.</summary>
-    [GlobalCleanup]
-    public void Remove() => Directory.Delete(_folder, recursive: true);
+    /// <inheritdoc/>
+    protected override string Scenario => $"{Flood}-{Threads}";
 
     /// <summary>Opens the dump and makes the verdict.</summary>
     [Benchmark]
@@ -50,13 +31,4 @@ public class WholeDumpBenchmarks
     /// <summary>Opens the dump and groups all stacks.</summary>
     [Benchmark]
     public int OpenAndUniqueStacks() => Run("!us -k");
-
-    private int Run(string line)
-    {
-        using CommandSession session = new(KernelDumpTarget.Open(Path.Combine(_folder, "memory.dmp")));
-        CommandArguments arguments = CommandArguments.Parse(line);
-        using StringWriter writer = new();
-        new TextLayout(new PlainTextSink(writer)).Write(CommandTable.Require(arguments).Run(session, arguments).Document);
-        return writer.GetStringBuilder().Length;
-    }
 }
