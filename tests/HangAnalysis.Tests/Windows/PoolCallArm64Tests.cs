@@ -143,7 +143,7 @@ public class PoolCallArm64Tests
 
     private static PoolCallFinderArm64 Finder(uint[] code, ulong allocate)
     {
-        WordMemory memory = new();
+        SparseMemory memory = new(8);
         memory.Put(Code, Bytes(code));
         memory.Put(Slot, BitConverter.GetBytes(allocate));
         memory.Put(Image, Headers());
@@ -170,26 +170,5 @@ public class PoolCallArm64Tests
         BinaryPrimitives.WriteUInt16LittleEndian(headers.AsSpan(0x98), 0x20b);
         headers[0x98 + 108] = 16;
         return headers;
-    }
-
-    private sealed class WordMemory : IMemory
-    {
-        private readonly Dictionary<ulong, byte> _bytes = [];
-
-        public int PointerSize => 8;
-
-        public void Put(ulong address, ReadOnlySpan<byte> bytes)
-        {
-            foreach (byte value in bytes)
-                _bytes[address++] = value;
-        }
-
-        public int Read(ulong address, Span<byte> buffer)
-        {
-            int count = 0;
-            while (count < buffer.Length && _bytes.TryGetValue(address + (ulong)count, out byte value))
-                buffer[count++] = value;
-            return count;
-        }
     }
 }

@@ -81,7 +81,7 @@ public class PoolCallTests
     [Test]
     public void A_slot_is_known_by_the_imported_name_too()
     {
-        TestMemory memory = Image(Base64, 8, importsAt: 0x3000);
+        SparseMemory memory = Image(Base64, 8, importsAt: 0x3000);
         byte[] code = [0x41, 0xb8, .. s_leak, 0x48, 0xff, 0x15, .. Relative(Slot64 + 8, Base64 + 0x1000 + 6 + 7)];
         memory.Put(Base64 + 0x1000, code);
 
@@ -93,7 +93,7 @@ public class PoolCallTests
     [Test]
     public void A_slot_that_leads_to_another_function_is_not_believed_by_its_name()
     {
-        TestMemory memory = Image(Base64, 8, importsAt: 0x3000);
+        SparseMemory memory = Image(Base64, 8, importsAt: 0x3000);
         memory.Put(Slot64 + 8, BitConverter.GetBytes(0xfffff80300777770));
         byte[] code = [0x41, 0xb8, .. s_leak, 0x48, 0xff, 0x15, .. Relative(Slot64 + 8, Base64 + 0x1000 + 6 + 7)];
 
@@ -106,7 +106,7 @@ public class PoolCallTests
     [TestCase(0x30c0u, "ExAllocatePool2")]
     public void A_slot_of_x86_that_is_filled_in_is_believed_and_else_its_name(uint held, string? function)
     {
-        TestMemory memory = Image(Base32, 4, importsAt: 0x3000);
+        SparseMemory memory = Image(Base32, 4, importsAt: 0x3000);
         memory.Put(Base32 + 0x2004, BitConverter.GetBytes(held));
         byte[] code = [0x68, .. s_leak, 0x6a, 0x10, 0x6a, 0x00, 0x6a, 0x40, 0xff, 0x15, .. BitConverter.GetBytes(Base32 + 0x2004)];
 
@@ -126,7 +126,7 @@ public class PoolCallTests
             random.NextBytes(code);
             int at = random.Next(0, code.Length - 3);
             s_leak.CopyTo(code, at);
-            TestMemory memory = Image(Base64, 8, importsAt: 0x3000);
+            SparseMemory memory = Image(Base64, 8, importsAt: 0x3000);
             memory.Put(Base64 + 0x1000, code);
             PoolCallFinder finder = Finder(memory, Base64, new PoolFunctions([("ExAllocatePoolWithTag", Allocate64)]));
 
@@ -139,7 +139,7 @@ public class PoolCallTests
 
     private static PoolCall Follow32(byte[] code, ulong address, string function = "ExAllocatePoolWithTag")
     {
-        TestMemory memory = Image(Base32, 4, importsAt: 0);
+        SparseMemory memory = Image(Base32, 4, importsAt: 0);
         memory.Put(Slot32, BitConverter.GetBytes(Allocate32));
         memory.Put(address, code);
         return Follow(memory, Base32, code, address, 1, new PoolFunctions([(function, Allocate32)]));
@@ -147,16 +147,16 @@ public class PoolCallTests
 
     private static PoolCall Follow64(byte[] code, ulong allocate = Allocate64)
     {
-        TestMemory memory = Image(Base64, 8, importsAt: 0);
+        SparseMemory memory = Image(Base64, 8, importsAt: 0);
         memory.Put(Slot64, BitConverter.GetBytes(allocate));
         memory.Put(Base64 + 0x1000, code);
         return Follow(memory, Base64, code, Base64 + 0x1000, 2, new PoolFunctions([("ExAllocatePoolWithTag", allocate)]));
     }
 
-    private static PoolCall Follow(TestMemory memory, ulong image, byte[] code, ulong address, int at, PoolFunctions functions) =>
+    private static PoolCall Follow(SparseMemory memory, ulong image, byte[] code, ulong address, int at, PoolFunctions functions) =>
         Finder(memory, image, functions).Follow(code, address, at);
 
-    private static PoolCallFinder Finder(TestMemory memory, ulong image, PoolFunctions functions)
+    private static PoolCallFinder Finder(SparseMemory memory, ulong image, PoolFunctions functions)
     {
         TargetModule module = new() { Name = "myfault", FileName = "myfault.sys", BaseAddress = image, Size = 0x8000, Memory = memory };
         Assert.That(PeImage.TryRead(new MemoryImageBytes(memory, image, 0x8000), out PeImage? headers), Is.True);
@@ -166,7 +166,7 @@ public class PoolCallTests
     private static byte[] Relative(ulong target, ulong next) => BitConverter.GetBytes((int)(target - next));
 
     /// <summary>Headers of an image; with imports, of ExFreePoolWithTag and ExAllocatePool2 at RVA 2000.</summary>
-    private static TestMemory Image(ulong address, int pointerSize, uint importsAt)
+    private static SparseMemory Image(ulong address, int pointerSize, uint importsAt)
     {
         const int Optional = 0x98;
         byte[] headers = new byte[0x400];
@@ -179,7 +179,7 @@ public class PoolCallTests
         BinaryPrimitives.WriteUInt16LittleEndian(headers.AsSpan(Optional), (ushort)(wide ? 0x20b : 0x10b));
         Put32(headers, Optional + (wide ? 108 : 92), 16);
         Put32(headers, Optional + (wide ? 112 : 96) + 8, importsAt);
-        TestMemory memory = new(pointerSize);
+        SparseMemory memory = new(pointerSize);
         memory.Put(address, headers);
         if (importsAt == 0)
             return memory;
@@ -196,25 +196,4 @@ public class PoolCallTests
     }
 
     private static void Put32(byte[] bytes, int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(at), value);
-
-    private sealed class TestMemory(int pointerSize) : IMemory
-    {
-        private readonly Dictionary<ulong, byte> _bytes = [];
-
-        public int PointerSize => pointerSize;
-
-        public void Put(ulong address, ReadOnlySpan<byte> bytes)
-        {
-            foreach (byte value in bytes)
-                _bytes[address++] = value;
-        }
-
-        public int Read(ulong address, Span<byte> buffer)
-        {
-            int count = 0;
-            while (count < buffer.Length && _bytes.TryGetValue(address + (ulong)count, out byte value))
-                buffer[count++] = value;
-            return count;
-        }
-    }
 }
