@@ -42,6 +42,8 @@ public static class ArticlesOfX86
         Words(system, 0xb1a16d08, 0xf4, 3, Process, ImageName, Text, Process, Process);
         Words(system, 0xb1a16d2c, Text, Process, ImageName);
         Words(system, 0xb1a16d5c, 0x82103268, 0xffffffff);
+        // PspCatchCriticalBreak is called for what is marked, and for nothing else (ReactOS ntoskrnl/ps/kill.c).
+        system.ProcessorDetails.Add((0, _ => csrss.Struct.Set("BreakOnTermination", 1)));
         system.Truth = new Truth("crash", null, []);
         return system;
     }
