@@ -26,7 +26,7 @@ internal static class Program
             return MakeLayouts.Run(folder, file);
         if (arguments is ["--list"])
         {
-            foreach (string name in ScenarioSet.Names.Concat(StopScenarioSet.All.Keys).Concat(StopScenarios.Names))
+            foreach (string name in ScenarioSet.Names.Concat(CrashScenarioSet.Names).Concat(StopScenarios.Names).Concat(StopScenarioSet.All.Keys))
                 Console.WriteLine(name);
             foreach (string name in ScenarioSet.NamesOfX86)
                 Console.WriteLine(name + " (x86 alone)");

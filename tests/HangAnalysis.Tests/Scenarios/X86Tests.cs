@@ -24,6 +24,21 @@ public class X86Tests
         Assert.That(whole, Is.GreaterThan(scenario == "idle" ? 100 : 1));
     }
 
+    /// <summary>Page tables of two levels: kernels that were started without PAE.</summary>
+    [TestCase("mutant-deadlock", "5.1.2600")]
+    [TestCase("critsec-deadlock", "5.2.3790")]
+    [TestCase("pool-exhausted", "5.2.3790")]
+    [TestCase("alpc-received", "6.0.6002")]
+    [TestCase("eresource-filter", "x86:6.1.7601")]
+    [TestCase("process-end-stuck", "x86:6.1.7601")]
+    public void Without_PAE_the_verdict_is_the_same(string scenario, string layout)
+    {
+        using ForgedFolder forged = new(scenario, KernelLayout.BuiltIn(layout).WithoutPae());
+        using CommandSession session = forged.Open();
+
+        VerdictMatrixTests.AssertTruth(ForgedFolder.RunJson(session, "!hangwhy"), forged.Truth);
+    }
+
     [Test]
     public void Addresses_have_eight_digits_and_may_be_typed_with_their_sign_extended()
     {

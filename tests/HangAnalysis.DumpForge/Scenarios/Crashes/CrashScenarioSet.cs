@@ -4,8 +4,7 @@ using HangAnalysis.DumpForge.Systems;
 namespace HangAnalysis.DumpForge.Scenarios.Crashes;
 
 /// <summary>
-/// Crashes at an instruction, by name. They have tests of their own, of causes and not only of modules, and are no part of the
-/// matrix of hangs.
+/// Crashes at an instruction, by name. Their truth is a cause, with its certainty, and not only a module.
 /// </summary>
 public static class CrashScenarioSet
 {

@@ -4,8 +4,7 @@ using HangAnalysis.DumpForge.Systems;
 namespace HangAnalysis.DumpForge.Scenarios.Crashes;
 
 /// <summary>
-/// Stops that are hangs, deaths of processes, or forced, by name. They have tests of their own on the kernels that record what
-/// they are about, and are no part of the matrix.
+/// Stops that are hangs, deaths of processes, or forced, by name. Their truth is that of a hang: verdict, culprit and chain.
 /// </summary>
 public static class StopScenarioSet
 {
