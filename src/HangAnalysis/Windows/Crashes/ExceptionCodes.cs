@@ -65,6 +65,7 @@ internal static class ExceptionCodes
     {
         NameException(crash);
         crash.Name(3, "trap frame", null);
+        crash.Name(4, "reserved");
         uint code = (uint)crash.P(1);
         crash.Context = crash.Contexts.FromTrapFrame(crash.P(3), crash.P(2), "parameter 3")
             ?? crash.Contexts.FindTrapFrame(crash.P(2), null) ?? crash.Contexts.FindContext(crash.P(2));

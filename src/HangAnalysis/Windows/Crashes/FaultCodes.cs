@@ -104,6 +104,7 @@ internal static class FaultCodes
         crash.Access = AccessOf(crash, crash.P(2));
         crash.Name(2, "access", Phrase.Of(Word(crash.Access)));
         crash.Name(3, "instruction", Place(crash, crash.P(3)));
+        crash.Name(4, "reserved");
     }
 
     private static void NameIrql(CrashCase crash)

@@ -35,6 +35,7 @@ public class ForgedCrashTests
             if (truth.Address is { } address)
                 Assert.That(crash.Fault?.Accesses.Select(a => a.Address), Has.Member(address), all);
             Assert.That(session.Windows.Session.Types.Missing, Is.Empty);
+            Assert.That(crash.Parameters.Select(p => p.Name), Has.None.Null.And.None.Empty, all);
         });
         // A guess may be right; what is called proven has to be.
         Assert.That(crash.Blame.Certainty, Is.EqualTo(CertaintyOf(name)), all);
