@@ -36,12 +36,13 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
         commands.RemoveAll(c => !session.Commands.Has(c));
         if (commands.Count == 0)
             commands.Add("!hahelp");
-        return new NextSteps(commands, 
-            [.. AdviceOn(verdict, system.Words), .. system is IOwnFindings findings ? findings.NextSteps : []]);
+        return new NextSteps(commands,
+            [.. AdviceOn(verdict, system), .. system is IOwnFindings findings ? findings.NextSteps : []]);
     }
 
-    private static IEnumerable<string> AdviceOn(Verdict verdict, SystemWords words)
+    private static IEnumerable<string> AdviceOn(Verdict verdict, ISystemFacts system)
     {
+        SystemWords words = system.Words;
         if (verdict.Culprit?.Module is { } module && Updates(module) is { } update)
             yield return update;
         switch (verdict.Class)
@@ -55,13 +56,13 @@ internal sealed record NextSteps(IReadOnlyList<string> Commands, IReadOnlyList<s
             case VerdictClass.OrphanedLock:
                 yield return "nobody can release it any more: a restart frees it, a fix of the program that left it keeps it from coming back";
                 break;
-            case VerdictClass.MemoryExhausted when words.MemoryAdvice is { } memory:
-                yield return memory;
-                break;
             case VerdictClass.NotEnoughData when words.DumpAdvice is { } dump:
                 yield return dump;
                 break;
         }
+        if (words.MemoryAdvice is { } memory
+            && (verdict.Class == VerdictClass.MemoryExhausted || MemoryWarnings.FindLimits(system).Count > 0))
+            yield return memory;
     }
 
     /// <summary>Whom to ask for another version of a module; null for parts of the system.</summary>

@@ -40,6 +40,24 @@ public static class MemoryWarnings
         return warnings;
     }
 
+    /// <summary>
+    /// Limits that are reached now, or nearly: of commit, of what is available and of the pools. Empty where the system does not
+    /// tell, and where the dump does not hold it whole.
+    /// </summary>
+    public static IReadOnlyList<MemoryWarning> FindLimits(ISystemFacts system)
+    {
+        if (system is not IMemoryStatusSource source || !system.HoldsThreads)
+            return [];
+        MemoryStatus memory = source.MemoryStatus;
+        List<MemoryWarning> warnings = [];
+        AddCommit(memory, warnings);
+        AddAvailable(memory, warnings);
+        AddPool("nonpaged", memory.NonPaged, memory.Physical.Bytes, warnings);
+        AddPool("paged", memory.Paged, null, warnings);
+        warnings.RemoveAll(w => !w.IsCritical);
+        return warnings;
+    }
+
     private static void AddCommit(MemoryStatus memory, List<MemoryWarning> warnings)
     {
         if (memory is not { Committed.Bytes: { } used, CommitLimit.Bytes: { } limit and > 0 } || used < limit * CommitWarning)
@@ -56,7 +74,8 @@ public static class MemoryWarnings
             return;
         // What is on standby is a part of what is available: with hardly any of either nothing can be given out.
         if (free < FewAvailable && memory.Standby.Bytes is null or 0)
-            warnings.Add(new MemoryWarning(true, $"{ByteText.Format(free)} are available, and nothing is on standby", "1,024 pages"));
+            warnings.Add(new MemoryWarning(true,
+                $"{ByteText.Format(free)} are available{(memory.Standby.Bytes is 0 ? ", and nothing is on standby" : "")}", "under 1,024 pages"));
         else if (memory.Physical.Bytes is { } all && free < all * AvailableShort)
             warnings.Add(new MemoryWarning(false, $"{ByteText.Format(free)} of {ByteText.Format(all)} are available", "2 % of memory"));
     }

@@ -10,7 +10,7 @@ internal static class RecordedEvidence
     /// <param name="chain">The chain; null where there is none: then the lines on anybody.</param>
     public static IReadOnlyList<(string Label, Phrase Text)> Collect(ISystemFacts system, Chain? chain)
     {
-        IReadOnlyList<(string, Phrase)> stop = [.. OfDisks(system, chain), .. system.Stop?.Evidence ?? []];
+        IReadOnlyList<(string, Phrase)> stop = [.. OfDisks(system, chain), .. OfMemory(system), .. system.Stop?.Evidence ?? []];
         if (system is not ILogSource log)
             return stop;
         HashSet<ThreadFacts> threads = [];
@@ -32,6 +32,13 @@ internal static class RecordedEvidence
                 names.Add(name);
         }
         return [.. log.GetLogEvidence(threads, processors, names), .. stop];
+    }
+
+    /// <summary>Limits of memory that are reached: whoever waits, they may be why.</summary>
+    private static IEnumerable<(string, Phrase)> OfMemory(ISystemFacts system)
+    {
+        foreach (MemoryWarning warning in MemoryWarnings.FindLimits(system))
+            yield return ("Memory", Phrase.Of($"{warning.Text} (rule: {warning.Rule})"));
     }
 
     /// <summary>What the queues of disks show of the requests on a chain; disks are read only where there is such a request.</summary>

@@ -20,7 +20,9 @@ internal static class RuledOutFacts
         // What holds a few threads shows nothing of the others.
         if (!system.HoldsThreads)
             return lines;
-        AddMemory(system.Memory, lines);
+        // What is free is not all that there is to memory: a pool may be full beside it.
+        if (MemoryWarnings.FindLimits(system).Count == 0)
+            AddMemory(system.Memory, lines);
         if (system.WasInterrupted)
             return lines;
         AddLocks(system.Locks, lines);

@@ -15,6 +15,22 @@ public class PoolWhoTests
     private static readonly string[] s_layouts =
         ["6.1.7601", "6.3.9600", "10.0.14393", "10.0.17763", "10.0.18362", "10.0.19041", "10.0.20348", "10.0.22000"];
 
+    /// <summary>The published case has 194.3 MB of nonpaged pool, of 203 MB: what nobody waits for yet is no memory that is in order.</summary>
+    [Test]
+    public void A_pool_at_its_limit_is_told_by_the_verdict_and_not_ruled_out()
+    {
+        using ForgedFolder leak = new("pool-leak", "5.2.3790"), whole = new("idle", "5.2.3790");
+        using CommandSession leaking = leak.Open(), idle = whole.Open();
+
+        string text = ForgedFolder.Run(leaking, "!hangwhy");
+
+        Assert.That(text, Does.Contain("Memory      nonpaged pool is at 95.7 % of its maximum, 194.32 MB of 203 MB (rule: 90 %)"));
+        Assert.That(text, Does.Contain("who uses the memory: !mem, then !poolwho"));
+        Assert.That(leaking.Verdict.RuledOut.Select(r => r.What), Has.None.EqualTo("memory"));
+        Assert.That(idle.Verdict.RuledOut.Select(r => r.What), Has.Member("memory"));
+        Assert.That(ForgedFolder.Run(idle, "!hangwhy"), Does.Not.Contain("!poolwho"));
+    }
+
     /// <summary>The figures of a published case: 23,954 blocks of nonpaged pool with 203,162,872 bytes, 32,342 of paged with 19,144,784.</summary>
     [TestCaseSource(nameof(s_layouts))]
     public void The_leak_of_the_article_is_counted_and_its_driver_is_found(string layout)
